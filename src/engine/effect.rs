@@ -1,0 +1,87 @@
+//! What should happen in the world because of a transition. The shell does it, in order.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{EnvironmentId, Record, Reply, RequestToken, logs::LogLine};
+use crate::model::{ArtifactDigest, FunctionArn, Timestamp};
+
+/// One thing for the shell to do.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Write this down before any later effect of the same turn is released.
+    Record(Record),
+    /// Answer a client.
+    Reply { token: RequestToken, reply: Reply },
+    /// Start a process with a Runtime API of its own.
+    Launch { id: EnvironmentId, spec: Arc<LaunchSpec> },
+    /// Answer the environment's pending `next`.
+    Invoke { id: EnvironmentId, invocation: Invocation },
+    /// Kill the environment's whole process group and forget it. No event of it is wanted afterwards.
+    Stop { id: EnvironmentId, reason: StopReason },
+    /// A line was added to a log; for those who follow.
+    Logged { scope: Arc<crate::model::Scope>, line: Arc<LogLine> },
+    /// An invocation was throttled; for those who watch.
+    Throttled(ThrottleNotice),
+}
+
+/// Everything that an environment's process needs to know. The shell adds what only it knows: addresses and paths.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaunchSpec {
+    pub function: FunctionArn,
+    /// `$LATEST` or a version's number.
+    pub version: String,
+    /// AWS's runtime identifier, for example `provided.al2023`.
+    pub runtime: String,
+    pub handler: String,
+    pub artifact: ArtifactDigest,
+    pub memory_mb: u32,
+    pub timeout_s: u32,
+    /// The function's own variables. May hold secrets: never logged.
+    pub environment: Arc<BTreeMap<String, String>>,
+    pub log_group: String,
+    pub log_stream: String,
+    /// `on-demand` or `provisioned-concurrency`.
+    pub initialization_type: &'static str,
+}
+
+/// One invocation on its way to an environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invocation {
+    pub request_id: String,
+    pub payload: Bytes,
+    /// When the function's timeout ends it.
+    pub deadline: Timestamp,
+    /// The ARN as invoked, with its qualifier when there was one.
+    pub invoked_function_arn: String,
+    /// `X-Amzn-Trace-Id`.
+    pub trace_id: String,
+    /// The client context's JSON, decoded from the request's header.
+    pub client_context: Option<String>,
+}
+
+/// Why an environment is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// No work for the configured time.
+    Idle,
+    /// The invocation or the init phase ran out of time.
+    TimedOut,
+    /// The function was deleted.
+    Deleted,
+    /// Code or configuration changed.
+    Replaced,
+    /// It reported an error after which Lambda does not reuse it.
+    Failed,
+}
+
+/// Which limit an invocation met.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThrottleNotice {
+    pub function: FunctionArn,
+    pub reason: super::lambda::ThrottleReason,
+    pub limit: u32,
+    /// Who held the slots, most first: function names with their running counts.
+    pub held_by: Vec<(String, u32)>,
+}

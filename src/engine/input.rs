@@ -1,0 +1,95 @@
+//! What can happen to the engine.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{lambda, logs, sqs};
+use crate::model::Scope;
+
+/// Names a client's request until it is answered. The driver gives them out and never uses one twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestToken(pub u64);
+
+/// Names an execution environment for as long as the engine runs; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvironmentId {
+    world: u32,
+    serial: u64,
+}
+
+impl EnvironmentId {
+    /// The `serial`-th environment of the world with that index.
+    pub(super) fn new(world: usize, serial: u64) -> Self {
+        Self { world: u32::try_from(world).expect("fewer worlds than 2^32"), serial }
+    }
+
+    pub(super) fn world(self) -> usize {
+        self.world as usize
+    }
+
+    /// The number of the environment in its account and region, from 1.
+    pub fn serial(self) -> u64 {
+        self.serial
+    }
+}
+
+impl std::fmt::Display for EnvironmentId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.world, self.serial)
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A client asks. It is answered by exactly one [`super::Effect::Reply`] with the same token, at once or later.
+    Request { token: RequestToken, scope: Arc<Scope>, command: Command },
+    /// The client of an unanswered request went away: nothing may be leased to it, and no reply is wanted.
+    ClientGone { token: RequestToken, scope: Arc<Scope> },
+    /// An execution environment did something.
+    Environment { id: EnvironmentId, event: EnvironmentEvent },
+    /// Nothing but time passed.
+    Tick,
+}
+
+/// A client's request, by service, in AWS's own shapes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    Sqs(sqs::Command),
+    Lambda(lambda::Command),
+    Logs(logs::Command),
+}
+
+/// What an execution environment does, as its Runtime API calls and its process show it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EnvironmentEvent {
+    /// `GET .../invocation/next`: initialised and free. Answered by [`super::Effect::Invoke`] when there is work.
+    Next,
+    /// `POST .../invocation/{id}/response`.
+    Response { request_id: String, payload: Bytes, max_memory_used_bytes: u64 },
+    /// `POST .../invocation/{id}/error`: the handler failed. `payload` is the error document, returned as it is.
+    Error { request_id: String, error_type: Option<String>, payload: Bytes, max_memory_used_bytes: u64 },
+    /// `POST .../runtime/init/error`.
+    InitError { error_type: Option<String>, payload: Bytes },
+    /// The process could not be started; `message` says why and what to install.
+    LaunchFailed { message: String },
+    /// The process is gone, with everything it printed before handed over.
+    Exited { cause: ExitCause, max_memory_used_bytes: u64 },
+    /// It printed a line (without its line feed).
+    Output { stream: OutputStream, line: String },
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCause {
+    Status(i32),
+    Signal(i32),
+}
+
+/// Where a line was printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputStream {
+    Stdout,
+    Stderr,
+}

@@ -1,0 +1,155 @@
+//! CloudWatch Logs' operations in the shapes of its service model (`logs/2014-03-28`), without protocol.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A request to CloudWatch Logs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    DescribeLogGroups(DescribeLogGroups),
+    DescribeLogStreams(DescribeLogStreams),
+    FilterLogEvents(FilterLogEvents),
+    GetLogEvents(GetLogEvents),
+    DeleteLogGroup { log_group_name: Option<String> },
+    CreateLogGroup { log_group_name: Option<String> },
+}
+
+/// CloudWatch Logs' answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Response {
+    Done,
+    DescribeLogGroups(DescribeLogGroupsOutput),
+    DescribeLogStreams(DescribeLogStreamsOutput),
+    FilterLogEvents(FilterLogEventsOutput),
+    GetLogEvents(GetLogEventsOutput),
+}
+
+/// One line of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    pub group: String,
+    pub stream: String,
+    /// Grows by one with each line of an account and region.
+    pub id: u64,
+    pub timestamp_ms: u64,
+    /// Without a line feed at its end.
+    pub message: String,
+}
+
+macro_rules! shape {
+    ($name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty),* $(,)? }) => {
+        #[doc = concat!("`", stringify!($name), "` of the service model.")]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $type),* }
+    };
+}
+
+shape!(DescribeLogGroups {
+    log_group_name_prefix: Option<String>,
+    log_group_name_pattern: Option<String>,
+    next_token: Option<String>,
+    limit: Option<i64>,
+});
+shape!(DescribeLogStreams {
+    log_group_name: Option<String>,
+    log_group_identifier: Option<String>,
+    log_stream_name_prefix: Option<String>,
+    order_by: Option<String>,
+    descending: Option<bool>,
+    next_token: Option<String>,
+    limit: Option<i64>,
+});
+shape!(FilterLogEvents {
+    log_group_name: Option<String>,
+    log_group_identifier: Option<String>,
+    log_stream_names: Vec<String>,
+    log_stream_name_prefix: Option<String>,
+    start_time: Option<i64>,
+    end_time: Option<i64>,
+    filter_pattern: Option<String>,
+    next_token: Option<String>,
+    limit: Option<i64>,
+    interleaved: Option<bool>,
+});
+shape!(GetLogEvents {
+    log_group_name: Option<String>,
+    log_group_identifier: Option<String>,
+    log_stream_name: Option<String>,
+    start_time: Option<i64>,
+    end_time: Option<i64>,
+    next_token: Option<String>,
+    limit: Option<i64>,
+    start_from_head: Option<bool>,
+});
+shape!(DescribeLogGroupsOutput {
+    log_groups: Vec<LogGroup>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+});
+shape!(LogGroup {
+    log_group_name: String,
+    creation_time: u64,
+    metric_filter_count: u32,
+    arn: String,
+    stored_bytes: u64
+});
+shape!(DescribeLogStreamsOutput {
+    log_streams: Vec<LogStream>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+});
+shape!(LogStream {
+    log_stream_name: String,
+    creation_time: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_event_timestamp: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_event_timestamp: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_ingestion_time: Option<u64>,
+    arn: String,
+});
+shape!(FilterLogEventsOutput {
+    events: Vec<FilteredLogEvent>,
+    searched_log_streams: Vec<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+});
+shape!(FilteredLogEvent {
+    log_stream_name: String,
+    timestamp: u64,
+    message: String,
+    ingestion_time: u64,
+    event_id: String,
+});
+shape!(GetLogEventsOutput {
+    events: Vec<OutputLogEvent>,
+    next_forward_token: String,
+    next_backward_token: String,
+});
+shape!(OutputLogEvent { timestamp: u64, message: String, ingestion_time: u64 });
+
+/// A refusal of CloudWatch Logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogsError {
+    pub kind: LogsErrorKind,
+    pub message: String,
+}
+
+/// The kinds of [`LogsError`] in the service model's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogsErrorKind {
+    InvalidParameter,
+    ResourceAlreadyExists,
+    ResourceNotFound,
+}
+
+impl fmt::Display for LogsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.kind, self.message)
+    }
+}
+
+impl std::error::Error for LogsError {}

@@ -1,0 +1,162 @@
+//! The pure engine: SQS and Lambda as a state machine in virtual time.
+//!
+//! `now` is an argument, ids come from a seeded source, and what should happen in the world comes out as [`Effect`]s. This
+//! module never reads a clock, never does IO, never spawns, and no hash-map order reaches an output: the same seed and
+//! the same inputs give the same effects. That is what makes it testable by simulation.
+
+mod effect;
+mod input;
+pub mod lambda;
+pub mod logs;
+mod record;
+pub mod sqs;
+mod world;
+
+use std::collections::BTreeMap;
+
+pub use effect::{Effect, Invocation, LaunchSpec, StopReason, ThrottleNotice};
+pub use input::{Command, EnvironmentEvent, EnvironmentId, ExitCause, Input, OutputStream, RequestToken};
+pub use record::{Record, RecordEntry, RecordKey, RestoreError};
+pub use world::Cx;
+
+use crate::model::{IdSource, Scope, Timestamp};
+use world::World;
+
+/// What a request is answered with: AWS's output shape, or the service's error.
+pub type Reply = Result<Response, Error>;
+
+/// The output of a command, by service.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Response {
+    Sqs(sqs::Response),
+    Lambda(lambda::Response),
+    Logs(logs::Response),
+}
+
+/// A service's refusal. HTTP statuses and wire codes are the wire's business.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Error {
+    Sqs(sqs::SqsError),
+    Lambda(lambda::LambdaError),
+    Logs(logs::LogsError),
+    /// The engine could not write down what it was about to acknowledge; nothing was acknowledged.
+    Storage(String),
+}
+
+/// What can be set of an engine; each item is enforced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EngineConfig {
+    /// Where ids start from.
+    pub seed: u64,
+    /// The regional pool of concurrent executions of each account and region.
+    pub concurrency_limit: u32,
+    /// What reservations must leave of the pool.
+    pub unreserved_minimum: u32,
+    /// How long an environment without work is kept, in milliseconds.
+    pub environment_idle_ms: u64,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            concurrency_limit: crate::model::limits::CONCURRENCY_DEFAULT,
+            unreserved_minimum: crate::model::limits::UNRESERVED_MIN,
+            environment_idle_ms: 10 * 60 * 1000,
+        }
+    }
+}
+
+/// The whole state of every account and region.
+#[derive(Debug)]
+pub struct Engine {
+    config: EngineConfig,
+    ids: IdSource,
+    worlds: Vec<World>,
+    by_scope: BTreeMap<Scope, usize>,
+}
+
+impl Engine {
+    /// An empty engine.
+    pub fn new(config: EngineConfig) -> Self {
+        let ids = IdSource::new(config.seed);
+        Self { config, ids, worlds: Vec::new(), by_scope: BTreeMap::new() }
+    }
+
+    /// An engine as the stored `records` describe it: one record per key, in the order of [`Record::key`].
+    ///
+    /// # Errors
+    /// A record that contradicts an earlier one, for example a message of an unknown queue.
+    pub fn restore(
+        config: EngineConfig,
+        now: Timestamp,
+        records: impl IntoIterator<Item = Record>,
+    ) -> Result<Self, RestoreError> {
+        let mut engine = Self::new(config);
+        for record in records {
+            let world = engine.world_index(&record.scope);
+            engine.worlds[world].restore(now, record.entry)?;
+        }
+        for world in &mut engine.worlds {
+            world.finish_restore(now);
+        }
+        Ok(engine)
+    }
+
+    /// Lets `input` happen at `now` and appends what follows from it to `effects`, records before the replies that
+    /// acknowledge them. Timers due at `now` fire first.
+    pub fn handle(&mut self, now: Timestamp, input: Input, effects: &mut Vec<Effect>) {
+        self.fire_timers(now, effects);
+        match input {
+            Input::Tick => {}
+            Input::Request { token, scope, command } => {
+                let world = self.world_index(&scope);
+                self.in_world(now, world, effects, |world, cx| world.request(cx, token, command));
+            }
+            Input::ClientGone { token, scope } => {
+                let world = self.world_index(&scope);
+                self.in_world(now, world, effects, |world, cx| world.client_gone(cx, token));
+            }
+            Input::Environment { id, event } => {
+                self.in_world(now, id.world(), effects, |world, cx| world.environment(cx, id, event));
+            }
+        }
+    }
+
+    /// When [`Engine::handle`] wants to be called with [`Input::Tick`] at the latest; `None` when nothing waits.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.worlds.iter().filter_map(World::next_deadline).min()
+    }
+
+    fn fire_timers(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        for world in 0..self.worlds.len() {
+            if self.worlds[world].next_deadline().is_some_and(|deadline| deadline <= now) {
+                self.in_world(now, world, effects, World::fire_timers);
+            }
+        }
+    }
+
+    fn world_index(&mut self, scope: &Scope) -> usize {
+        if let Some(index) = self.by_scope.get(scope) {
+            return *index;
+        }
+        let index = self.worlds.len();
+        self.worlds.push(World::new(index, scope.clone(), &self.config));
+        self.by_scope.insert(scope.clone(), index);
+        index
+    }
+
+    fn in_world(
+        &mut self,
+        now: Timestamp,
+        world: usize,
+        effects: &mut Vec<Effect>,
+        act: impl FnOnce(&mut World, &mut Cx<'_>),
+    ) {
+        let Some(world) = self.worlds.get_mut(world) else { return };
+        let scope = std::sync::Arc::clone(world.scope());
+        let mut cx = Cx { now, scope: &scope, config: &self.config, ids: &mut self.ids, effects };
+        act(world, &mut cx);
+        world.settle(&mut cx);
+    }
+}

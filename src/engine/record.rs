@@ -1,0 +1,80 @@
+//! What is written down. A record sets or removes the value of one key, so that any ordered key-value store can keep
+//! them; writing the same record twice changes nothing.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{lambda::LambdaRecord, sqs::SqsRecord};
+use crate::model::Scope;
+
+/// One change of one key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub scope: Arc<Scope>,
+    pub entry: RecordEntry,
+}
+
+/// The change, by service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum RecordEntry {
+    Sqs(SqsRecord),
+    Lambda(LambdaRecord),
+}
+
+/// The key of a record. The order of keys is the order in which [`super::Engine::restore`] wants the records: what is
+/// referred to comes before what refers to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordKey(pub Vec<u8>);
+
+impl Record {
+    /// The key that this record sets or removes.
+    pub fn key(&self) -> RecordKey {
+        let mut key = Vec::with_capacity(64);
+        let rank = match &self.entry {
+            RecordEntry::Sqs(_) => 0,
+            RecordEntry::Lambda(_) => 1,
+        };
+        key.push(rank);
+        key.extend_from_slice(format!("{}/{}/", self.scope.account, self.scope.region).as_bytes());
+        match &self.entry {
+            RecordEntry::Sqs(record) => record.push_key(&mut key),
+            RecordEntry::Lambda(record) => record.push_key(&mut key),
+        }
+        RecordKey(key)
+    }
+
+    /// Whether the record removes its key.
+    pub fn is_removal(&self) -> bool {
+        match &self.entry {
+            RecordEntry::Sqs(record) => record.is_removal(),
+            RecordEntry::Lambda(record) => record.is_removal(),
+        }
+    }
+}
+
+impl From<SqsRecord> for RecordEntry {
+    fn from(record: SqsRecord) -> Self {
+        Self::Sqs(record)
+    }
+}
+
+impl From<LambdaRecord> for RecordEntry {
+    fn from(record: LambdaRecord) -> Self {
+        Self::Lambda(record)
+    }
+}
+
+/// A stored record that cannot be true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreError {
+    pub message: String,
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for RestoreError {}

@@ -1,0 +1,98 @@
+//! One account in one region: its queues, functions and logs, and how they feed each other.
+
+use std::sync::Arc;
+
+use super::{
+    Command, Effect, EngineConfig, EnvironmentEvent, EnvironmentId, Error, Record, RecordEntry, Reply, RequestToken,
+    RestoreError, lambda::Lambda, logs::Logs, sqs::Sqs,
+};
+use crate::model::{IdSource, Scope, Timestamp};
+
+/// What a transition may use beside its own state: the time, ids, and where effects go.
+#[derive(Debug)]
+pub struct Cx<'a> {
+    pub now: Timestamp,
+    pub scope: &'a Arc<Scope>,
+    pub config: &'a EngineConfig,
+    pub ids: &'a mut IdSource,
+    pub effects: &'a mut Vec<Effect>,
+}
+
+impl Cx<'_> {
+    /// Writes `entry` down before anything that acknowledges it.
+    pub fn record(&mut self, entry: impl Into<RecordEntry>) {
+        self.effects.push(Effect::Record(Record { scope: Arc::clone(self.scope), entry: entry.into() }));
+    }
+
+    /// Answers a client's request.
+    pub fn reply(&mut self, token: RequestToken, reply: Reply) {
+        self.effects.push(Effect::Reply { token, reply });
+    }
+}
+
+/// One account in one region.
+#[derive(Debug)]
+pub(super) struct World {
+    scope: Arc<Scope>,
+    sqs: Sqs,
+    lambda: Lambda,
+    logs: Logs,
+}
+
+impl World {
+    pub(super) fn new(index: usize, scope: Scope, config: &EngineConfig) -> Self {
+        Self { scope: Arc::new(scope), sqs: Sqs::new(), lambda: Lambda::new(index, config), logs: Logs::new() }
+    }
+
+    pub(super) fn scope(&self) -> &Arc<Scope> {
+        &self.scope
+    }
+
+    pub(super) fn request(&mut self, cx: &mut Cx<'_>, token: RequestToken, command: Command) {
+        match command {
+            Command::Sqs(command) => self.sqs.request(cx, token, command),
+            Command::Lambda(command) => self.lambda.request(cx, &mut self.sqs, &mut self.logs, token, command),
+            Command::Logs(command) => {
+                let reply = self.logs.request(cx, command).map(super::Response::Logs).map_err(Error::Logs);
+                cx.reply(token, reply);
+            }
+        }
+    }
+
+    pub(super) fn client_gone(&mut self, cx: &mut Cx<'_>, token: RequestToken) {
+        self.sqs.client_gone(cx, token);
+        self.lambda.client_gone(cx, token);
+    }
+
+    pub(super) fn environment(&mut self, cx: &mut Cx<'_>, id: EnvironmentId, event: EnvironmentEvent) {
+        self.lambda.environment(cx, &mut self.sqs, &mut self.logs, id, event);
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        [self.sqs.next_deadline(), self.lambda.next_deadline()].into_iter().flatten().min()
+    }
+
+    pub(super) fn fire_timers(&mut self, cx: &mut Cx<'_>) {
+        self.sqs.fire_timers(cx);
+        self.lambda.fire_timers(cx, &mut self.sqs, &mut self.logs);
+    }
+
+    /// Hands messages that became visible to the mappings of their queue, until nothing moves any more.
+    pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
+        while let Some(queue) = self.sqs.next_ready() {
+            self.lambda.poll(cx, &mut self.sqs, &mut self.logs, queue);
+        }
+    }
+
+    pub(super) fn restore(&mut self, now: Timestamp, entry: RecordEntry) -> Result<(), RestoreError> {
+        match entry {
+            RecordEntry::Sqs(record) => self.sqs.restore(now, record),
+            RecordEntry::Lambda(record) => self.lambda.restore(now, &mut self.sqs, record),
+        }
+    }
+
+    pub(super) fn finish_restore(&mut self, now: Timestamp) {
+        self.sqs.finish_restore(now);
+        self.lambda.finish_restore(now);
+    }
+}

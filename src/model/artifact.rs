@@ -1,0 +1,63 @@
+//! What names a built artifact: the SHA-256 of its content.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// SHA-256 of an artifact's content, the name under which the store keeps it.
+///
+/// Displays as 64 lower-case hexadecimal digits; AWS's `CodeSha256` is the same bytes in Base64.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ArtifactDigest([u8; 32]);
+
+impl ArtifactDigest {
+    /// Wraps the 32 bytes of a SHA-256.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Reads 64 hexadecimal digits; `None` for anything else.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let high = char::from(pair[0]).to_digit(16)?;
+            let low = char::from(pair[1]).to_digit(16)?;
+            *byte = u8::try_from(high * 16 + low).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for ArtifactDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ArtifactDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ArtifactDigest({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_goes_both_ways() {
+        let digest = ArtifactDigest::from_bytes([0xa5; 32]);
+        assert_eq!(ArtifactDigest::from_hex(&digest.to_string()), Some(digest));
+        assert_eq!(ArtifactDigest::from_hex("a5"), None);
+        assert_eq!(ArtifactDigest::from_hex(&"zz".repeat(32)), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! Account and region: each pair is a world of its own.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A twelve-digit AWS account id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AccountId(u64);
+
+impl AccountId {
+    /// The account of callers whose access key id is not an account id: `000000000000`.
+    pub const DEFAULT: Self = Self(0);
+
+    /// Reads exactly twelve ASCII digits; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok().map(Self))?
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:012}", self.0)
+    }
+}
+
+impl fmt::Debug for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An AWS region's name, for example `ap-northeast-1`. Any name of that shape is accepted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Region(Box<str>);
+
+impl Region {
+    /// The region of requests and stacks that name none.
+    pub const DEFAULT_NAME: &str = "us-east-1";
+
+    /// Accepts 1 to 32 lower-case letters, digits and hyphens; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        ((1..=32).contains(&text.len()) && text.bytes().all(legal)).then(|| Self(text.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Region {
+    fn default() -> Self {
+        Self(Self::DEFAULT_NAME.into())
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An account in a region: what a request's credential scope names, and what owns every resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Scope {
+    pub account: AccountId,
+    pub region: Region,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_keeps_its_leading_zeros() {
+        assert_eq!(AccountId::parse("000000000012").unwrap().to_string(), "000000000012");
+        assert_eq!(AccountId::parse("12"), None);
+        assert_eq!(AccountId::parse("+00000000012"), None);
+        assert_eq!(AccountId::parse("AKIAIOSFODNN"), None);
+    }
+
+    #[test]
+    fn a_region_is_a_short_lower_case_name() {
+        assert_eq!(Region::parse("ap-northeast-1").unwrap().as_str(), "ap-northeast-1");
+        assert_eq!(Region::parse(""), None);
+        assert_eq!(Region::parse("EU"), None);
+        assert_eq!(Region::parse("a/b"), None);
+    }
+}

@@ -1,0 +1,266 @@
+//! A stack as its manifest wants it: complete, defaulted, without spans, comparable.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+use crate::model::{AccountId, FunctionName, QueueName, Region, StackName};
+
+/// Everything that a manifest declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desired {
+    pub name: StackName,
+    pub region: Region,
+    pub account: AccountId,
+    /// Which `stackctl` the manifest needs, as written (`>=0.1`).
+    pub requires: Option<String>,
+    pub pool: Pool,
+    /// By key in the manifest. The key is the name on the target, but for the `.fifo` that AWS wants.
+    pub queues: BTreeMap<String, DesiredQueue>,
+    pub functions: BTreeMap<String, DesiredFunction>,
+    pub services: BTreeMap<String, DesiredService>,
+    pub targets: BTreeMap<String, Target>,
+}
+
+/// The regional pool of concurrent executions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    pub limit: u32,
+    pub unreserved_minimum: u32,
+}
+
+/// A queue, with every attribute that the manifest can set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredQueue {
+    /// The name on the target, `.fifo` included.
+    pub name: QueueName,
+    pub fifo: Option<Fifo>,
+    pub visibility_timeout_s: u32,
+    pub delay_s: u32,
+    pub retention_s: u32,
+    pub receive_wait_s: u32,
+    pub max_message_bytes: u32,
+    pub dead_letter: Option<DeadLetter>,
+    /// `RedriveAllowPolicy`.
+    pub redrive_allow: RedriveAllow,
+    /// `SqsManagedSseEnabled`.
+    pub managed_encryption: bool,
+    /// `Policy`, a JSON document.
+    pub policy: Option<String>,
+    /// The user's own tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Attributes of FIFO queues alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fifo {
+    pub content_based_deduplication: bool,
+    /// High throughput: deduplication scope and throughput limit per message group.
+    pub high_throughput: bool,
+}
+
+/// `RedrivePolicy`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Key of the dead-letter queue in the manifest.
+    pub queue: String,
+    pub max_receives: u32,
+}
+
+/// `RedriveAllowPolicy`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RedriveAllow {
+    #[default]
+    All,
+    None,
+    /// Keys of the source queues that may use this one as their dead-letter queue.
+    ByQueue(Vec<String>),
+}
+
+/// A function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredFunction {
+    pub name: FunctionName,
+    pub description: String,
+    pub runtime: String,
+    pub handler: String,
+    /// What is built and watched; absolute.
+    pub source: PathBuf,
+    pub build: Build,
+    pub memory_mb: u32,
+    pub timeout_s: u32,
+    pub ephemeral_storage_mb: u32,
+    pub architecture: Architecture,
+    /// Role ARN; the embedded engine accepts any.
+    pub role: Option<String>,
+    pub environment: BTreeMap<String, Template>,
+    pub reserved_concurrency: Option<u32>,
+    pub provisioned_concurrency: Option<Provisioned>,
+    pub triggers: Vec<Trigger>,
+    pub log_format: LogFormat,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// `Architectures`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    X86_64,
+    Arm64,
+}
+
+/// `LoggingConfig.LogFormat`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// How many environments are kept initialised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Provisioned {
+    Fixed(u32),
+    /// Target tracking between bounds; the utilisation in percent.
+    Tracked {
+        min: u32,
+        max: u32,
+        target_utilization_percent: u32,
+    },
+}
+
+/// How the source becomes an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// `go build`; `package` relative to the source.
+    Go {
+        package: String,
+        flags: Vec<String>,
+    },
+    /// `cargo build`; `bin` when the package has several.
+    Rust {
+        bin: Option<String>,
+        profile: String,
+    },
+    /// Plain JavaScript as it is, with its `node_modules`.
+    Node,
+    /// Python as it is, with its requirements installed beside it.
+    Python {
+        requirements: Option<PathBuf>,
+    },
+    Java {
+        tool: Option<String>,
+    },
+    /// Any command, run by the shell in the source; its output is the directory or file `artifact`.
+    Command {
+        run: String,
+        artifact: PathBuf,
+    },
+    /// The source directory itself.
+    None,
+}
+
+/// A queue's event source mapping, from the function's side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// Key of the queue in the manifest.
+    pub queue: String,
+    pub enabled: bool,
+    pub batch_size: u32,
+    pub batching_window_s: u32,
+    pub max_concurrency: Option<u32>,
+    /// `ReportBatchItemFailures`.
+    pub report_batch_item_failures: bool,
+    /// Filter patterns, each a JSON document.
+    pub filters: Vec<String>,
+}
+
+/// A side container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DesiredService {
+    pub image: String,
+    pub command: Vec<String>,
+    pub environment: BTreeMap<String, Template>,
+    pub ports: Vec<String>,
+    pub volumes: Vec<String>,
+}
+
+/// Where a stack can be converged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Embedded { port: PortChoice },
+    LocalStack { image: Option<String>, port: u16 },
+    Aws { profile: Option<String>, role: Option<String>, bucket: Option<String>, name_prefix: String },
+    Endpoint { url: String },
+}
+
+/// The embedded engine's port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortChoice {
+    Fixed(u16),
+    /// Any free port, kept from then on.
+    Auto,
+}
+
+/// A text with references to what only the target knows. `${env:NAME}` is already resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template(pub Vec<TemplatePart>);
+
+/// A piece of a [`Template`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TemplatePart {
+    Text(String),
+    Reference(Reference),
+}
+
+/// What a `${...}` names; queues and functions by their keys in the manifest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reference {
+    QueueUrl(String),
+    QueueArn(String),
+    QueueName(String),
+    FunctionArn(String),
+    FunctionName(String),
+    StackName,
+    StackRegion,
+    StackAccount,
+    StackEndpoint,
+}
+
+impl Template {
+    /// The text with each reference replaced by what `resolve` gives for it.
+    ///
+    /// # Errors
+    /// The first error of `resolve`.
+    pub fn render<E>(&self, mut resolve: impl FnMut(&Reference) -> Result<String, E>) -> Result<String, E> {
+        let mut text = String::new();
+        for part in &self.0 {
+            match part {
+                TemplatePart::Text(part) => text.push_str(part),
+                TemplatePart::Reference(reference) => text.push_str(&resolve(reference)?),
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// Where a resource stands in the manifest: `queues.example-queue`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Address {
+    Queue(String),
+    Function(String),
+    /// A function's trigger, by the queue's key.
+    Trigger {
+        function: String,
+        queue: String,
+    },
+    Service(String),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queue(key) => write!(f, "queues.{key}"),
+            Self::Function(key) => write!(f, "functions.{key}"),
+            Self::Trigger { function, queue } => write!(f, "functions.{function}.triggers.{queue}"),
+            Self::Service(key) => write!(f, "services.{key}"),
+        }
+    }
+}

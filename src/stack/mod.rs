@@ -1,0 +1,9 @@
+//! What a stack is, twice: as the manifest wants it ([`Desired`]) and as a target has it ([`Observed`]). Pure values.
+
+mod desired;
+mod observed;
+mod tags;
+
+pub use desired::*;
+pub use observed::*;
+pub use tags::{TAG_ADDRESS, TAG_BUILD, TAG_STACK};
