@@ -1,8 +1,16 @@
-//! What names a built artifact: the SHA-256 of its content.
+//! What names a built artifact: the SHA-256 of its content, and where a state directory keeps it. No IO.
 
-use std::fmt;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
+
+/// The folder of a state directory that holds the artifacts.
+pub const ARTIFACTS_DIR: &str = "artifacts";
+/// `S3Bucket` of a function whose code is already in the engine's store; `S3Key` is the digest in hexadecimal.
+pub const ARTIFACTS_BUCKET: &str = "stackctl-artifacts";
 
 /// SHA-256 of an artifact's content, the name under which the store keeps it.
 ///
@@ -19,6 +27,13 @@ impl ArtifactDigest {
     /// The 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Where the engine of `state_dir` has this artifact: `<state>/artifacts/<64 hex digits>/`, a directory with the code
+    /// exactly as it stands at `/var/task`. Who writes one writes it under another name beside it and renames it, so that
+    /// a directory of this name is always complete; it is never changed afterwards.
+    pub fn dir_in(&self, state_dir: &Path) -> PathBuf {
+        state_dir.join(ARTIFACTS_DIR).join(self.to_string())
     }
 
     /// Reads 64 hexadecimal digits; `None` for anything else.
@@ -57,6 +72,7 @@ mod tests {
     fn hex_goes_both_ways() {
         let digest = ArtifactDigest::from_bytes([0xa5; 32]);
         assert_eq!(ArtifactDigest::from_hex(&digest.to_string()), Some(digest));
+        assert_eq!(digest.dir_in(Path::new(".stackctl")), PathBuf::from(format!(".stackctl/artifacts/{digest}")));
         assert_eq!(ArtifactDigest::from_hex("a5"), None);
         assert_eq!(ArtifactDigest::from_hex(&"zz".repeat(32)), None);
     }

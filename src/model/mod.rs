@@ -11,7 +11,7 @@ mod scope;
 mod time;
 
 pub use arn::{FunctionArn, MappingArn, QueueArn};
-pub use artifact::ArtifactDigest;
+pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest};
 pub use ids::IdSource;
 pub use names::{FunctionName, NameError, QueueName, StackName};
 pub use scope::{AccountId, Region, Scope};
