@@ -1,0 +1,79 @@
+//! Requests that were not answered in their own turn: long polls and invocations.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::Driver;
+use crate::{
+    engine::{Error, Reply, RequestToken},
+    model::Scope,
+};
+
+/// Who waits for which reply.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    by_token: Mutex<HashMap<RequestToken, oneshot::Sender<Reply>>>,
+}
+
+impl Waiting {
+    pub(super) fn add(&self, token: RequestToken) -> oneshot::Receiver<Reply> {
+        let (sender, receiver) = oneshot::channel();
+        self.by_token.lock().insert(token, sender);
+        receiver
+    }
+
+    pub(super) fn answer(&self, token: RequestToken, reply: Reply) {
+        let sender = self.by_token.lock().remove(&token);
+        if let Some(sender) = sender {
+            // An error means that the client went away in this moment; its drop guard has nothing left to undo.
+            let _ = sender.send(reply);
+        }
+    }
+
+    pub(super) fn fail_all(&self, why: &str) {
+        let all = std::mem::take(&mut *self.by_token.lock());
+        for sender in all.into_values() {
+            let _ = sender.send(Err(Error::Storage(why.to_owned())));
+        }
+    }
+
+    /// Whether it was still waiting.
+    fn forget(&self, token: RequestToken) -> bool {
+        self.by_token.lock().remove(&token).is_some()
+    }
+}
+
+/// A request on its way; dropped before its answer, it tells the engine that the client is gone.
+#[derive(Debug)]
+pub(super) struct PendingRequest<'a> {
+    driver: &'a Driver,
+    token: RequestToken,
+    scope: Arc<Scope>,
+    answer: oneshot::Receiver<Reply>,
+}
+
+impl<'a> PendingRequest<'a> {
+    pub(super) fn new(
+        driver: &'a Driver,
+        token: RequestToken,
+        scope: Arc<Scope>,
+        answer: oneshot::Receiver<Reply>,
+    ) -> Self {
+        Self { driver, token, scope, answer }
+    }
+
+    pub(super) async fn answer(mut self) -> Reply {
+        let reply = (&mut self.answer).await;
+        reply.unwrap_or_else(|_| Err(Error::Storage("the engine stopped before it could answer".to_owned())))
+    }
+}
+
+impl Drop for PendingRequest<'_> {
+    fn drop(&mut self) {
+        if self.driver.waiting.forget(self.token) {
+            self.driver.client_gone(self.token, Arc::clone(&self.scope));
+        }
+    }
+}
