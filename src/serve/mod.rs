@@ -1,6 +1,14 @@
 //! The impure shell around the pure engine: its clock, its journal, its listener, its functions' processes.
 
+pub mod body;
 pub mod clock;
 pub mod code_store;
 pub mod driver;
+pub mod follow;
+pub mod listener;
+pub mod own_api;
+pub mod platform;
+pub mod report;
+pub mod service;
+pub mod shutdown;
 pub mod store;

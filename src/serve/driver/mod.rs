@@ -31,7 +31,8 @@ use crate::{
     task::panic_message,
 };
 pub use outlet::{Generation, Outlet};
-use waiting::{PendingRequest, Waiting};
+pub use waiting::PendingRequest;
+use waiting::Waiting;
 
 /// After a failed recovery, how long requests are refused before the next one tries again.
 const RECOVERY_RETRY_MS: u64 = 1_000;
@@ -84,6 +85,15 @@ struct Batch {
     deliveries: Vec<Effect>,
 }
 
+/// What became of a request in its own turn.
+#[derive(Debug)]
+pub enum Asked<'a> {
+    /// It is answered.
+    Answered(Reply),
+    /// It will be. Dropped before that, the engine is told that the client is gone.
+    Waits(PendingRequest<'a>),
+}
+
 /// What a turn was to its caller.
 enum Turned {
     /// Its request is answered.
@@ -126,13 +136,21 @@ impl Driver {
         }))
     }
 
-    /// Asks the engine. When the returned future is dropped before its end, the client is taken to be gone.
+    /// Asks the engine and waits for the answer.
     pub async fn request(&self, scope: Arc<Scope>, command: Command) -> Reply {
+        match self.ask(scope, command) {
+            Asked::Answered(reply) => reply,
+            Asked::Waits(answer) => answer.await,
+        }
+    }
+
+    /// Asks the engine.
+    pub fn ask(&self, scope: Arc<Scope>, command: Command) -> Asked<'_> {
         let token = RequestToken(self.next_token.fetch_add(1, Ordering::Relaxed));
         let input = Input::Request { token, scope: Arc::clone(&scope), command };
         match self.turn(input, Some(token)) {
-            Turned::Answered(reply) => reply,
-            Turned::Waits(answer) => PendingRequest::new(self, token, scope, answer).answer().await,
+            Turned::Answered(reply) => Asked::Answered(reply),
+            Turned::Waits(answer) => Asked::Waits(PendingRequest::new(self, token, scope, answer)),
             Turned::Unasked => unreachable!("a request's turn is answered or waits"),
         }
     }

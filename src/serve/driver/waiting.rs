@@ -1,6 +1,11 @@
 //! Requests that were not answered in their own turn: long polls and invocations.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -47,7 +52,7 @@ impl Waiting {
 
 /// A request on its way; dropped before its answer, it tells the engine that the client is gone.
 #[derive(Debug)]
-pub(super) struct PendingRequest<'a> {
+pub struct PendingRequest<'a> {
     driver: &'a Driver,
     token: RequestToken,
     scope: Arc<Scope>,
@@ -63,10 +68,15 @@ impl<'a> PendingRequest<'a> {
     ) -> Self {
         Self { driver, token, scope, answer }
     }
+}
 
-    pub(super) async fn answer(mut self) -> Reply {
-        let reply = (&mut self.answer).await;
-        reply.unwrap_or_else(|_| Err(Error::Storage("the engine stopped before it could answer".to_owned())))
+impl Future for PendingRequest<'_> {
+    type Output = Reply;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
+        Pin::new(&mut self.answer).poll(cx).map(|reply| {
+            reply.unwrap_or_else(|_| Err(Error::Storage("the engine stopped before it could answer".to_owned())))
+        })
     }
 }
 

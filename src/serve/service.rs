@@ -1,0 +1,175 @@
+//! From a request to its response, without a socket: what the listener serves and what tests call.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use http::{Response, StatusCode, request};
+
+use super::{
+    body::ResponseBody,
+    code_store::CodeStore,
+    driver::{Asked, Driver},
+    follow::Followers,
+    own_api,
+    shutdown::Shutdown,
+};
+use crate::{
+    engine::{self, Command, Error, Reply, lambda::LambdaError, sqs},
+    model::{IdSource, Scope, StackName, Timestamp},
+    wire::{self, Call, CodeCommand, CodeSource, Parsed},
+};
+
+/// Body of a request that may carry a deployment package: [`crate::model::limits::CODE_ZIP_MAX_BYTES`] in Base64, and the
+/// rest of the request.
+pub const CODE_BODY_MAX_BYTES: usize = 72 * 1024 * 1024;
+/// Body of any other request: the largest message or payload, written as wastefully as its protocol allows.
+pub const BODY_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// What the engine says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineInfo {
+    pub stack: Option<StackName>,
+    pub version: &'static str,
+    pub pid: u32,
+    pub state_dir: std::path::PathBuf,
+    pub started_at: Timestamp,
+    /// `http://127.0.0.1:PORT`.
+    pub endpoint: String,
+    pub port: u16,
+    /// The account and region of requests that name none.
+    pub scope: Scope,
+}
+
+/// The HTTP service.
+#[derive(Debug)]
+pub struct Service {
+    pub(super) driver: Arc<Driver>,
+    pub(super) code: Arc<CodeStore>,
+    pub(super) followers: Arc<Followers>,
+    pub(super) info: Arc<EngineInfo>,
+    pub(super) shutdown: Shutdown,
+    request_ids: RequestIds,
+}
+
+impl Service {
+    /// A service in front of `driver`. `seed` is where request ids start from.
+    pub fn new(
+        driver: Arc<Driver>,
+        code: Arc<CodeStore>,
+        followers: Arc<Followers>,
+        info: Arc<EngineInfo>,
+        shutdown: Shutdown,
+        seed: u64,
+    ) -> Self {
+        Self { driver, code, followers, info, shutdown, request_ids: RequestIds { next: AtomicU64::new(seed) } }
+    }
+
+    /// The longest body that a request may have, by its path.
+    pub fn body_max_bytes(head: &request::Parts) -> usize {
+        if head.uri.path().contains("/functions") { CODE_BODY_MAX_BYTES } else { BODY_MAX_BYTES }
+    }
+
+    /// Answers a request. Dropping the future means that the client went away.
+    pub async fn call(&self, head: request::Parts, body: Bytes) -> Response<ResponseBody> {
+        if let Some(rest) = head.uri.path().strip_prefix(own_api::PREFIX) {
+            return own_api::call(self, rest, &head).await;
+        }
+        let request_id = self.request_ids.next();
+        let response = match wire::parse(&head, body, &request_id) {
+            Parsed::Command { call, scope, command } => {
+                let reply = self.ask(Arc::new(scope), command).await;
+                wire::respond(&call, reply, &request_id)
+            }
+            Parsed::WithCode { call, scope, source, command } => {
+                self.deploy(call, scope, source, command, &request_id).await
+            }
+            Parsed::Answered(response) => response,
+        };
+        response.map(ResponseBody::Whole)
+    }
+
+    /// Asks the engine; when it is to end, a receive that waits is answered as if its wait were over.
+    async fn ask(&self, scope: Arc<Scope>, command: Command) -> Reply {
+        let is_receive = matches!(command, Command::Sqs(sqs::Command::ReceiveMessage(_)));
+        match self.driver.ask(scope, command) {
+            Asked::Answered(reply) => reply,
+            Asked::Waits(answer) if is_receive => tokio::select! {
+                reply = answer => reply,
+                () = self.shutdown.requested() => {
+                    Ok(engine::Response::Sqs(sqs::Response::ReceiveMessage { messages: Vec::new() }))
+                }
+            },
+            Asked::Waits(answer) => answer.await,
+        }
+    }
+
+    async fn deploy(
+        &self,
+        call: Call,
+        scope: Scope,
+        source: CodeSource,
+        command: CodeCommand,
+        request_id: &str,
+    ) -> Response<Bytes> {
+        let reply = match self.stored_code(source).await {
+            Ok(code) => self.ask(Arc::new(scope), Command::Lambda(with_code(command, code))).await,
+            Err(refusal) => Err(Error::Lambda(refusal)),
+        };
+        wire::respond(&call, reply, request_id)
+    }
+
+    async fn stored_code(&self, source: CodeSource) -> Result<engine::lambda::CodeRef, LambdaError> {
+        let code = Arc::clone(&self.code);
+        let stored = tokio::task::spawn_blocking(move || match source {
+            CodeSource::Zip(zip) => code.put_zip(&zip),
+            CodeSource::Stored { bucket, key } => code.stored(&bucket, &key),
+        });
+        stored.await.unwrap_or_else(|error| {
+            Err(LambdaError::new(engine::lambda::LambdaErrorKind::Service, format!("unpacking failed: {error}")))
+        })
+    }
+}
+
+fn with_code(command: CodeCommand, code: engine::lambda::CodeRef) -> engine::lambda::Command {
+    match command {
+        CodeCommand::CreateFunction(function) => engine::lambda::Command::CreateFunction { function, code },
+        CodeCommand::UpdateFunctionCode { name, update } => {
+            engine::lambda::Command::UpdateFunctionCode { name, update, code }
+        }
+    }
+}
+
+/// Plain text with a status, for what is not AWS's.
+pub(super) fn text_response(status: StatusCode, text: impl Into<String>) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Whole(Bytes::from(text.into() + "\n")));
+    *response.status_mut() = status;
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain"));
+    response
+}
+
+/// Ids for `x-amzn-RequestId`: a seed that grows, each the start of an [`IdSource`] of its own.
+#[derive(Debug)]
+struct RequestIds {
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    fn next(&self) -> String {
+        IdSource::new(self.next.fetch_add(1, Ordering::Relaxed)).uuid()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_differ() {
+        let ids = RequestIds { next: AtomicU64::new(u64::MAX) };
+        let found: std::collections::BTreeSet<_> = (0..1000).map(|_| ids.next()).collect();
+        assert_eq!(found.len(), 1000);
+    }
+}
