@@ -2,18 +2,18 @@
 
 mod api;
 mod error;
+mod invocation;
+mod mappings;
 
 pub use api::*;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
+pub use mappings::MappingRecord;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Cx, EngineConfig, EnvironmentEvent, EnvironmentId, RequestToken, RestoreError,
-    logs::Logs,
-    sqs::{QueueId, Sqs},
-};
-use crate::model::Timestamp;
+use super::{Cx, EngineConfig, EnvironmentEvent, EnvironmentId, RequestToken, RestoreError, logs::Logs, sqs::Sqs};
+use crate::model::{FunctionArn, Timestamp};
 
 /// What each function and mapping is doing now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,25 +50,33 @@ pub struct MappingActivity {
 
 /// One durable change of Lambda's state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum LambdaRecord {}
+pub enum LambdaRecord {
+    Mapping(MappingRecord),
+}
 
 impl LambdaRecord {
-    pub(super) fn push_key(&self, _key: &mut Vec<u8>) {
-        match *self {}
+    pub(super) fn push_key(&self, key: &mut Vec<u8>) {
+        match self {
+            Self::Mapping(record) => record.push_key(key),
+        }
     }
 
     pub(super) fn is_removal(&self) -> bool {
-        match *self {}
+        match self {
+            Self::Mapping(record) => record.is_removal(),
+        }
     }
 }
 
 /// The functions and mappings of one account and region.
-#[derive(Debug)]
-pub struct Lambda {}
+#[derive(Debug, Default)]
+pub struct Lambda {
+    mappings: mappings::Mappings,
+}
 
 impl Lambda {
     pub(super) fn new(_world: usize, _config: &EngineConfig) -> Self {
-        Self {}
+        Self::default()
     }
 
     pub(super) fn request(
@@ -93,8 +101,31 @@ impl Lambda {
     ) {
     }
 
-    /// Messages may be waiting in a queue that some mapping polls.
-    pub(super) fn poll(&mut self, _cx: &mut Cx<'_>, _sqs: &mut Sqs, _logs: &mut Logs, _queue: QueueId) {}
+    /// Starts an invocation, in a warm environment or a new one. On `Ok`, `origin` hears of its end exactly once; on `Err`
+    /// never: it was throttled, or the function cannot be invoked.
+    #[expect(unused, reason = "called by the mappings once they deliver")]
+    fn start_invocation(
+        &mut self,
+        _cx: &mut Cx<'_>,
+        _logs: &mut Logs,
+        _function: &FunctionArn,
+        _origin: invocation::Origin,
+        _payload: Bytes,
+    ) -> Result<(), LambdaError> {
+        Err(LambdaError::new(LambdaErrorKind::Service, "no function can be invoked"))
+    }
+
+    /// The function that a request names, when it exists.
+    #[expect(unused, reason = "called by the mappings once they deliver")]
+    fn resolve(&self, _name: &FunctionRef) -> Result<FunctionArn, LambdaError> {
+        Err(LambdaError::new(LambdaErrorKind::ResourceNotFound, "Function not found"))
+    }
+
+    /// The function's timeout, in seconds; `None` when there is no such function or qualifier.
+    #[expect(unused, reason = "called by the mappings once they deliver")]
+    fn function_timeout_s(&self, _function: &FunctionArn) -> Option<u32> {
+        None
+    }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         None
@@ -108,7 +139,9 @@ impl Lambda {
         _sqs: &mut Sqs,
         record: LambdaRecord,
     ) -> Result<(), RestoreError> {
-        match record {}
+        match record {
+            LambdaRecord::Mapping(record) => match record {},
+        }
     }
 
     pub(super) fn finish_restore(&mut self, _now: Timestamp) {}
