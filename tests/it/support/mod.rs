@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+pub mod in_process;
 pub mod tool;
 pub mod trial;
 
