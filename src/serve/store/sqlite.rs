@@ -101,13 +101,13 @@ impl SqliteStore {
         while let Some(row) = rows.next()? {
             let (key, entry) = (row.get_ref(0)?, row.get_ref(1)?);
             let (key, entry) = (key.as_blob().unwrap_or_default(), entry.as_blob().unwrap_or_default());
-            let found = Record::scope_of_key(key).ok_or_else(|| LoadError::broken("a key names no scope"))?;
+            let found = Record::scope_of_key(key).ok_or_else(|| LoadError::broken(&"a key names no scope"))?;
             let scope = match &mut scope {
                 Some(known) if **known == found => known,
                 other => other.insert(Arc::new(found)),
             };
-            let entry: RecordEntry = rmp_serde::from_slice(entry).map_err(|error| LoadError::broken(error))?;
-            take(Record { scope: Arc::clone(scope), entry }).map_err(|error| LoadError::broken(error))?;
+            let entry: RecordEntry = rmp_serde::from_slice(entry).map_err(|error| LoadError::broken(&error))?;
+            take(Record { scope: Arc::clone(scope), entry }).map_err(|error| LoadError::broken(&error))?;
         }
         Ok(())
     }
@@ -152,7 +152,7 @@ enum LoadError {
 }
 
 impl LoadError {
-    fn broken(error: impl ToString) -> Self {
+    fn broken(error: &impl ToString) -> Self {
         Self::Broken(error.to_string())
     }
 }
