@@ -120,7 +120,7 @@ impl Service {
         request_id: &str,
     ) -> Response<Bytes> {
         let reply = match self.stored_code(source).await {
-            Ok(code) => self.ask(Arc::new(scope), Command::Lambda(with_code(command, code))).await,
+            Ok(code) => self.ask(Arc::new(scope), Command::Lambda(Box::new(with_code(command, code)))).await,
             Err(refusal) => Err(Error::Lambda(refusal)),
         };
         wire::respond(&call, reply, request_id)

@@ -31,7 +31,7 @@ enum Refusal {
 
 /// What is for the engine.
 enum Asked {
-    Command(Command),
+    Command(Box<Command>),
     WithCode(CodeSource, CodeCommand),
 }
 
@@ -72,7 +72,7 @@ fn accept(caller: &Caller<'_>, served: &Served<'_>, asked: Asked) -> Parsed {
 fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Bytes) -> Read<Asked> {
     let label = || served.label.clone().into_owned();
     let name = || FunctionRef { name: label(), qualifier: query.get("Qualifier") };
-    Ok(Asked::Command(match served.operation {
+    Ok(Asked::Command(Box::new(match served.operation {
         Operation::Invoke => Command::Invoke(invoke(name(), headers, body)?),
         Operation::GetFunction => Command::GetFunction { name: name() },
         Operation::GetFunctionConfiguration => Command::GetFunctionConfiguration { name: name() },
@@ -117,7 +117,7 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
         }
         Operation::UntagResource => Command::UntagResource { arn: label(), tag_keys: query.all("tagKeys") },
         Operation::ListTags => Command::ListTags { arn: label() },
-    }))
+    })))
 }
 
 #[derive(Default, Deserialize)]
