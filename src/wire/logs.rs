@@ -97,3 +97,78 @@ fn failure(message: &str, request_id: &str) -> Response<Bytes> {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     response::json_refusal(status, response::JSON_1_1, "ServiceUnavailableException", message, request_id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::logs::{FilterLogEventsOutput, FilteredLogEvent},
+        wire::testing::{call_of, check_parse, check_response},
+    };
+
+    fn request(operation: &str, body: &str) -> String {
+        format!("POST /\nx-amz-target: Logs_20140328.{operation}\n\n{body}")
+    }
+
+    #[test]
+    fn operations_are_read() {
+        let check = |operation: &str, body: &str, expected: &str| {
+            check_parse(&request(operation, body), &format!("000000000000 us-east-1 Logs({expected})"));
+        };
+        check(
+            "FilterLogEvents",
+            r#"{"logGroupName":"/aws/lambda/f","startTime":5,"interleaved":true,"limit":100,"logStreamNames":["s"]}"#,
+            r#"FilterLogEvents(FilterLogEvents { log_group_name: Some("/aws/lambda/f"), log_stream_names: ["s"], start_time: Some(5), limit: Some(100), interleaved: Some(true) })"#,
+        );
+        check(
+            "GetLogEvents",
+            r#"{"logGroupName":"g","logStreamName":"s","startFromHead":true}"#,
+            r#"GetLogEvents(GetLogEvents { log_group_name: Some("g"), log_stream_name: Some("s"), start_from_head: Some(true) })"#,
+        );
+        check("DescribeLogGroups", "{}", "DescribeLogGroups(DescribeLogGroups)");
+        check(
+            "DescribeLogStreams",
+            r#"{"logGroupName":"g","orderBy":"LastEventTime","descending":true}"#,
+            r#"DescribeLogStreams(DescribeLogStreams { log_group_name: Some("g"), order_by: Some("LastEventTime"), descending: Some(true) })"#,
+        );
+        check("CreateLogGroup", r#"{"logGroupName":"g"}"#, r#"CreateLogGroup { log_group_name: Some("g") }"#);
+        check("DeleteLogGroup", "{}", "DeleteLogGroup");
+    }
+
+    #[test]
+    fn what_is_not_served_is_refused_by_name() {
+        check_parse(
+            &request("PutMetricFilter", "{}"),
+            r#"400 application/x-amz-json-1.1 x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`PutMetricFilter` of CloudWatch Logs is not served by this engine"}"#,
+        );
+        check_parse(
+            &request("GetLogEvents", r#"{"limit":"x"}"#),
+            r#"400 application/x-amz-json-1.1 x-amzn-errortype=SerializationException | {"__type":"SerializationException","message":"the body of `GetLogEvents` cannot be read: invalid type: string \"x\", expected i64 at line 1 column 12"}"#,
+        );
+    }
+
+    #[test]
+    fn replies_are_written() {
+        let call = call_of(&request("FilterLogEvents", "{}"));
+        let event = FilteredLogEvent {
+            log_stream_name: "s".into(),
+            timestamp: 5,
+            message: "m".into(),
+            ingestion_time: 6,
+            event_id: "7".into(),
+        };
+        let output = FilterLogEventsOutput { events: vec![event], ..FilterLogEventsOutput::default() };
+        check_response(
+            &call,
+            Ok(EngineResponse::Logs(Output::FilterLogEvents(output))),
+            r#"200 application/x-amz-json-1.1 | {"events":[{"logStreamName":"s","timestamp":5,"message":"m","ingestionTime":6,"eventId":"7"}],"searchedLogStreams":[]}"#,
+        );
+        check_response(&call, Ok(EngineResponse::Logs(Output::Done)), "200 application/x-amz-json-1.1 | ");
+        let error = LogsError { kind: LogsErrorKind::ResourceNotFound, message: "why".into() };
+        check_response(
+            &call,
+            Err(Error::Logs(error)),
+            r#"400 application/x-amz-json-1.1 x-amzn-errortype=ResourceNotFoundException | {"__type":"ResourceNotFoundException","message":"why"}"#,
+        );
+    }
+}

@@ -18,6 +18,8 @@ mod sts;
 mod xml;
 
 #[cfg(test)]
+mod robustness;
+#[cfg(test)]
 mod testing;
 
 use bytes::Bytes;

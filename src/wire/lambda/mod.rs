@@ -12,7 +12,7 @@ pub(super) use respond::respond;
 pub(super) fn is_path(path: &str) -> bool {
     let Some(rest) = path.strip_prefix("/20") else { return false };
     let date = rest.as_bytes();
-    date.len() > 9
+    date.len() > 8
         && date[8] == b'/'
         && date[..8].iter().zip(b"00-00-00").all(|(byte, form)| match form {
             b'-' => *byte == b'-',

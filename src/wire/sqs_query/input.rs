@@ -158,7 +158,7 @@ fn integer(name: &str, value: &str) -> Read<i64> {
 
 fn blob(name: &str, text: &str) -> Read<Blob> {
     let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim()).map_err(|error| {
-        let message = format!("The message attribute '{name}' has a BinaryValue that is not Base64: {error}.");
+        let message = format!("The message attribute '{name}' has a BinaryValue that is not Base64: {error}");
         SqsError::new(SqsErrorKind::InvalidParameterValue, message)
     })?;
     Ok(Blob(bytes.into()))
