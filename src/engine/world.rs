@@ -51,7 +51,7 @@ impl World {
     pub(super) fn request(&mut self, cx: &mut Cx<'_>, token: RequestToken, command: Command) {
         match command {
             Command::Sqs(command) => self.sqs.request(cx, token, command),
-            Command::Lambda(command) => self.lambda.request(cx, &mut self.sqs, &mut self.logs, token, command),
+            Command::Lambda(command) => self.lambda.request(cx, &mut self.sqs, &mut self.logs, token, *command),
             Command::Logs(command) => {
                 let reply = self.logs.request(cx, command).map(super::Response::Logs).map_err(Error::Logs);
                 cx.reply(token, reply);
