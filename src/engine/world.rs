@@ -41,7 +41,9 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(index: usize, scope: Scope, config: &EngineConfig) -> Self {
-        Self { scope: Arc::new(scope), sqs: Sqs::new(), lambda: Lambda::new(index, config), logs: Logs::new() }
+        let scope = Arc::new(scope);
+        let lambda = Lambda::new(index, Arc::clone(&scope), config);
+        Self { scope, sqs: Sqs::new(), lambda, logs: Logs::new() }
     }
 
     pub(super) fn scope(&self) -> &Arc<Scope> {

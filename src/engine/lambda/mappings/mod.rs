@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Lambda, invocation::Completion};
+use super::{Command, Lambda, LambdaError, LambdaErrorKind, MappingActivity, Response, invocation::Completion};
 use crate::engine::{
     Cx,
     logs::Logs,
@@ -55,4 +55,22 @@ impl Lambda {
 
     /// Concurrency came free in the pool: batches that were throttled are tried again.
     pub(super) fn slots_freed(&mut self, _cx: &mut Cx<'_>, _sqs: &mut Sqs, _logs: &mut Logs) {}
+}
+
+impl Lambda {
+    /// Carries out an operation on mappings, their tags included.
+    pub(super) fn mapping_request(
+        &mut self,
+        _cx: &mut Cx<'_>,
+        _sqs: &mut Sqs,
+        _logs: &mut Logs,
+        _command: Command,
+    ) -> Result<Response, LambdaError> {
+        Err(LambdaError::new(LambdaErrorKind::Service, "no mapping can be made"))
+    }
+
+    /// What each mapping is doing now.
+    pub(super) fn mapping_activity(&self, _sqs: &Sqs) -> Vec<MappingActivity> {
+        Vec::new()
+    }
 }
