@@ -22,6 +22,8 @@ mod robustness;
 #[cfg(test)]
 mod testing;
 
+pub mod runtime;
+
 use bytes::Bytes;
 use http::{Response, StatusCode, request};
 
