@@ -7,8 +7,10 @@ mod check;
 mod format;
 mod from_toml;
 mod from_yaml;
+mod lint;
 mod lower;
 mod overlay;
+mod pending;
 mod problem;
 mod suggest;
 mod template;
@@ -73,6 +75,11 @@ pub fn read(source: &Source, cx: &Context<'_>) -> Reading {
     } else {
         let (lowered, mistakes) = lower::lower(&root, &files, cx);
         problems.extend(mistakes);
+        if let Some(stack) = &lowered {
+            let lints = lint::lint(stack, &root);
+            problems.extend(beside_mistakes(lints, &problems));
+        }
+        problems.extend(pending::not_enforced(&root));
         desired = lowered;
     }
     let problems = order(problems, &files);
@@ -116,7 +123,7 @@ fn no_profile(root: &Node, name: &str) -> Problem {
         .entry("profiles")
         .map(|entry| entry.key_span)
         .into_iter()
-        .fold(problem, |problem, span| problem.at(span, format!("it has {}", suggest::list(known()))));
+        .fold(problem, |problem, span| problem.at(span, format!("it has {}", suggest::all_of(known()))));
     problem.help(suggest::did_you_mean(name, known()).unwrap_or_else(|| format!("add `[profiles.{name}]`")))
 }
 
@@ -128,6 +135,12 @@ fn beside_syntax_errors(problems: Vec<Problem>, files: &Files<'_>) -> Vec<Proble
         .into_iter()
         .filter(|problem| problem.is_syntax() || !(problem.is_missing() || problem.span().is_some_and(same_line)))
         .collect()
+}
+
+/// What is said about values that are not themselves mistakes.
+fn beside_mistakes(lints: Vec<Problem>, mistakes: &[Problem]) -> Vec<Problem> {
+    let wrong: Vec<Span> = mistakes.iter().filter_map(Problem::span).collect();
+    lints.into_iter().filter(|lint| !lint.spans().any(|span| wrong.contains(&span))).collect()
 }
 
 /// Errors first, then the order of the files; what an overlay and its profile both show is shown once.

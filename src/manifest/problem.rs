@@ -83,6 +83,11 @@ impl Problem {
         self.labels.first().map(|label| label.span)
     }
 
+    /// Every place that it points at.
+    pub(super) fn spans(&self) -> impl Iterator<Item = Span> {
+        self.labels.iter().map(|label| label.span)
+    }
+
     /// Whether the text could not be parsed.
     pub(super) fn is_syntax(&self) -> bool {
         self.code == "syntax"

@@ -151,16 +151,16 @@ impl Checker<'_> {
             .filter(|entry| table.key(&entry.key).is_some())
             .map(|entry| (entry.key.clone(), entry.key_span))
             .collect();
-        let names = suggest::list(table.keys.iter().map(|key| key.name));
+        let names = suggest::one_of(table.keys.iter().map(|key| key.name));
         match known.as_slice() {
             [(first, span), (second, other), ..] => {
-                let message = format!("`{}` is one of {names}, not several", place.name);
+                let message = format!("`{}` must be one of {names}, not several", place.name);
                 let problem = Problem::mistake("bad_value", message);
                 self.problems.push(problem.at(*other, format!("`{second}`")).at(*span, format!("and `{first}`")));
             }
             [] if node.entries().is_empty() => {
                 let problem = Problem::mistake("missing_key", format!("`{}` names nothing", place.name));
-                self.problems.push(problem.at(node.span, "empty").help(format!("write one of {names}")));
+                self.problems.push(problem.at(node.span, "empty").help(format!("write {names}")));
             }
             _ => {}
         }
@@ -249,8 +249,8 @@ impl Checker<'_> {
         if words.contains(&text) {
             return;
         }
-        let known = suggest::list(words.iter().copied());
-        let message = format!("`{}` is one of {known}, not `{text}`", place.name);
+        let known = suggest::one_of(words.iter().copied());
+        let message = format!("`{}` must be {known}, not `{text}`", place.name);
         let help = suggest::did_you_mean(text, words.iter().copied());
         self.problems.push(Problem::mistake("bad_value", message).at(node.span, "unknown").maybe_help(help));
     }
@@ -317,7 +317,7 @@ impl Checker<'_> {
     fn wrong_type(&self, node: &Node, shape: &Shape, place: &Place) -> Problem {
         let message = match node.value {
             Value::Null => format!("`{}` has no value", place.name),
-            _ => format!("`{}` is {}, not {}", place.name, describe(shape), node.kind_name()),
+            _ => format!("`{}` must be {}, not {}", place.name, describe(shape), node.kind_name()),
         };
         let span = if node.span.len() == 0 { place.span } else { node.span };
         Problem::mistake("wrong_type", message).at(span, format!("found {}", node.kind_name())).maybe_help(instead(

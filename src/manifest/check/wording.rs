@@ -29,7 +29,7 @@ pub(super) fn accepts(shape: &Shape, value: &Value) -> bool {
     }
 }
 
-/// What a shape is, for "`x` is ..., not a table".
+/// What a shape is, for "`x` must be ..., not a table".
 pub(super) fn describe(shape: &Shape) -> String {
     match shape {
         Shape::Bool => "`true` or `false`".to_owned(),
@@ -90,7 +90,11 @@ pub(super) fn unknown_key(entry: &Entry, table: &'static Table, place: &Place) -
 
 fn known<'n>(names: impl Iterator<Item = &'n str> + Clone) -> String {
     let more = names.clone().count() > LISTED_KEYS_MAX;
-    format!("the keys here are {}{}", suggest::list(names.take(LISTED_KEYS_MAX)), if more { ", and more" } else { "" })
+    format!(
+        "the keys here are {}{}",
+        suggest::all_of(names.take(LISTED_KEYS_MAX)),
+        if more { ", and more" } else { "" }
+    )
 }
 
 /// A name of the user's choosing that was meant to be a fixed one: it resembles one and does not stand on its own.
@@ -108,7 +112,7 @@ pub(super) fn bad_quantity(
     form: &str,
     place: &Place,
 ) -> Problem {
-    let message = format!("`{}` is {noun}, and `{text}` is none", place.name);
+    let message = format!("`{}` is `{text}`, which is not {noun}", place.name);
     let help = instead.map_or_else(|| form.to_owned(), |instead| format!("write `\"{instead}\"`; {form}"));
     Problem::mistake("bad_value", message).at(node.span, format!("not {noun}")).help(help)
 }
@@ -117,7 +121,7 @@ pub(super) fn bad_text(node: &Node, found: &str, rule: &'static Rule, place: &Pl
     let message = if found.is_empty() {
         format!("`{}` is empty", place.name)
     } else {
-        format!("`{}` is {}, and `{found}` is none", place.name, rule.noun)
+        format!("`{}` is `{found}`, which is not {}", place.name, rule.noun)
     };
     let runtime = if rule.noun == "a runtime" { suggest::did_you_mean(found, runtimes()) } else { None };
     Problem::mistake("bad_value", message)

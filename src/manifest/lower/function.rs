@@ -37,7 +37,7 @@ impl Lowering<'_> {
             environment: self.environment(key, fields),
             reserved_concurrency: concurrency.number("reserved"),
             provisioned_concurrency: provisioned(&concurrency),
-            triggers: fields.items("triggers").filter_map(|trigger| self.trigger(&trigger)).collect(),
+            triggers: fields.items("triggers").map(|trigger| self.trigger(&trigger)).collect(),
             log_format: match fields.text("log_format").as_deref() {
                 Some("json") => LogFormat::Json,
                 _ => LogFormat::Text,
@@ -118,17 +118,16 @@ impl Lowering<'_> {
         environment
     }
 
-    fn trigger(&mut self, fields: &Fields<'_>) -> Option<Trigger> {
-        let queue = self.queue_key(fields.node("queue"), "the trigger's queue")?;
-        Some(Trigger {
-            queue,
+    fn trigger(&mut self, fields: &Fields<'_>) -> Trigger {
+        Trigger {
+            queue: self.queue_key(fields.node("queue"), "the trigger's queue"),
             enabled: fields.flag("enabled"),
             batch_size: fields.number("batch_size").unwrap_or_default(),
             batching_window_s: fields.seconds("batching_window"),
             max_concurrency: fields.number("max_concurrency"),
             report_batch_item_failures: fields.flag("report_batch_item_failures"),
             filters: fields.node("filters").map(Node::items).unwrap_or_default().iter().map(json).collect(),
-        })
+        }
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
 /// The port of local targets that name none: LocalStack's, which every client's documentation names.
 const PORT_DEFAULT: u16 = 4566;
 
-/// Lowers a checked manifest. `None` when it has no legal name for the stack; that is already among the problems.
+/// Lowers a checked manifest.
 pub(super) fn lower(root: &Node, files: &Files<'_>, cx: &Context<'_>) -> (Option<Desired>, Vec<Problem>) {
     let mut lowering = Lowering { root, files, cx, problems: Vec::new() };
     let desired = lowering.stack();
@@ -52,7 +52,7 @@ impl Lowering<'_> {
         let services =
             root.table("services").others().map(|(key, fields)| (key.to_owned(), self.service(&fields))).collect();
         Some(Desired {
-            name: stack.text("name").and_then(|name| StackName::parse(&name).ok())?,
+            name: stack.text("name").and_then(|name| StackName::parse(&name).ok()).or_else(unnamed)?,
             region: stack.text("region").and_then(|region| Region::parse(&region)).unwrap_or_default(),
             account: stack.text("account").and_then(|account| AccountId::parse(&account)).unwrap_or(AccountId::DEFAULT),
             requires: stack.text("requires"),
@@ -94,11 +94,11 @@ impl Lowering<'_> {
     }
 
     /// A queue's key; one that is in no `[queues.KEY]` is a mistake at `node`.
-    fn queue_key(&mut self, node: Option<&Node>, what: &str) -> Option<String> {
-        let (node, key) = node.and_then(|node| Some((node, node.as_text()?)))?;
+    fn queue_key(&mut self, node: Option<&Node>, what: &str) -> String {
+        let Some((node, key)) = node.and_then(|node| Some((node, node.as_text()?))) else { return String::new() };
         let queues = self.root.get("queues").map(Node::entries).unwrap_or_default();
         if queues.iter().any(|entry| entry.key == key) {
-            return Some(key.to_owned());
+            return key.to_owned();
         }
         let names = queues.iter().map(|entry| entry.key.as_str());
         let bare = key.strip_suffix(".fifo").filter(|bare| names.clone().any(|name| name == *bare));
@@ -108,7 +108,7 @@ impl Lowering<'_> {
             .unwrap_or_else(|| format!("add `[queues.{key}]`"));
         let problem = Problem::mistake("unknown_reference", format!("{what} `{key}` is no queue of this manifest"));
         self.problems.push(problem.at(node.span, "no such queue").help(help));
-        None
+        key.to_owned()
     }
 
     /// An absolute path: relative ones start from the manifest's directory.
@@ -122,6 +122,11 @@ impl Lowering<'_> {
         }
         path
     }
+}
+
+/// Stands in for a missing name, which was reported.
+fn unnamed() -> Option<StackName> {
+    StackName::parse("unnamed").ok()
 }
 
 fn pool(fields: &Fields<'_>) -> Pool {

@@ -48,7 +48,7 @@ impl Lowering<'_> {
     fn dead_letter(&mut self, fields: &Fields<'_>) -> Option<DeadLetter> {
         fields.node("dead_letter")?;
         let fields = fields.table("dead_letter");
-        let queue = self.queue_key(fields.node("queue"), "the dead-letter queue")?;
+        let queue = self.queue_key(fields.node("queue"), "the dead-letter queue");
         Some(DeadLetter { queue, max_receives: fields.number("max_receives").unwrap_or_default() })
     }
 
@@ -56,7 +56,7 @@ impl Lowering<'_> {
         match fields.node("redrive_allow").map(|node| &node.value) {
             Some(Value::Text(text)) if text == "none" => RedriveAllow::None,
             Some(Value::List(items)) => {
-                let keys = items.iter().filter_map(|item| self.queue_key(Some(item), "the source queue")).collect();
+                let keys = items.iter().map(|item| self.queue_key(Some(item), "the source queue")).collect();
                 RedriveAllow::ByQueue(keys)
             }
             _ => RedriveAllow::All,

@@ -128,7 +128,7 @@ fn unknown_attribute(body: &str, attribute: &str, known: &[&str]) -> Wrong {
         code: "bad_reference",
         message: format!("`{body}` names no attribute that can be referred to"),
         part: body.len() - attribute.len()..body.len(),
-        help: help.unwrap_or_else(|| format!("there are {}", suggest::list(known.iter().copied()))),
+        help: help.unwrap_or_else(|| format!("there are {}", suggest::all_of(known.iter().copied()))),
     }
 }
 
