@@ -7,7 +7,8 @@ mod mappings;
 
 pub use api::*;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
-pub use mappings::MappingRecord;
+use mappings::{BatchId, MappingId};
+pub use mappings::{MappingRecord, StoredMapping};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -81,12 +82,14 @@ impl Lambda {
 
     pub(super) fn request(
         &mut self,
-        _cx: &mut Cx<'_>,
-        _sqs: &mut Sqs,
-        _logs: &mut Logs,
-        _token: RequestToken,
-        _command: Command,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        token: RequestToken,
+        command: Command,
     ) {
+        let reply = self.mapping_request(cx, sqs, logs, command);
+        cx.reply(token, reply.map(super::Response::Lambda).map_err(super::Error::Lambda));
     }
 
     pub(super) fn client_gone(&mut self, _cx: &mut Cx<'_>, _token: RequestToken) {}
@@ -103,7 +106,6 @@ impl Lambda {
 
     /// Starts an invocation, in a warm environment or a new one. On `Ok`, `origin` hears of its end exactly once; on `Err`
     /// never: it was throttled, or the function cannot be invoked.
-    #[expect(unused, reason = "called by the mappings once they deliver")]
     fn start_invocation(
         &mut self,
         _cx: &mut Cx<'_>,
@@ -116,31 +118,26 @@ impl Lambda {
     }
 
     /// The function that a request names, when it exists.
-    #[expect(unused, reason = "called by the mappings once they deliver")]
     fn resolve(&self, _name: &FunctionRef) -> Result<FunctionArn, LambdaError> {
         Err(LambdaError::new(LambdaErrorKind::ResourceNotFound, "Function not found"))
     }
 
     /// The function's timeout, in seconds; `None` when there is no such function or qualifier.
-    #[expect(unused, reason = "called by the mappings once they deliver")]
     fn function_timeout_s(&self, _function: &FunctionArn) -> Option<u32> {
         None
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        None
+        self.mappings.next_deadline()
     }
 
-    pub(super) fn fire_timers(&mut self, _cx: &mut Cx<'_>, _sqs: &mut Sqs, _logs: &mut Logs) {}
+    pub(super) fn fire_timers(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
+        self.fire_mapping_timers(cx, sqs, logs);
+    }
 
-    pub(super) fn restore(
-        &mut self,
-        _now: Timestamp,
-        _sqs: &mut Sqs,
-        record: LambdaRecord,
-    ) -> Result<(), RestoreError> {
+    pub(super) fn restore(&mut self, now: Timestamp, sqs: &mut Sqs, record: LambdaRecord) -> Result<(), RestoreError> {
         match record {
-            LambdaRecord::Mapping(record) => match record {},
+            LambdaRecord::Mapping(record) => self.restore_mapping(now, sqs, record),
         }
     }
 
