@@ -1,12 +1,11 @@
 //! What each function is doing now. For people who look, so it may walk over all of them.
 
 use super::{Activity, FunctionActivity, Lambda, environments::State, functions::Function};
-use crate::engine::sqs::Sqs;
 
 impl Lambda {
-    pub(super) fn activity(&self, sqs: &Sqs) -> Activity {
+    pub(super) fn activity(&self) -> Activity {
         let functions = self.functions.iter().map(|function| self.function_activity(function)).collect();
-        Activity { functions, mappings: self.mapping_activity(sqs) }
+        Activity { functions, mappings: self.mapping_activity() }
     }
 
     fn function_activity(&self, function: &Function) -> FunctionActivity {

@@ -25,7 +25,8 @@ mod validate;
 pub use api::*;
 pub use configuration::Settings;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
-pub use mappings::MappingRecord;
+use mappings::BatchId;
+pub use mappings::{MappingRecord, StoredMapping};
 pub use records::{AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction};
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -152,7 +153,7 @@ impl Lambda {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        self.timers.next()
+        [self.timers.next(), self.mappings.next_deadline()].into_iter().flatten().min()
     }
 
     pub(super) fn fire_timers(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
@@ -162,6 +163,7 @@ impl Lambda {
                 Timer::Event(event) => self.event_timer(cx, logs, event, at),
             }
         }
+        self.fire_mapping_timers(cx, sqs, logs);
         self.offer_slots(cx, sqs, logs);
     }
 
@@ -172,19 +174,14 @@ impl Lambda {
         }
     }
 
-    pub(super) fn restore(
-        &mut self,
-        _now: Timestamp,
-        _sqs: &mut Sqs,
-        record: LambdaRecord,
-    ) -> Result<(), RestoreError> {
+    pub(super) fn restore(&mut self, now: Timestamp, sqs: &mut Sqs, record: LambdaRecord) -> Result<(), RestoreError> {
         match record {
             LambdaRecord::Function(record) => {
                 self.restore_function(record);
                 Ok(())
             }
             LambdaRecord::AsyncEvent(record) => self.restore_event(record),
-            LambdaRecord::Mapping(record) => match record {},
+            LambdaRecord::Mapping(record) => self.restore_mapping(now, sqs, record),
         }
     }
 
@@ -195,7 +192,6 @@ impl Lambda {
 impl Lambda {
     /// Starts an invocation, in a warm environment or a new one. On `Ok`, `origin` hears of its end exactly once; on `Err`
     /// never: it was throttled, or the function cannot be invoked.
-    #[allow(unused, reason = "called by the mappings once they deliver")]
     fn start_invocation(
         &mut self,
         cx: &mut Cx<'_>,
@@ -210,7 +206,6 @@ impl Lambda {
     }
 
     /// The function that a request names, when it exists.
-    #[allow(unused, reason = "called by the mappings once they deliver")]
     fn resolve(&self, name: &FunctionRef) -> Result<FunctionArn, LambdaError> {
         let named = names::Named::parse(&self.scope, name)?;
         let id = self.find(named)?;
@@ -220,7 +215,6 @@ impl Lambda {
     }
 
     /// The function's timeout, in seconds; `None` when there is no such function or qualifier.
-    #[allow(unused, reason = "called by the mappings once they deliver")]
     fn function_timeout_s(&self, function: &FunctionArn) -> Option<u32> {
         let id = self.find(names::Named::of(function)).ok()?;
         self.functions.get(id).map(|function| function.settings.timeout_s)

@@ -75,7 +75,7 @@ pub fn delete(queue: &str, receipt_handle: &str) -> Command {
 }
 
 pub fn create_function(name: &str, timeout_s: i64) -> Command {
-    Command::Lambda(lambda::Command::CreateFunction {
+    Command::Lambda(Box::new(lambda::Command::CreateFunction {
         function: CreateFunction {
             function_name: Some(name.to_owned()),
             runtime: Some("provided.al2023".to_owned()),
@@ -85,26 +85,26 @@ pub fn create_function(name: &str, timeout_s: i64) -> Command {
             ..CreateFunction::default()
         },
         code: CodeRef { artifact: ArtifactDigest::from_bytes([1; 32]), sha256: "AQ==".to_owned(), size_bytes: 1 },
-    })
+    }))
 }
 
 pub fn map(queue: &str, function: &str, batch_size: i64, partial: bool) -> Command {
-    Command::Lambda(lambda::Command::CreateEventSourceMapping(CreateEventSourceMapping {
+    Command::Lambda(Box::new(lambda::Command::CreateEventSourceMapping(CreateEventSourceMapping {
         event_source_arn: Some(arn(queue)),
         function_name: Some(function.to_owned()),
         batch_size: Some(batch_size),
         function_response_types: if partial { vec!["ReportBatchItemFailures".to_owned()] } else { Vec::new() },
         ..CreateEventSourceMapping::default()
-    }))
+    })))
 }
 
 pub fn invoke(function: &str) -> Command {
-    Command::Lambda(lambda::Command::Invoke(Invoke {
+    Command::Lambda(Box::new(lambda::Command::Invoke(Invoke {
         function: FunctionRef { name: function.to_owned(), qualifier: None },
         invocation_type: InvocationType::RequestResponse,
         log_tail: false,
         client_context: None,
         payload: bytes::Bytes::from_static(b"{}"),
         trace_id: None,
-    }))
+    })))
 }

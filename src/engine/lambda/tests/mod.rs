@@ -105,7 +105,7 @@ impl World {
     fn ask(&mut self, command: Command) -> RequestToken {
         self.tokens += 1;
         let token = RequestToken(self.tokens);
-        let command = engine::Command::Lambda(command);
+        let command = engine::Command::Lambda(Box::new(command));
         self.handle(Input::Request { token, scope: Arc::clone(&self.scope), command });
         token
     }
