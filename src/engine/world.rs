@@ -52,7 +52,13 @@ impl World {
 
     pub(super) fn request(&mut self, cx: &mut Cx<'_>, token: RequestToken, command: Command) {
         match command {
-            Command::Sqs(command) => self.sqs.request(cx, token, command),
+            Command::Sqs(command) => {
+                let changes_queues = command.changes_queues();
+                self.sqs.request(cx, token, command);
+                if changes_queues {
+                    self.lambda.queues_changed(cx, &mut self.sqs);
+                }
+            }
             Command::Lambda(command) => self.lambda.request(cx, &mut self.sqs, &mut self.logs, token, *command),
             Command::Logs(command) => {
                 let reply = self.logs.request(cx, command).map(super::Response::Logs).map_err(Error::Logs);

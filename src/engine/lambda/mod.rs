@@ -25,7 +25,7 @@ mod validate;
 pub use api::*;
 pub use configuration::Settings;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
-pub use mappings::MappingRecord;
+pub use mappings::{MappingRecord, StoredMapping};
 pub use records::{AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction};
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -152,7 +152,7 @@ impl Lambda {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        self.timers.next()
+        [self.timers.next(), self.mappings.next_deadline()].into_iter().flatten().min()
     }
 
     pub(super) fn fire_timers(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
@@ -162,6 +162,7 @@ impl Lambda {
                 Timer::Event(event) => self.event_timer(cx, logs, event, at),
             }
         }
+        self.fire_mapping_timers(cx, sqs, logs);
         self.offer_slots(cx, sqs, logs);
     }
 
@@ -174,8 +175,8 @@ impl Lambda {
 
     pub(super) fn restore(
         &mut self,
-        _now: Timestamp,
-        _sqs: &mut Sqs,
+        now: Timestamp,
+        sqs: &mut Sqs,
         record: LambdaRecord,
     ) -> Result<(), RestoreError> {
         match record {
@@ -184,7 +185,7 @@ impl Lambda {
                 Ok(())
             }
             LambdaRecord::AsyncEvent(record) => self.restore_event(record),
-            LambdaRecord::Mapping(record) => match record {},
+            LambdaRecord::Mapping(record) => self.restore_mapping(now, sqs, record),
         }
     }
 
@@ -195,7 +196,6 @@ impl Lambda {
 impl Lambda {
     /// Starts an invocation, in a warm environment or a new one. On `Ok`, `origin` hears of its end exactly once; on `Err`
     /// never: it was throttled, or the function cannot be invoked.
-    #[allow(unused, reason = "called by the mappings once they deliver")]
     fn start_invocation(
         &mut self,
         cx: &mut Cx<'_>,
@@ -210,7 +210,6 @@ impl Lambda {
     }
 
     /// The function that a request names, when it exists.
-    #[allow(unused, reason = "called by the mappings once they deliver")]
     fn resolve(&self, name: &FunctionRef) -> Result<FunctionArn, LambdaError> {
         let named = names::Named::parse(&self.scope, name)?;
         let id = self.find(named)?;
@@ -220,7 +219,6 @@ impl Lambda {
     }
 
     /// The function's timeout, in seconds; `None` when there is no such function or qualifier.
-    #[allow(unused, reason = "called by the mappings once they deliver")]
     fn function_timeout_s(&self, function: &FunctionArn) -> Option<u32> {
         let id = self.find(names::Named::of(function)).ok()?;
         self.functions.get(id).map(|function| function.settings.timeout_s)
