@@ -25,7 +25,6 @@ mod validate;
 pub use api::*;
 pub use configuration::Settings;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
-use mappings::BatchId;
 pub use mappings::{MappingRecord, StoredMapping};
 pub use records::{AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction};
 
@@ -174,7 +173,12 @@ impl Lambda {
         }
     }
 
-    pub(super) fn restore(&mut self, now: Timestamp, sqs: &mut Sqs, record: LambdaRecord) -> Result<(), RestoreError> {
+    pub(super) fn restore(
+        &mut self,
+        now: Timestamp,
+        sqs: &mut Sqs,
+        record: LambdaRecord,
+    ) -> Result<(), RestoreError> {
         match record {
             LambdaRecord::Function(record) => {
                 self.restore_function(record);
