@@ -173,12 +173,7 @@ impl Lambda {
         }
     }
 
-    pub(super) fn restore(
-        &mut self,
-        now: Timestamp,
-        sqs: &mut Sqs,
-        record: LambdaRecord,
-    ) -> Result<(), RestoreError> {
+    pub(super) fn restore(&mut self, now: Timestamp, sqs: &mut Sqs, record: LambdaRecord) -> Result<(), RestoreError> {
         match record {
             LambdaRecord::Function(record) => {
                 self.restore_function(record);

@@ -194,7 +194,14 @@ impl Lambda {
     }
 
     /// Starts a batch that waits, or leases messages for the next one.
-    fn step_mapping(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs, id: MappingId, discards: &mut usize) -> Step {
+    fn step_mapping(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        id: MappingId,
+        discards: &mut usize,
+    ) -> Step {
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return Step::Rests };
         mapping.scaling.advance(cx.now);
         if mapping.is_held(cx.now) || !mapping.has_slot() {
