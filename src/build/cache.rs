@@ -55,7 +55,7 @@ impl Cached {
     pub(super) fn artifact(&self, request: &BuildRequest, now: &Fingerprint) -> Option<Artifact> {
         let dir = self.artifact.dir_in(&request.state_dir);
         let same = self.source == now.source && self.elsewhere_fingerprint == now.elsewhere;
-        (same && dir.is_dir()).then(|| Artifact {
+        (same && dir.is_dir()).then_some(Artifact {
             digest: self.artifact,
             dir,
             size_bytes: self.size_bytes,

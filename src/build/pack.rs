@@ -248,7 +248,8 @@ mod tests {
     #[test]
     fn every_difference_tells() {
         let state = tempfile::tempdir().unwrap();
-        let trees: [(&[(&str, bool, &str)], &[(&str, &str)]); 6] = [
+        type Tree<'a> = (&'a [(&'a str, bool, &'a str)], &'a [(&'a str, &'a str)]);
+        let trees: [Tree<'_>; 6] = [
             (&[("a", false, "x")], &[]),
             (&[("a", true, "x")], &[]),
             (&[("a", false, "y")], &[]),

@@ -111,12 +111,16 @@ async fn run_installer(request: &BuildRequest, file: &Path, target: &Path) -> Re
         };
         match tool.run(arguments, &[], Stdout::Shown).await {
             Err(error @ BuildError::ToolMissing { .. }) => missing = Some(error),
-            // A version manager's shim for a version that is not there.
-            Err(BuildError::Failed { status, .. }) if name == interpreter && status == "exit code 127" => {}
+            Err(BuildError::Failed { status, output, .. }) if interpreter_is_missing(&status, &output) => {}
             ended => return ended.map(drop),
         }
     }
     Err(missing.unwrap_or(BuildError::ToolMissing { tool: "python3", install: INSTALL_PIP }))
+}
+
+/// As a version manager's shim says it, or uv. The engine then takes `python3`, and so does this.
+fn interpreter_is_missing(status: &str, output: &str) -> bool {
+    status == "exit code 127" || output.contains("No interpreter found")
 }
 
 fn interpreter(runtime: &str) -> &'static str {

@@ -204,20 +204,20 @@ impl Lines<'_> {
 
 struct Splitter<R> {
     source: R,
+    chunk: Box<[u8]>,
     pending: Vec<u8>,
     open: bool,
 }
 
 impl<R: AsyncRead + Unpin> Splitter<R> {
     fn new(source: R) -> Self {
-        Self { source, pending: Vec::new(), open: true }
+        Self { source, chunk: vec![0; CHUNK_BYTES].into(), pending: Vec::new(), open: true }
     }
 
     /// The lines that the next piece of output completes.
     async fn next(&mut self) -> io::Result<Vec<String>> {
-        let mut chunk = [0; CHUNK_BYTES];
-        let count = self.source.read(&mut chunk).await?;
-        self.pending.extend_from_slice(&chunk[..count]);
+        let count = self.source.read(&mut self.chunk).await?;
+        self.pending.extend_from_slice(&self.chunk[..count]);
         let mut lines = Vec::new();
         while let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.pending.drain(..=end).collect();
