@@ -1,1 +1,141 @@
-//! placeholder
+//! From what a stack should be and what it is to the calls that make them the same. Pure: no clock, no IO; the same input
+//! gives the same plan.
+//!
+//! One step is one API call, and a step depends only on steps before it, so that a failure lies between two calls and
+//! planning again continues. Nothing here asks or applies.
+
+mod attributes;
+mod call;
+mod draft;
+mod facts;
+mod functions;
+mod mappings;
+mod queues;
+mod render;
+mod semantic;
+mod tags;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use call::{
+    Call, FunctionChanges, FunctionSettings, MappingChanges, MappingSettings, NewFunction, QueueAttributes,
+};
+pub use facts::{ArtifactInfo, Artifacts, TargetFacts};
+pub use render::{Line, Mark, Summary};
+
+use crate::stack::{Address, Desired, Observed};
+
+/// The steps that bring a target to a stack, in an order in which they can run one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The id of each is its index.
+    pub steps: Vec<Step>,
+}
+
+/// A step's index in its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct StepId(pub usize);
+
+/// One call, why it is made and what it risks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub id: StepId,
+    pub address: Address,
+    pub action: Action,
+    pub call: Call,
+    /// For people alone: `visibility_timeout 30s -> 60s`; empty where the action says it all. Without values of the environment.
+    pub cause: String,
+    pub danger: Option<Danger>,
+    /// The steps that must have been done, each of a lower id, in order.
+    pub after: Vec<StepId>,
+}
+
+/// What becomes of the resource at a step's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Create,
+    Update,
+    /// The step is half of a deletion and a creation.
+    Replace,
+    Delete,
+}
+
+/// What is lost by a step, and has to be agreed to before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Danger {
+    /// The queue goes, and so many messages with it.
+    LosesMessages { count: u64 },
+    /// The queue keeps its messages for a shorter time: those of its messages that are older are lost.
+    ExpiresMessages { count: u64 },
+}
+
+/// Why a stack cannot be planned for, and the way out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    #[serde(serialize_with = "render::address")]
+    pub address: Address,
+    pub message: String,
+    pub help: String,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The steps that lose something: to be agreed to before the plan is applied.
+    pub fn dangers(&self) -> impl Iterator<Item = (&Step, Danger)> {
+        self.steps.iter().filter_map(|step| step.danger.map(|danger| (step, danger)))
+    }
+
+    /// How many resources are touched in which way.
+    pub fn summary(&self) -> Summary {
+        Summary::of(self)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.address, self.message, self.help)
+    }
+}
+
+/// What has to be done so that `observed` becomes `desired` on the target.
+///
+/// # Errors
+/// All the reasons why no plan can be made: names that somebody else has, functions without an artifact or a role,
+/// references to nothing.
+pub fn plan(
+    desired: &Desired,
+    artifacts: &Artifacts,
+    observed: &Observed,
+    facts: &TargetFacts,
+) -> Result<Plan, Vec<Problem>> {
+    let inputs = &draft::Inputs { desired, artifacts, observed, facts };
+    let mut draft = draft::Draft::new(inputs);
+    draft.refuse_foreign(observed, &desired.name);
+    mappings::delete_undeclared(&mut draft, inputs);
+    functions::delete_undeclared(&mut draft, inputs);
+    queues::make(&mut draft, inputs);
+    functions::make(&mut draft, inputs);
+    mappings::make(&mut draft, inputs);
+    queues::delete_undeclared(&mut draft, inputs);
+    draft.finish()
+}
+
+/// What has to be done so that nothing of the stack is left: `down`.
+pub fn teardown(observed: &Observed) -> Plan {
+    let mut draft = draft::Draft::default();
+    mappings::delete_all(&mut draft, observed);
+    functions::delete_all(&mut draft, observed);
+    queues::delete_all(&mut draft, observed);
+    draft.into_plan()
+}

@@ -6,4 +6,4 @@ mod tags;
 
 pub use desired::*;
 pub use observed::*;
-pub use tags::{TAG_ADDRESS, TAG_BUILD, TAG_STACK};
+pub use tags::{AWS_TAG_PREFIX, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Tags};

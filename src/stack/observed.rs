@@ -1,10 +1,162 @@
 //! A stack as a target has it: what carries the stack's tags, and what stands in the way of its names.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
+
+use super::{Address, Architecture, LogFormat, TAG_ADDRESS, Tags};
+use crate::model::{FunctionName, QueueArn, QueueName};
 
 /// What was found on a target.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Observed {}
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// The queues tagged as this stack's.
+    pub queues: BTreeMap<QueueName, ObservedQueue>,
+    /// The functions tagged as this stack's.
+    pub functions: BTreeMap<FunctionName, ObservedFunction>,
+    /// The queue mappings of the functions above, by UUID. Not every endpoint can tag a mapping, so a mapping belongs to
+    /// whoever owns its function.
+    pub mappings: BTreeMap<String, ObservedMapping>,
+    /// What has a name of the manifest and is not tagged as this stack's, by the address that wants the name.
+    pub foreign: BTreeMap<Address, Foreign>,
+}
 
-#[allow(unused)]
-type Tags = BTreeMap<String, String>;
+/// A queue of this stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedQueue {
+    pub url: String,
+    pub arn: QueueArn,
+    /// `GetQueueAttributes`, as the target wrote them.
+    pub attributes: BTreeMap<String, String>,
+    pub tags: Tags,
+    /// Waiting, delayed and in flight together; approximate, as AWS gives them.
+    pub approximate_messages: u64,
+}
+
+/// A function of this stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedFunction {
+    pub arn: String,
+    pub runtime: String,
+    pub handler: String,
+    pub description: String,
+    pub role: String,
+    pub memory_mb: u32,
+    pub timeout_s: u32,
+    pub ephemeral_storage_mb: u32,
+    pub architecture: Architecture,
+    pub log_format: LogFormat,
+    pub environment: Variables,
+    /// `CodeSha256`: Base64 of the SHA-256 of the package.
+    pub code_sha256: String,
+    pub tags: Tags,
+    pub reserved_concurrency: Option<u32>,
+    pub readiness: Readiness,
+}
+
+/// An event source mapping from a queue to a function of this stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedMapping {
+    pub function: FunctionName,
+    pub queue: QueueArn,
+    pub enabled: bool,
+    pub batch_size: u32,
+    pub batching_window_s: u32,
+    pub max_concurrency: Option<u32>,
+    pub report_batch_item_failures: bool,
+    pub filters: Vec<String>,
+    pub readiness: Readiness,
+}
+
+/// What has a name that the manifest wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// Its ARN.
+    pub arn: String,
+    /// The stack that it belongs to, when it is tagged as one's.
+    pub owner: Option<String>,
+}
+
+/// Whether a resource has come to rest as it was asked to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    Ready,
+    /// On its way: the target's word for it (`Pending`, `InProgress`, `Creating`).
+    Pending(String),
+    /// It will not become ready by itself: the target's reason.
+    Failed(String),
+}
+
+/// A function's environment variables. `Debug` shows names only: values are often secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Variables(pub BTreeMap<String, String>);
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl ObservedQueue {
+    /// Where the manifest that made this queue had it; the name when the tag is missing.
+    pub fn address(&self) -> Address {
+        self.tags
+            .get(TAG_ADDRESS)
+            .and_then(|tag| Address::from_tag(tag))
+            .filter(|address| matches!(address, Address::Queue(_)))
+            .unwrap_or_else(|| Address::Queue(self.arn.name.to_string()))
+    }
+}
+
+impl ObservedFunction {
+    /// Where the manifest that made this function had it; `name` when the tag is missing.
+    pub fn address(&self, name: &FunctionName) -> Address {
+        self.tags
+            .get(TAG_ADDRESS)
+            .and_then(|tag| Address::from_tag(tag))
+            .filter(|address| matches!(address, Address::Function(_)))
+            .unwrap_or_else(|| Address::Function(name.to_string()))
+    }
+}
+
+impl Observed {
+    /// Whether nothing of the stack is on the target.
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty() && self.functions.is_empty() && self.mappings.is_empty()
+    }
+
+    /// What has not come to rest, in the order of addresses.
+    pub fn unready(&self) -> Vec<(Address, Readiness)> {
+        let functions = self.functions.iter().map(|(name, found)| (found.address(name), &found.readiness));
+        let mappings = self.mappings.values().map(|found| (self.mapping_address(found), &found.readiness));
+        let mut unready: Vec<_> = functions
+            .chain(mappings)
+            .filter(|(_, readiness)| **readiness != Readiness::Ready)
+            .map(|(address, readiness)| (address, readiness.clone()))
+            .collect();
+        unready.sort_by(|(a, _), (b, _)| a.cmp(b));
+        unready
+    }
+
+    /// Where a manifest has this mapping: under its function, by its queue's key.
+    pub fn mapping_address(&self, mapping: &ObservedMapping) -> Address {
+        let function = match self.functions.get(&mapping.function).map(|found| found.address(&mapping.function)) {
+            Some(Address::Function(key)) => key,
+            _ => mapping.function.to_string(),
+        };
+        let queue = match self.queues.get(&mapping.queue.name).map(ObservedQueue::address) {
+            Some(Address::Queue(key)) => key,
+            _ => mapping.queue.name.to_string(),
+        };
+        Address::Trigger { function, queue }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_the_environment_stay_out_of_debug_output() {
+        let variables = Variables(BTreeMap::from([("TOKEN".to_owned(), "hunter2".to_owned())]));
+        assert_eq!(format!("{variables:?}"), r#"{"TOKEN"}"#);
+    }
+}

@@ -5,6 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::support::trials;
+
+trials!(every_module_imports_only_from_lower_layers, the_table_names_every_module, imports_are_found_in_every_form);
+
 /// Module and what it may import. `stack` and `engine` are both of layer 1 and do not know each other.
 const TABLE: &[(&str, &[&str])] = &[
     ("model", &[]),
@@ -24,7 +28,6 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
 ];
 
-#[test]
 fn every_module_imports_only_from_lower_layers() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut violations = Vec::new();
@@ -41,7 +44,6 @@ fn every_module_imports_only_from_lower_layers() {
     assert!(violations.is_empty(), "against the layer table:\n{}", violations.join("\n"));
 }
 
-#[test]
 fn the_table_names_every_module() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for entry in fs::read_dir(source).unwrap() {
@@ -101,7 +103,6 @@ fn head(path: &str) -> String {
     path.chars().take_while(|character| character.is_ascii_alphanumeric() || *character == '_').collect()
 }
 
-#[test]
 fn imports_are_found_in_every_form() {
     let text = "use crate::{a::{X, Y}, b, \n c::Z};\nlet d = crate::d::f();";
     assert_eq!(imports(text), ["a", "b", "c", "d"]);

@@ -1,5 +1,16 @@
 //! The one integration-test binary: linking the AWS SDKs once keeps `cargo test` quick.
+//!
+//! Each module lists its tests in `trials!`; a test that is not listed is dead code, which CI refuses. A test that needs a
+//! tool names it there: without the tool it counts as ignored, and says so.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
 mod layers;
+mod support;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = libtest_mimic::Arguments::from_args();
+    libtest_mimic::run(&arguments, [layers::all()].into_iter().flatten().collect()).exit_code()
+}

@@ -1,0 +1,129 @@
+//! The API calls that a plan is made of, each with all that the call needs and nothing that has to be looked up.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    model::{ArtifactDigest, FunctionName, QueueArn, QueueName},
+    stack::{Architecture, LogFormat, Tags, Variables},
+};
+
+/// Queue attributes by AWS's names; an empty value takes the attribute away.
+pub type QueueAttributes = BTreeMap<&'static str, String>;
+
+/// One call to the target's API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    CreateQueue { name: QueueName, attributes: QueueAttributes, tags: Tags },
+    SetQueueAttributes { url: String, attributes: QueueAttributes },
+    TagQueue { url: String, tags: Tags },
+    UntagQueue { url: String, keys: Vec<String> },
+    DeleteQueue { url: String },
+    CreateFunction(Box<NewFunction>),
+    UpdateFunctionCode { name: FunctionName, artifact: ArtifactDigest, architecture: Architecture },
+    UpdateFunctionConfiguration { name: FunctionName, changes: Box<FunctionChanges> },
+    TagFunction { arn: String, tags: Tags },
+    UntagFunction { arn: String, keys: Vec<String> },
+    PutFunctionConcurrency { name: FunctionName, reserved: u32 },
+    DeleteFunctionConcurrency { name: FunctionName },
+    DeleteFunction { name: FunctionName },
+    CreateMapping { function: FunctionName, queue: QueueArn, settings: MappingSettings },
+    UpdateMapping { uuid: String, changes: MappingChanges },
+    DeleteMapping { uuid: String },
+}
+
+/// What `CreateFunction` takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFunction {
+    pub name: FunctionName,
+    pub artifact: ArtifactDigest,
+    pub architecture: Architecture,
+    pub settings: FunctionSettings,
+    pub tags: Tags,
+}
+
+/// What both `CreateFunction` and `UpdateFunctionConfiguration` can set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionSettings {
+    pub runtime: String,
+    pub handler: String,
+    pub description: String,
+    pub role: String,
+    pub memory_mb: u32,
+    pub timeout_s: u32,
+    pub ephemeral_storage_mb: u32,
+    pub log_format: LogFormat,
+    pub environment: Variables,
+}
+
+/// What of [`FunctionSettings`] changes; `UpdateFunctionConfiguration` leaves the rest as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionChanges {
+    pub runtime: Option<String>,
+    pub handler: Option<String>,
+    pub description: Option<String>,
+    pub role: Option<String>,
+    pub memory_mb: Option<u32>,
+    pub timeout_s: Option<u32>,
+    pub ephemeral_storage_mb: Option<u32>,
+    pub log_format: Option<LogFormat>,
+    /// All variables: the call replaces them as a whole.
+    pub environment: Option<Variables>,
+}
+
+/// What a mapping can be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappingSettings {
+    pub enabled: bool,
+    pub batch_size: u32,
+    pub batching_window_s: u32,
+    pub max_concurrency: Option<u32>,
+    pub report_batch_item_failures: bool,
+    pub filters: Vec<String>,
+}
+
+/// What of [`MappingSettings`] changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MappingChanges {
+    pub enabled: Option<bool>,
+    pub batch_size: Option<u32>,
+    pub batching_window_s: Option<u32>,
+    /// `Some(None)` takes the cap away.
+    pub max_concurrency: Option<Option<u32>>,
+    pub report_batch_item_failures: Option<bool>,
+    /// All filters: the call replaces them as a whole.
+    pub filters: Option<Vec<String>>,
+}
+
+impl Call {
+    /// AWS's name of the operation, for messages and logs.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::CreateQueue { .. } => "CreateQueue",
+            Self::SetQueueAttributes { .. } => "SetQueueAttributes",
+            Self::TagQueue { .. } => "TagQueue",
+            Self::UntagQueue { .. } => "UntagQueue",
+            Self::DeleteQueue { .. } => "DeleteQueue",
+            Self::CreateFunction(_) => "CreateFunction",
+            Self::UpdateFunctionCode { .. } => "UpdateFunctionCode",
+            Self::UpdateFunctionConfiguration { .. } => "UpdateFunctionConfiguration",
+            Self::TagFunction { .. } => "TagResource",
+            Self::UntagFunction { .. } => "UntagResource",
+            Self::PutFunctionConcurrency { .. } => "PutFunctionConcurrency",
+            Self::DeleteFunctionConcurrency { .. } => "DeleteFunctionConcurrency",
+            Self::DeleteFunction { .. } => "DeleteFunction",
+            Self::CreateMapping { .. } => "CreateEventSourceMapping",
+            Self::UpdateMapping { .. } => "UpdateEventSourceMapping",
+            Self::DeleteMapping { .. } => "DeleteEventSourceMapping",
+        }
+    }
+
+    /// Whether the call makes a resource.
+    pub fn creates(&self) -> bool {
+        matches!(self, Self::CreateQueue { .. } | Self::CreateFunction(_) | Self::CreateMapping { .. })
+    }
+
+    /// Whether the call removes a resource.
+    pub fn deletes(&self) -> bool {
+        matches!(self, Self::DeleteQueue { .. } | Self::DeleteFunction { .. } | Self::DeleteMapping { .. })
+    }
+}

@@ -1,0 +1,144 @@
+//! A plan while it is made: steps so far, who touches what, and what stands in the way.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use super::{Action, Artifacts, Call, Danger, Plan, Problem, Step, StepId, TargetFacts};
+use crate::{
+    model::{QueueName, StackName},
+    stack::{Address, Desired, Observed, TAG_STACK},
+};
+
+/// All that a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inputs<'a> {
+    pub(super) desired: &'a Desired,
+    pub(super) artifacts: &'a Artifacts,
+    pub(super) observed: &'a Observed,
+    pub(super) facts: &'a TargetFacts,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    steps: Vec<Step>,
+    problems: Vec<Problem>,
+    by_address: BTreeMap<Address, Vec<StepId>>,
+    /// Steps after which an existing queue is no longer used by what they touch, by the queue's name.
+    releases: BTreeMap<QueueName, Vec<StepId>>,
+    /// Steps that give reserved concurrency back to the pool.
+    gives_back: Vec<StepId>,
+    /// Queues whose manifest entry now has another name: key to the old name.
+    replaced: BTreeMap<String, QueueName>,
+}
+
+/// A step without its place in the plan.
+#[derive(Debug)]
+pub(super) struct NewStep {
+    pub(super) address: Address,
+    pub(super) action: Action,
+    pub(super) call: Call,
+    pub(super) cause: String,
+    pub(super) danger: Option<Danger>,
+}
+
+impl NewStep {
+    /// A step without danger.
+    pub(super) fn new(address: Address, action: Action, call: Call, cause: impl Into<String>) -> Self {
+        Self { address, action, call, cause: cause.into(), danger: None }
+    }
+}
+
+impl Draft {
+    pub(super) fn new(inputs: &Inputs<'_>) -> Self {
+        Self { replaced: replaced_queues(inputs.desired, inputs.observed), ..Self::default() }
+    }
+
+    /// Adds a step that runs after `after`.
+    pub(super) fn push(&mut self, step: NewStep, after: impl IntoIterator<Item = StepId>) -> StepId {
+        let NewStep { address, action, call, cause, danger } = step;
+        let id = StepId(self.steps.len());
+        let after: BTreeSet<StepId> = after.into_iter().collect();
+        self.by_address.entry(address.clone()).or_default().push(id);
+        self.steps.push(Step { id, address, action, call, cause, danger, after: after.into_iter().collect() });
+        id
+    }
+
+    pub(super) fn problem(&mut self, address: Address, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.push(Problem { address, message: message.into(), help: help.into() });
+    }
+
+    /// `address` refers to something that the manifest does not declare.
+    pub(super) fn undeclared(&mut self, address: Address, other: &impl fmt::Display) {
+        self.problem(address, format!("`{other}` is not declared"), format!("declare `{other}` or name another"));
+    }
+
+    /// The steps at an address so far.
+    pub(super) fn steps_at(&self, address: &Address) -> Vec<StepId> {
+        self.by_address.get(address).cloned().unwrap_or_default()
+    }
+
+    /// Notes that after `step` something that exists no longer uses `queue`.
+    pub(super) fn releases(&mut self, queue: &QueueName, step: StepId) {
+        self.releases.entry(queue.clone()).or_default().push(step);
+    }
+
+    /// The steps after which nothing uses `queue`.
+    pub(super) fn released_by(&self, queue: &QueueName) -> Vec<StepId> {
+        self.releases.get(queue).cloned().unwrap_or_default()
+    }
+
+    /// Notes that `step` gives reserved concurrency back.
+    pub(super) fn gives_back_at(&mut self, step: StepId) {
+        self.gives_back.push(step);
+    }
+
+    /// The steps that give reserved concurrency back.
+    pub(super) fn gives_back(&self) -> &[StepId] {
+        &self.gives_back
+    }
+
+    /// The name that the queue of this key has until it is replaced.
+    pub(super) fn replaced_name(&self, key: &str) -> Option<&QueueName> {
+        self.replaced.get(key)
+    }
+
+    /// A name of the manifest that somebody else has is never taken over.
+    pub(super) fn refuse_foreign(&mut self, observed: &Observed, stack: &StackName) {
+        for (address, foreign) in &observed.foreign {
+            let message = match &foreign.owner {
+                Some(owner) => format!("`{}` belongs to the stack `{owner}`", foreign.arn),
+                None => format!("`{}` exists and is not of this stack", foreign.arn),
+            };
+            let help = format!(
+                "choose another name, delete it, or hand it over by tagging it `{TAG_STACK}={stack}`; it is then changed \
+                 to what the manifest says"
+            );
+            self.problem(address.clone(), message, help);
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<Plan, Vec<Problem>> {
+        if self.problems.is_empty() { Ok(self.into_plan()) } else { Err(self.problems) }
+    }
+
+    pub(super) fn into_plan(self) -> Plan {
+        Plan { steps: self.steps }
+    }
+}
+
+/// A change of `fifo` changes the name, because AWS wants `.fifo` at its end: the old queue is known by its address.
+fn replaced_queues(desired: &Desired, observed: &Observed) -> BTreeMap<String, QueueName> {
+    let wanted: BTreeSet<_> = desired.queues.values().map(|queue| &queue.name).collect();
+    let mut replaced = BTreeMap::new();
+    for (name, found) in &observed.queues {
+        let Address::Queue(key) = found.address() else { continue };
+        let is_made = desired.queues.get(&key).is_some_and(|queue| !observed.queues.contains_key(&queue.name));
+        if is_made && !wanted.contains(name) {
+            replaced.insert(key, name.clone());
+        }
+    }
+    replaced
+}

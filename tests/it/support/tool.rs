@@ -1,0 +1,68 @@
+//! Programs that tests need beside `cargo`: found once, by what they answer and not by their name alone.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+/// Set in CI, where a missing tool is a failure.
+const REQUIRE_TOOLS: &str = "STACKCTL_REQUIRE_TOOLS";
+
+/// A program that a test needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(dead_code, reason = "each is needed by some test")]
+pub enum Tool {
+    /// The `aws` CLI, version 1, from PyPI.
+    Aws1,
+    /// The `aws` CLI, version 2, from Debian.
+    Aws2,
+    Go,
+    Node,
+    Python,
+    Zip,
+}
+
+impl Tool {
+    /// Where it is; `None` when it is missing.
+    pub fn path(self) -> Option<&'static Path> {
+        static FOUND: OnceLock<Vec<(Tool, PathBuf)>> = OnceLock::new();
+        let all = [Self::Aws1, Self::Aws2, Self::Go, Self::Node, Self::Python, Self::Zip];
+        let found = FOUND.get_or_init(|| all.into_iter().filter_map(|tool| Some((tool, tool.find()?))).collect());
+        found.iter().find(|(tool, _)| *tool == self).map(|(_, path)| path.as_path())
+    }
+
+    /// What to say of a missing one.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Aws1 => "aws 1",
+            Self::Aws2 => "aws 2",
+            Self::Go => "go",
+            Self::Node => "node",
+            Self::Python => "python3",
+            Self::Zip => "zip",
+        }
+    }
+
+    fn find(self) -> Option<PathBuf> {
+        let (program, argument, answer) = match self {
+            Self::Aws1 => ("aws", "--version", "aws-cli/1."),
+            Self::Aws2 => ("aws", "--version", "aws-cli/2."),
+            Self::Go => ("go", "version", "go version"),
+            Self::Node => ("node", "--version", "v"),
+            Self::Python => ("python3", "--version", "Python 3"),
+            Self::Zip => ("zip", "--version", "Copyright"),
+        };
+        let path = env::var_os("PATH")?;
+        env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| {
+            let output = Command::new(candidate).arg(argument).output();
+            output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).starts_with(answer))
+        })
+    }
+}
+
+/// Whether a missing tool is a failure.
+pub fn are_required() -> bool {
+    env::var_os(REQUIRE_TOOLS).is_some()
+}
