@@ -67,6 +67,37 @@ impl Default for EngineConfig {
     }
 }
 
+/// An engine that is being restored, one record after the other, so that the records need not be in memory all at once.
+#[derive(Debug)]
+pub struct Restoration {
+    engine: Engine,
+    now: Timestamp,
+}
+
+impl Restoration {
+    /// Nothing is restored yet; `now` is the time at which the engine goes on.
+    pub fn new(config: EngineConfig, now: Timestamp) -> Self {
+        Self { engine: Engine::new(config), now }
+    }
+
+    /// Takes the next record; they come one per key, in the order of [`Record::key`].
+    ///
+    /// # Errors
+    /// The record contradicts an earlier one, for example a message of an unknown queue.
+    pub fn record(&mut self, record: Record) -> Result<(), RestoreError> {
+        let world = self.engine.world_index(&record.scope);
+        self.engine.worlds[world].restore(self.now, record.entry)
+    }
+
+    /// The engine, after the last record.
+    pub fn finish(mut self) -> Engine {
+        for world in &mut self.engine.worlds {
+            world.finish_restore(self.now);
+        }
+        self.engine
+    }
+}
+
 /// The whole state of every account and region.
 #[derive(Debug)]
 pub struct Engine {
@@ -92,15 +123,9 @@ impl Engine {
         now: Timestamp,
         records: impl IntoIterator<Item = Record>,
     ) -> Result<Self, RestoreError> {
-        let mut engine = Self::new(config);
-        for record in records {
-            let world = engine.world_index(&record.scope);
-            engine.worlds[world].restore(now, record.entry)?;
-        }
-        for world in &mut engine.worlds {
-            world.finish_restore(now);
-        }
-        Ok(engine)
+        let mut restoration = Restoration::new(config, now);
+        records.into_iter().try_for_each(|record| restoration.record(record))?;
+        Ok(restoration.finish())
     }
 
     /// Lets `input` happen at `now` and appends what follows from it to `effects`, records before the replies that

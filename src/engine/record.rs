@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{lambda::LambdaRecord, sqs::SqsRecord};
-use crate::model::Scope;
+use crate::model::{AccountId, Region, Scope};
 
 /// One change of one key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,12 +36,22 @@ impl Record {
             RecordEntry::Lambda(_) => 1,
         };
         key.push(rank);
-        key.extend_from_slice(format!("{}/{}/", self.scope.account, self.scope.region).as_bytes());
+        self.scope.account.push_digits(&mut key);
+        key.push(b'/');
+        key.extend_from_slice(self.scope.region.as_str().as_bytes());
+        key.push(b'/');
         match &self.entry {
             RecordEntry::Sqs(record) => record.push_key(&mut key),
             RecordEntry::Lambda(record) => record.push_key(&mut key),
         }
         RecordKey(key)
+    }
+
+    /// The account and region in a key; `None` when it is no record's key.
+    pub fn scope_of_key(key: &[u8]) -> Option<Scope> {
+        let text = key.get(1..)?.splitn(3, |byte| *byte == b'/').take(2);
+        let mut parts = text.map(|part| std::str::from_utf8(part).ok());
+        Some(Scope { account: AccountId::parse(parts.next()??)?, region: Region::parse(parts.next()??)? })
     }
 
     /// Whether the record removes its key.

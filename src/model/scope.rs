@@ -16,6 +16,17 @@ impl AccountId {
     pub fn parse(text: &str) -> Option<Self> {
         (text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok().map(Self))?
     }
+
+    /// Appends the twelve digits: what `Display` writes, for where it is written with every message.
+    pub fn push_digits(self, text: &mut Vec<u8>) {
+        let start = text.len();
+        let mut rest = self.0;
+        text.resize(start + 12, b'0');
+        for digit in text[start..].iter_mut().rev() {
+            *digit = b'0' + u8::try_from(rest % 10).expect("a digit is below ten");
+            rest /= 10;
+        }
+    }
 }
 
 impl fmt::Display for AccountId {
@@ -76,6 +87,10 @@ mod tests {
     #[test]
     fn an_account_keeps_its_leading_zeros() {
         assert_eq!(AccountId::parse("000000000012").unwrap().to_string(), "000000000012");
+        let mut digits = b"x".to_vec();
+        AccountId::parse("123456789012").unwrap().push_digits(&mut digits);
+        AccountId::parse("000000000304").unwrap().push_digits(&mut digits);
+        assert_eq!(digits, b"x123456789012000000000304");
         assert_eq!(AccountId::parse("12"), None);
         assert_eq!(AccountId::parse("+00000000012"), None);
         assert_eq!(AccountId::parse("AKIAIOSFODNN"), None);

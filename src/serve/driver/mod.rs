@@ -25,7 +25,7 @@ use super::{clock::Clock, store::Store};
 use crate::{
     engine::{
         Command, Effect, Engine, EngineConfig, EnvironmentEvent, EnvironmentId, Error, Input, Record, Reply,
-        RequestToken,
+        RequestToken, Restoration,
     },
     model::{Scope, Timestamp},
     task::panic_message,
@@ -322,5 +322,7 @@ impl Batch {
 /// An engine of its own generation's ids: a restored one must not give out again what its predecessor gave out.
 fn restore(config: &EngineConfig, generation: Generation, now: Timestamp, store: &mut dyn Store) -> io::Result<Engine> {
     let config = EngineConfig { seed: generation.seed(config.seed), ..config.clone() };
-    Engine::restore(config, now, store.load()?).map_err(io::Error::other)
+    let mut restoration = Restoration::new(config, now);
+    store.load(&mut |record| restoration.record(record))?;
+    Ok(restoration.finish())
 }
