@@ -4,6 +4,7 @@ pub mod body;
 pub mod clock;
 pub mod code_store;
 pub mod driver;
+pub mod environments;
 pub mod follow;
 pub mod listener;
 pub mod own_api;

@@ -2,6 +2,8 @@
 //!
 //! One request goes `parse` -> engine -> `respond`. The caller (the listener) has read the body and enforced its bound.
 
+pub mod runtime;
+
 use bytes::Bytes;
 use http::{Response, request};
 

@@ -7,6 +7,6 @@ mod linux;
 mod other;
 
 #[cfg(target_os = "linux")]
-pub use linux::{kill_marked, peak_memory_bytes, port_holder};
+pub use linux::{MemoryMeter, kill_marked, peak_memory_bytes, port_holder};
 #[cfg(not(target_os = "linux"))]
-pub use other::{kill_marked, peak_memory_bytes, port_holder};
+pub use other::{MemoryMeter, kill_marked, peak_memory_bytes, port_holder};

@@ -18,6 +18,24 @@ pub fn peak_memory_bytes(pid: u32) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
+/// Measures one process's memory again and again.
+#[derive(Debug)]
+pub struct MemoryMeter {
+    pid: u32,
+}
+
+impl MemoryMeter {
+    /// A meter of the process.
+    pub fn of(pid: u32) -> Self {
+        Self { pid }
+    }
+
+    /// As [`peak_memory_bytes`].
+    pub fn peak_bytes(&self) -> Option<u64> {
+        peak_memory_bytes(self.pid)
+    }
+}
+
 /// Other processes' environments cannot be read reliably here: orphans of a killed engine are not found.
 pub fn kill_marked(_marker: &str) -> usize {
     0

@@ -1,0 +1,210 @@
+//! Each call of a plan, made.
+
+use std::collections::HashMap;
+
+use aws_sdk_lambda::{
+    operation::{
+        create_event_source_mapping::builders::CreateEventSourceMappingFluentBuilder,
+        create_function::builders::CreateFunctionFluentBuilder,
+        update_event_source_mapping::builders::UpdateEventSourceMappingFluentBuilder,
+        update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder,
+    },
+    types::{
+        Architecture as LambdaArchitecture, Environment, EphemeralStorage, Filter, FilterCriteria, FunctionCode,
+        FunctionResponseType, LogFormat as LambdaLogFormat, LoggingConfig, Runtime, ScalingConfig,
+    },
+};
+use aws_sdk_sqs::types::QueueAttributeName;
+
+use super::{AwsProvider, error::About};
+use crate::{
+    converge::ProviderError,
+    model::ARTIFACTS_BUCKET,
+    plan::{Call, FunctionChanges, MappingChanges, MappingSettings, NewFunction, QueueAttributes},
+    stack::{Architecture, LogFormat, Tags, Variables},
+};
+
+/// Sends a request; what it made is in the next observation. On the heap: the SDKs' futures have some ten kilobytes each.
+macro_rules! send {
+    ($about:expr, $request:expr) => {
+        Box::pin($request.send()).await.map(drop).map_err(|error| $about.failed(&error))
+    };
+}
+
+impl AwsProvider {
+    /// Makes the call.
+    pub(super) async fn make(&self, call: &Call) -> Result<(), ProviderError> {
+        let (sqs, lambda) = (&self.sqs, &self.lambda);
+        let about = |resource| About { operation: call.operation(), resource };
+        match call {
+            Call::CreateQueue { name, attributes, tags } => {
+                let request = sqs.create_queue().queue_name(name.as_str()).set_attributes(Some(named(attributes)));
+                send!(about(name.as_str()), request.set_tags(Some(map(tags))))
+            }
+            Call::SetQueueAttributes { url, attributes } => {
+                send!(about(url), sqs.set_queue_attributes().queue_url(url).set_attributes(Some(named(attributes))))
+            }
+            Call::TagQueue { url, tags } => {
+                send!(about(url), sqs.tag_queue().queue_url(url).set_tags(Some(map(tags))))
+            }
+            Call::UntagQueue { url, keys } => {
+                send!(about(url), sqs.untag_queue().queue_url(url).set_tag_keys(Some(keys.clone())))
+            }
+            Call::DeleteQueue { url } => send!(about(url), sqs.delete_queue().queue_url(url)),
+            Call::CreateFunction(new) => {
+                send!(about(new.name.as_str()), create_function(lambda.create_function(), new))
+            }
+            Call::UpdateFunctionCode { name, artifact, architecture } => {
+                let request = lambda.update_function_code().function_name(name.as_str());
+                let request = request.s3_bucket(ARTIFACTS_BUCKET).s3_key(artifact.to_string());
+                send!(about(name.as_str()), request.architectures(lambda_architecture(*architecture)))
+            }
+            Call::UpdateFunctionConfiguration { name, changes } => {
+                let request = lambda.update_function_configuration().function_name(name.as_str());
+                send!(about(name.as_str()), configure(request, changes))
+            }
+            Call::TagFunction { arn, tags } => {
+                send!(about(arn), lambda.tag_resource().resource(arn).set_tags(Some(map(tags))))
+            }
+            Call::UntagFunction { arn, keys } => {
+                send!(about(arn), lambda.untag_resource().resource(arn).set_tag_keys(Some(keys.clone())))
+            }
+            Call::PutFunctionConcurrency { name, reserved } => {
+                let request = lambda.put_function_concurrency().function_name(name.as_str());
+                send!(about(name.as_str()), request.reserved_concurrent_executions(number(*reserved)))
+            }
+            Call::DeleteFunctionConcurrency { name } => {
+                send!(about(name.as_str()), lambda.delete_function_concurrency().function_name(name.as_str()))
+            }
+            Call::DeleteFunction { name } => {
+                send!(about(name.as_str()), lambda.delete_function().function_name(name.as_str()))
+            }
+            Call::CreateMapping { function, queue, settings } => {
+                let request = lambda.create_event_source_mapping().function_name(function.as_str());
+                let request = request.event_source_arn(queue.to_string());
+                send!(about(function.as_str()), create_mapping(request, settings))
+            }
+            Call::UpdateMapping { uuid, changes } => {
+                send!(about(uuid), update_mapping(lambda.update_event_source_mapping().uuid(uuid), changes))
+            }
+            Call::DeleteMapping { uuid } => send!(about(uuid), lambda.delete_event_source_mapping().uuid(uuid)),
+        }
+    }
+}
+
+fn create_function(request: CreateFunctionFluentBuilder, new: &NewFunction) -> CreateFunctionFluentBuilder {
+    let settings = &new.settings;
+    let code = FunctionCode::builder().s3_bucket(ARTIFACTS_BUCKET).s3_key(new.artifact.to_string());
+    request
+        .function_name(new.name.as_str())
+        .code(code.build())
+        .runtime(Runtime::from(settings.runtime.as_str()))
+        .handler(&settings.handler)
+        .description(&settings.description)
+        .role(&settings.role)
+        .memory_size(number(settings.memory_mb))
+        .timeout(number(settings.timeout_s))
+        .set_ephemeral_storage(ephemeral_storage(settings.ephemeral_storage_mb))
+        .architectures(lambda_architecture(new.architecture))
+        .logging_config(logging(settings.log_format))
+        .environment(environment(&settings.environment))
+        .set_tags(Some(map(&new.tags)))
+}
+
+fn configure(
+    request: UpdateFunctionConfigurationFluentBuilder,
+    changes: &FunctionChanges,
+) -> UpdateFunctionConfigurationFluentBuilder {
+    request
+        .set_runtime(changes.runtime.as_deref().map(Runtime::from))
+        .set_handler(changes.handler.clone())
+        .set_description(changes.description.clone())
+        .set_role(changes.role.clone())
+        .set_memory_size(changes.memory_mb.map(number))
+        .set_timeout(changes.timeout_s.map(number))
+        .set_ephemeral_storage(changes.ephemeral_storage_mb.and_then(ephemeral_storage))
+        .set_logging_config(changes.log_format.map(logging))
+        .set_environment(changes.environment.as_ref().map(environment))
+}
+
+/// Leaves out what is AWS's own default: a FIFO queue's mapping refuses some of it even as such.
+fn create_mapping(
+    request: CreateEventSourceMappingFluentBuilder,
+    settings: &MappingSettings,
+) -> CreateEventSourceMappingFluentBuilder {
+    let window = Some(settings.batching_window_s).filter(|seconds| *seconds > 0);
+    let reports = Some(settings.report_batch_item_failures).filter(|reports| *reports);
+    let filters = Some(&settings.filters).filter(|filters| !filters.is_empty());
+    request
+        .enabled(settings.enabled)
+        .batch_size(number(settings.batch_size))
+        .set_maximum_batching_window_in_seconds(window.map(number))
+        .set_scaling_config(settings.max_concurrency.map(|max| scaling(Some(max))))
+        .set_function_response_types(reports.map(response_types))
+        .set_filter_criteria(filters.map(|filters| filter_criteria(filters)))
+}
+
+fn update_mapping(
+    request: UpdateEventSourceMappingFluentBuilder,
+    changes: &MappingChanges,
+) -> UpdateEventSourceMappingFluentBuilder {
+    request
+        .set_enabled(changes.enabled)
+        .set_batch_size(changes.batch_size.map(number))
+        .set_maximum_batching_window_in_seconds(changes.batching_window_s.map(number))
+        .set_scaling_config(changes.max_concurrency.map(scaling))
+        .set_function_response_types(changes.report_batch_item_failures.map(response_types))
+        .set_filter_criteria(changes.filters.as_deref().map(filter_criteria))
+}
+
+fn named(attributes: &QueueAttributes) -> HashMap<QueueAttributeName, String> {
+    attributes.iter().map(|(name, value)| (QueueAttributeName::from(*name), value.clone())).collect()
+}
+
+fn map(tags: &Tags) -> HashMap<String, String> {
+    tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+fn environment(variables: &Variables) -> Environment {
+    Environment::builder().set_variables(Some(map(&variables.0))).build()
+}
+
+/// Always some: the builder refuses nothing but a missing size.
+fn ephemeral_storage(size_mb: u32) -> Option<EphemeralStorage> {
+    EphemeralStorage::builder().size(number(size_mb)).build().ok()
+}
+
+fn logging(format: LogFormat) -> LoggingConfig {
+    let format = match format {
+        LogFormat::Text => LambdaLogFormat::Text,
+        LogFormat::Json => LambdaLogFormat::Json,
+    };
+    LoggingConfig::builder().log_format(format).build()
+}
+
+fn lambda_architecture(architecture: Architecture) -> LambdaArchitecture {
+    match architecture {
+        Architecture::X86_64 => LambdaArchitecture::X8664,
+        Architecture::Arm64 => LambdaArchitecture::Arm64,
+    }
+}
+
+/// An empty configuration takes the cap away.
+fn scaling(max_concurrency: Option<u32>) -> ScalingConfig {
+    ScalingConfig::builder().set_maximum_concurrency(max_concurrency.map(number)).build()
+}
+
+fn response_types(reports_failures: bool) -> Vec<FunctionResponseType> {
+    if reports_failures { vec![FunctionResponseType::ReportBatchItemFailures] } else { Vec::new() }
+}
+
+/// No filters take the criteria away.
+fn filter_criteria(patterns: &[String]) -> FilterCriteria {
+    let filters = patterns.iter().map(|pattern| Filter::builder().pattern(pattern).build()).collect();
+    FilterCriteria::builder().set_filters(Some(filters)).build()
+}
+
+/// AWS's integers are signed; what a manifest can hold is far below.
+fn number(value: u32) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}

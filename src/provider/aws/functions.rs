@@ -1,0 +1,139 @@
+//! Which functions are on an endpoint, and what of them is the stack's.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_lambda::{
+    operation::get_function::GetFunctionOutput,
+    types::{
+        Architecture as LambdaArchitecture, FunctionConfiguration, LastUpdateStatus, LogFormat as LambdaLogFormat,
+        State,
+    },
+};
+
+use super::{AwsProvider, error::About, side_by_side::side_by_side};
+use crate::{
+    converge::{ErrorKind, ProviderError},
+    model::{FunctionName, StackName},
+    stack::{
+        Address, Architecture, Desired, Foreign, LogFormat, Observed, ObservedFunction, Readiness, TAG_STACK, Variables,
+    },
+};
+
+/// What was found, not yet told apart.
+#[derive(Debug)]
+pub(super) struct FoundFunctions {
+    stack: StackName,
+    wanted: BTreeMap<FunctionName, String>,
+    functions: Vec<(FunctionName, ObservedFunction)>,
+}
+
+impl FoundFunctions {
+    pub(super) fn sort_into(self, observed: &mut Observed) {
+        for (name, function) in self.functions {
+            let owner = function.tags.get(TAG_STACK);
+            if owner.is_some_and(|owner| owner == self.stack.as_str()) {
+                observed.functions.insert(name, function);
+            } else if let Some(key) = self.wanted.get(&name) {
+                let foreign = Foreign { arn: function.arn.clone(), owner: owner.cloned() };
+                observed.foreign.insert(Address::Function(key.clone()), foreign);
+            }
+        }
+    }
+}
+
+impl AwsProvider {
+    /// Reads every function: one call gives configuration, tags, concurrency and state, which a list leaves out.
+    pub(super) async fn observe_functions(&self, desired: &Desired) -> Result<FoundFunctions, ProviderError> {
+        let functions = side_by_side(self.function_names().await?, |name| {
+            let provider = self.clone();
+            async move { provider.observe_function(name).await }
+        });
+        let functions = functions.await?.into_iter().flatten().collect();
+        let wanted = desired.functions.iter().map(|(key, function)| (function.name.clone(), key.clone())).collect();
+        Ok(FoundFunctions { stack: desired.name.clone(), wanted, functions })
+    }
+
+    async fn function_names(&self) -> Result<Vec<FunctionName>, ProviderError> {
+        let about = About { operation: "ListFunctions", resource: "all functions" };
+        let mut pages = self.lambda.list_functions().into_paginator().send();
+        let mut names = Vec::new();
+        while let Some(page) = pages.next().await {
+            let functions = page.map_err(|error| about.failed(&error))?.functions.unwrap_or_default();
+            names.extend(functions.iter().filter_map(|function| FunctionName::parse(function.function_name()?).ok()));
+        }
+        Ok(names)
+    }
+
+    /// `None` for a function that has gone since it was listed.
+    async fn observe_function(
+        &self,
+        name: FunctionName,
+    ) -> Result<Option<(FunctionName, ObservedFunction)>, ProviderError> {
+        let _turn = self.observing.acquire().await;
+        let about = About { operation: "GetFunction", resource: name.as_str() };
+        let output = Box::pin(self.lambda.get_function().function_name(name.as_str()).send()).await;
+        match output.map_err(|error| about.failed(&error)) {
+            Ok(output) => Ok(observed(output).map(|function| (name, function))),
+            Err(error) if error.kind == ErrorKind::Gone => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn observed(output: GetFunctionOutput) -> Option<ObservedFunction> {
+    let found = output.configuration?;
+    let environment = found.environment().and_then(|environment| environment.variables()).cloned();
+    Some(ObservedFunction {
+        arn: found.function_arn()?.to_owned(),
+        runtime: found.runtime().map_or_else(String::new, |runtime| runtime.as_str().to_owned()),
+        handler: text(found.handler()),
+        description: text(found.description()),
+        role: text(found.role()),
+        memory_mb: whole(found.memory_size()),
+        timeout_s: whole(found.timeout()),
+        ephemeral_storage_mb: found.ephemeral_storage().map_or(512, |storage| whole(Some(storage.size()))),
+        architecture: match found.architectures().first() {
+            Some(LambdaArchitecture::Arm64) => Architecture::Arm64,
+            _ => Architecture::X86_64,
+        },
+        log_format: match found.logging_config().and_then(|logging| logging.log_format()) {
+            Some(LambdaLogFormat::Json) => LogFormat::Json,
+            _ => LogFormat::Text,
+        },
+        environment: Variables(environment.into_iter().flatten().collect()),
+        code_sha256: text(found.code_sha256()),
+        readiness: readiness(&found),
+        tags: output.tags.into_iter().flatten().collect(),
+        reserved_concurrency: output
+            .concurrency
+            .and_then(|found| found.reserved_concurrent_executions)
+            .map(|n| whole(Some(n))),
+    })
+}
+
+/// A function that is inactive, because AWS took back what it did not use, comes back when it is invoked (Lambda developer
+/// guide, "Lambda function states").
+fn readiness(found: &FunctionConfiguration) -> Readiness {
+    match (found.state(), found.last_update_status()) {
+        (Some(State::Failed), _) => Readiness::Failed(reason(found.state_reason(), "Failed")),
+        (_, Some(LastUpdateStatus::Failed)) => {
+            Readiness::Failed(reason(found.last_update_status_reason(), "update failed"))
+        }
+        (Some(state @ State::Pending), _) => Readiness::Pending(state.as_str().to_owned()),
+        (_, Some(status @ LastUpdateStatus::InProgress)) => Readiness::Pending(status.as_str().to_owned()),
+        _ => Readiness::Ready,
+    }
+}
+
+fn reason(given: Option<&str>, otherwise: &str) -> String {
+    given.unwrap_or(otherwise).to_owned()
+}
+
+fn text(found: Option<&str>) -> String {
+    found.unwrap_or_default().to_owned()
+}
+
+/// AWS's integers are signed and never negative.
+pub(super) fn whole(found: Option<i32>) -> u32 {
+    found.and_then(|found| u32::try_from(found).ok()).unwrap_or_default()
+}

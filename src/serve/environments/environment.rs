@@ -1,0 +1,246 @@
+//! The life of one environment: its directory, its Runtime API, its process, its output, and its end.
+
+use std::{
+    convert::Infallible,
+    fs, io,
+    net::Ipv4Addr,
+    os::unix::fs::DirBuilderExt,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+};
+
+use super::{
+    EnvironmentSink, Shared,
+    interpreters::explain,
+    output::Output,
+    process::Process,
+    program::program,
+    runtime_api::{self, Phase},
+    variables::{Place, variables},
+};
+use crate::{
+    engine::{EnvironmentEvent, LaunchSpec},
+    serve::platform::MemoryMeter,
+    task::{End, Tasks},
+};
+
+/// Connections of one environment to its Runtime API; a runtime has one or two.
+const CONNECTIONS_MAX: usize = 64;
+
+/// What the engine's side of an environment holds on to.
+#[derive(Debug, Default)]
+pub(super) struct Control {
+    pub(super) stop: Notify,
+}
+
+/// An environment whose process runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) phase: Arc<Mutex<Phase>>,
+    output: Output,
+    memory: MemoryMeter,
+    peak_memory_bytes: AtomicU64,
+    sink: Arc<dyn EnvironmentSink>,
+}
+
+impl Running {
+    pub(super) fn emit(&self, event: EnvironmentEvent) {
+        self.sink.event(event);
+    }
+
+    /// Hands on what was printed before now.
+    pub(super) fn drain_output(&self) {
+        self.output.drain(self.sink.as_ref());
+    }
+
+    /// The peak until now. Of a process that is gone, what was last measured.
+    pub(super) fn max_memory_used_bytes(&self) -> u64 {
+        let measured = self.memory.peak_bytes().unwrap_or_default();
+        self.peak_memory_bytes.fetch_max(measured, Ordering::Relaxed).max(measured)
+    }
+}
+
+/// What [`live`] needs.
+#[derive(Debug)]
+pub(super) struct Launch {
+    pub(super) shared: Arc<Shared>,
+    pub(super) spec: Arc<LaunchSpec>,
+    pub(super) phase: Arc<Mutex<Phase>>,
+    pub(super) control: Arc<Control>,
+    pub(super) sink: Arc<dyn EnvironmentSink>,
+}
+
+/// Lives from the start of the process to its end, or until it is stopped. Dropped, the process is killed.
+pub(super) async fn live(launch: Launch) {
+    let folder = match TemporaryDir::create(&launch.shared) {
+        Ok(folder) => folder,
+        Err(error) => {
+            let message = format!("cannot make a directory for temporary files: {error}");
+            return launch.sink.event(EnvironmentEvent::LaunchFailed { message });
+        }
+    };
+    let stopped = tokio::select! {
+        biased;
+        () = launch.control.stop.notified() => None,
+        started = start(&launch, &folder) => Some(started),
+    };
+    match stopped {
+        None => {}
+        Some(Ok(started)) => started.run(&launch.control).await,
+        Some(Err(message)) => launch.sink.event(EnvironmentEvent::LaunchFailed { message }),
+    }
+    folder.remove().await;
+}
+
+/// An environment that was started and is to be run.
+#[derive(Debug)]
+struct Started {
+    running: Arc<Running>,
+    process: Process,
+    listener: TcpListener,
+    shared: Arc<Shared>,
+}
+
+async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String> {
+    let shared = &launch.shared;
+    let code_dir = launch.spec.artifact.dir_in(&shared.state_dir);
+    let program = {
+        let (shared, spec, code_dir) = (Arc::clone(shared), Arc::clone(&launch.spec), code_dir.clone());
+        // Looking for an interpreter starts a process and waits for it.
+        tokio::task::spawn_blocking(move || program(&spec, &code_dir, &shared.runtime_dir, &shared.interpreters))
+            .await
+            .map_err(|error| format!("looking for the program failed: {error}"))??
+    };
+    let no_api = |error: io::Error| format!("cannot open the Runtime API's socket: {error}");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_api)?;
+    let runtime_api = listener.local_addr().map_err(no_api)?.to_string();
+    let variables = variables(
+        &launch.spec,
+        Place {
+            state_dir: &shared.state_dir,
+            code_dir: &code_dir,
+            runtime_dir: &shared.runtime_dir,
+            temporary_dir: &folder.path,
+            runtime_api: &runtime_api,
+            endpoint: &shared.endpoint,
+            inherited: &shared.inherited,
+        },
+    );
+    let (output, ends) = Output::open().map_err(|error| format!("cannot make pipes for its output: {error}"))?;
+    let process =
+        Process::start(&program, &variables, &code_dir, ends).await.map_err(|error| explain(&program.path, &error))?;
+    let running = Running {
+        phase: Arc::clone(&launch.phase),
+        output,
+        memory: MemoryMeter::of(process.id()),
+        peak_memory_bytes: AtomicU64::new(0),
+        sink: Arc::clone(&launch.sink),
+    };
+    Ok(Started { running: Arc::new(running), process, listener, shared: Arc::clone(shared) })
+}
+
+impl Started {
+    async fn run(mut self, control: &Control) {
+        let ended = tokio::select! {
+            biased;
+            () = control.stop.notified() => None,
+            ended = Self::serve(&self.running, &mut self.process, &self.listener, &self.shared) => Some(ended),
+        };
+        match ended {
+            None => {
+                self.process.kill();
+                // Only reaped; nobody wants to know how it ended.
+                let _ = self.process.ended().await;
+            }
+            Some(cause) => {
+                let running = &self.running;
+                running.output.finish(running.sink.as_ref());
+                let max_memory_used_bytes = running.max_memory_used_bytes();
+                match cause {
+                    Ok(cause) => running.emit(EnvironmentEvent::Exited { cause, max_memory_used_bytes }),
+                    Err(error) => running.emit(EnvironmentEvent::LaunchFailed {
+                        message: format!("cannot wait for the process: {error}"),
+                    }),
+                }
+            }
+        }
+    }
+
+    /// Serves the Runtime API and follows the output until the process is gone.
+    async fn serve(
+        running: &Arc<Running>,
+        process: &mut Process,
+        listener: &TcpListener,
+        shared: &Shared,
+    ) -> io::Result<crate::engine::ExitCause> {
+        let mut connections = Tasks::new();
+        let follow = running.output.follow(running.sink.as_ref());
+        tokio::pin!(follow);
+        let mut follows = true;
+        loop {
+            tokio::select! {
+                accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
+                    if let Ok((stream, _)) = accepted {
+                        connections.spawn_endless("Runtime API connection", connection(stream, Arc::clone(running)));
+                    }
+                }
+                Some((name, end)) = connections.next_end() => {
+                    if let End::Panicked(message) = end {
+                        shared.report.say(format!("a {name} panicked: {message}"));
+                    }
+                }
+                () = &mut follow, if follows => follows = false,
+                ended = process.ended() => return ended,
+            }
+        }
+    }
+}
+
+/// Serves one connection until the runtime ends it: between an invocation and its response there is no time limit but the
+/// function's own.
+async fn connection(stream: TcpStream, running: Arc<Running>) {
+    // Without it the connection is slower, and as good.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let running = Arc::clone(&running);
+        async move { Ok::<_, Infallible>(runtime_api::answer(&running, request).await) }
+    });
+    let http = http1::Builder::new()
+        .header_read_timeout(None)
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(stream), service);
+    // What goes wrong with it shows when the process ends or runs out of time.
+    let _ = http.await;
+}
+
+/// The environment's own directory for temporary files, removed at its end.
+#[derive(Debug)]
+struct TemporaryDir {
+    path: PathBuf,
+}
+
+impl TemporaryDir {
+    fn create(shared: &Shared) -> io::Result<Self> {
+        let path = shared.temporary_dir.join(shared.launched.fetch_add(1, Ordering::Relaxed).to_string());
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self { path })
+    }
+
+    async fn remove(self) {
+        // Most functions leave nothing in it.
+        if fs::remove_dir(&self.path).is_err() {
+            let _ = tokio::task::spawn_blocking(move || fs::remove_dir_all(&self.path)).await;
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Execution environments as local processes, each with a Runtime API of its own. Knows no engine: an environment is
+//! started from a [`LaunchSpec`], is given invocations, and tells a sink what it does.
+
+mod environment;
+mod interpreters;
+mod lines;
+mod output;
+mod process;
+mod program;
+mod runtime_api;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+pub use variables::{INHERITED_VARIABLES, marker};
+
+use super::report::Report;
+use crate::{
+    engine::{EnvironmentEvent, Invocation, LaunchSpec},
+    task::{End, Tasks},
+};
+use environment::{Control, Launch, live};
+use interpreters::Interpreters;
+use runtime_api::Phase;
+
+/// Our runtimes for Python and Node, and what Python compiles, in the state directory.
+const RUNTIME_DIR: &str = "runtime";
+/// The environments' directories for temporary files, in the state directory.
+const TEMPORARY_DIR: &str = "tmp";
+
+/// Hears what one environment does, in order.
+pub trait EnvironmentSink: fmt::Debug + Send + Sync {
+    /// Takes one event. May call the environment's [`Environment::invoke`], and may drop it.
+    fn event(&self, event: EnvironmentEvent);
+}
+
+/// Starts environments.
+#[derive(Debug)]
+pub struct Host {
+    shared: Arc<Shared>,
+    launches: mpsc::UnboundedSender<Launch>,
+}
+
+/// The tasks of all environments. Dropped, every process is killed.
+#[derive(Debug)]
+pub struct HostTasks {
+    launches: mpsc::UnboundedReceiver<Launch>,
+    running: Tasks,
+    report: Report,
+}
+
+/// Where environments live.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// Absolute. Holds the code, the runtimes and the temporary files.
+    pub state_dir: PathBuf,
+    /// Where functions reach the engine, `http://HOST:PORT`.
+    pub endpoint: String,
+    /// Of the engine's own variables those that functions get: [`INHERITED_VARIABLES`].
+    pub inherited: BTreeMap<String, String>,
+    pub report: Report,
+}
+
+/// What all environments share.
+#[derive(Debug)]
+struct Shared {
+    state_dir: PathBuf,
+    runtime_dir: PathBuf,
+    temporary_dir: PathBuf,
+    endpoint: String,
+    inherited: BTreeMap<String, String>,
+    interpreters: Interpreters,
+    launched: AtomicU64,
+    report: Report,
+}
+
+/// One environment, as who started it holds it. Dropped, its whole process group is killed and its sink hears no more.
+#[derive(Debug)]
+pub struct Environment {
+    phase: Arc<Mutex<Phase>>,
+    control: Arc<Control>,
+    sink: Arc<Gate>,
+}
+
+impl Host {
+    /// Prepares the state directory: writes our runtimes and removes temporary files of an earlier engine.
+    ///
+    /// # Errors
+    /// The state directory cannot be written.
+    pub fn open(options: HostOptions) -> io::Result<(Self, HostTasks)> {
+        let HostOptions { state_dir, endpoint, inherited, report } = options;
+        let (runtime_dir, temporary_dir) = (state_dir.join(RUNTIME_DIR), state_dir.join(TEMPORARY_DIR));
+        match fs::remove_dir_all(&temporary_dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        for dir in [&runtime_dir, &temporary_dir] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        }
+        write_runtimes(&runtime_dir)?;
+        let search_path = inherited.get("PATH").cloned().unwrap_or_default().into();
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let interpreters = Interpreters::new(search_path, report.clone());
+        let shared = Shared {
+            state_dir,
+            runtime_dir,
+            temporary_dir,
+            endpoint,
+            inherited,
+            interpreters,
+            launched: AtomicU64::new(1),
+            report: report.clone(),
+        };
+        let tasks = HostTasks { launches: receiver, running: Tasks::new(), report };
+        Ok((Self { shared: Arc::new(shared), launches: sender }, tasks))
+    }
+
+    /// Starts an environment. Does not wait: what becomes of it, the sink hears.
+    pub fn launch(&self, spec: Arc<LaunchSpec>, sink: Arc<dyn EnvironmentSink>) -> Environment {
+        let gate = Arc::new(Gate { open: parking_lot::RwLock::new(Some(sink)) });
+        let environment =
+            Environment { phase: Arc::new(Mutex::new(Phase::Starting)), control: Arc::default(), sink: gate };
+        let launch = Launch {
+            shared: Arc::clone(&self.shared),
+            spec,
+            phase: Arc::clone(&environment.phase),
+            control: Arc::clone(&environment.control),
+            sink: Arc::clone(&environment.sink) as Arc<dyn EnvironmentSink>,
+        };
+        // Refused only when the tasks are gone, and the engine with them.
+        let _ = self.launches.send(launch);
+        environment
+    }
+}
+
+impl HostTasks {
+    /// Runs the environments, for ever. Cancel safe.
+    pub async fn run(&mut self) {
+        loop {
+            tokio::select! {
+                Some(launch) = self.launches.recv() => self.running.spawn_endless("environment", live(launch)),
+                Some((name, end)) = self.running.next_end() => {
+                    if let End::Panicked(message) = end {
+                        self.report.say(format!("an {name} panicked: {message}"));
+                    }
+                }
+                else => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Waits until every environment that was stopped is gone.
+    pub async fn drain(&mut self) {
+        while self.running.next_end().await.is_some() {}
+    }
+}
+
+impl Environment {
+    /// Answers the environment's `next`. Called once for each [`EnvironmentEvent::Next`] at most.
+    pub fn invoke(&self, invocation: Invocation) {
+        self.phase.lock().offer(invocation);
+    }
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        self.sink.close();
+        self.control.stop.notify_one();
+    }
+}
+
+/// The way to the sink, until the environment is stopped.
+#[derive(Debug)]
+struct Gate {
+    open: parking_lot::RwLock<Option<Arc<dyn EnvironmentSink>>>,
+}
+
+impl Gate {
+    fn close(&self) {
+        *self.open.write() = None;
+    }
+}
+
+impl EnvironmentSink for Gate {
+    fn event(&self, event: EnvironmentEvent) {
+        // Not called under the lock: the event may be what closes the gate.
+        let sink = self.open.read().clone();
+        if let Some(sink) = sink {
+            sink.event(event);
+        }
+    }
+}
+
+fn write_runtimes(dir: &Path) -> io::Result<()> {
+    let files = [
+        (program::PYTHON_RUNTIME, include_str!("../bootstraps/python.py")),
+        (program::NODE_RUNTIME, include_str!("../bootstraps/node.cjs")),
+    ];
+    for (name, text) in files {
+        let path = dir.join(name);
+        // Left alone when it is the same: Python keeps what it compiled by the file's time.
+        if fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
+            continue;
+        }
+        let unfinished = dir.join(format!(".{name}"));
+        fs::write(&unfinished, text)?;
+        fs::rename(unfinished, path)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! A function's process and everything it starts: one process group, killed and reaped as one.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
+
+use super::{output::Ends, program::Program};
+use crate::engine::ExitCause;
+
+/// A program that was written a moment ago may still be open in a process that is just being started: it is tried again.
+const BUSY_TRIES: u32 = 20;
+const BUSY_RETRY: Duration = Duration::from_millis(2);
+
+/// A running process group. Dropped, it is killed.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    group: Pid,
+    gone: bool,
+}
+
+impl Process {
+    /// Starts a program as the leader of a group of its own, with these variables and no others.
+    ///
+    /// Without a hook between fork and exec: with one, the standard library forks, which copies the engine's page tables
+    /// and costs milliseconds where `posix_spawn` takes 70 us. So a killed engine's processes do not die with it by the
+    /// kernel's hand; they end when their Runtime API is gone, and the next engine kills what is left by its marker.
+    pub(super) async fn start(
+        program: &Program,
+        variables: &BTreeMap<String, String>,
+        code_dir: &Path,
+        ends: Ends,
+    ) -> io::Result<Self> {
+        let mut command = Command::new(&program.path);
+        command
+            .args(&program.arguments)
+            .env_clear()
+            .envs(variables)
+            .current_dir(code_dir)
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(ends.stdout)
+            .stderr(ends.stderr);
+        let mut tries = 0;
+        let child = loop {
+            tries += 1;
+            match command.spawn() {
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES => {
+                    tokio::time::sleep(BUSY_RETRY).await;
+                }
+                spawned => break spawned?,
+            }
+        };
+        let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        let group = pid.ok_or_else(|| io::Error::other("the process ended before it was seen"))?;
+        Ok(Self { child, group, gone: false })
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.group.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Waits until the process itself is gone, and kills what it leaves behind.
+    pub(super) async fn ended(&mut self) -> io::Result<ExitCause> {
+        let status = self.child.wait().await?;
+        self.kill();
+        self.gone = true;
+        Ok(cause(status))
+    }
+
+    /// Kills the whole group.
+    pub(super) fn kill(&mut self) {
+        if !self.gone {
+            // It fails only when nobody is left in the group.
+            let _ = kill_process_group(self.group, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn cause(status: ExitStatus) -> ExitCause {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal().map_or_else(|| ExitCause::Status(status.code().unwrap_or_default()), ExitCause::Signal)
+}

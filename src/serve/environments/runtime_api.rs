@@ -1,0 +1,235 @@
+//! An environment's Runtime API: which call it may make in which phase, and what each does.
+
+use std::{
+    sync::Arc,
+    task::{Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+use super::environment::Running;
+use crate::{
+    engine::{EnvironmentEvent, Invocation},
+    serve::body::ResponseBody,
+    wire::runtime::{self, RESPONSE_MAX_BYTES, RuntimeCall, RuntimeRefusal, RuntimeRequest},
+};
+
+/// Of a response that is too long, this much is read and thrown away, so that the runtime is told instead of cut off.
+const DISCARDED_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Where an environment stands, as its Runtime API calls show it.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// It has not asked for work yet.
+    Starting,
+    /// It said that it cannot start.
+    InitFailed,
+    /// It waits for work; the waker is the newest waiting call's.
+    Idle(Option<Waker>),
+    /// Work is there and was not fetched yet.
+    Offered(Box<Invocation>),
+    /// It has the invocation and owes its answer.
+    Busy { request_id: String },
+    /// It has answered and not asked for more yet.
+    Answered,
+}
+
+impl Phase {
+    /// In the words of AWS's own messages.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Starting => "RuntimeStarted",
+            Self::InitFailed => "RuntimeInitError",
+            Self::Idle(_) | Self::Offered(_) => "RuntimeReady",
+            Self::Busy { .. } => "RuntimeInvocationRunning",
+            Self::Answered => "RuntimeInvocationResponseSent",
+        }
+    }
+
+    /// Puts work in; wakes who waits for it.
+    pub(super) fn offer(&mut self, invocation: Invocation) {
+        let before = std::mem::replace(self, Self::Offered(Box::new(invocation)));
+        if let Self::Idle(Some(waiting)) = before {
+            waiting.wake();
+        }
+    }
+}
+
+/// Answers one request.
+pub(super) async fn answer(environment: &Arc<Running>, request: Request<Incoming>) -> Response<ResponseBody> {
+    let (head, body) = request.into_parts();
+    let answered = match RuntimeCall::parse(&head.method, head.uri.path()) {
+        Ok(RuntimeCall::Next) => next(environment).await,
+        Ok(RuntimeCall::InitError) => init_error(environment, &head, body).await,
+        Ok(RuntimeCall::Response { request_id }) => {
+            finish(environment, request_id, &head, body, RuntimeRequest::into_response).await
+        }
+        Ok(RuntimeCall::Error { request_id }) => {
+            finish(environment, request_id, &head, body, RuntimeRequest::into_error).await
+        }
+        Err(refusal) => Err(refusal),
+    };
+    answered.unwrap_or_else(RuntimeRefusal::into_response).map(ResponseBody::Whole)
+}
+
+async fn next(environment: &Running) -> Result<Response<Bytes>, RuntimeRefusal> {
+    if environment.becomes_idle()? {
+        environment.drain_output();
+        environment.emit(EnvironmentEvent::Next);
+    }
+    let invocation = std::future::poll_fn(|cx| {
+        let mut phase = environment.phase.lock();
+        match std::mem::replace(&mut *phase, Phase::Answered) {
+            Phase::Offered(invocation) => {
+                *phase = Phase::Busy { request_id: invocation.request_id.clone() };
+                Poll::Ready(Ok(*invocation))
+            }
+            Phase::Idle(_) => {
+                *phase = Phase::Idle(Some(cx.waker().clone()));
+                Poll::Pending
+            }
+            // Another call has fetched the work in the meantime.
+            other => {
+                *phase = other;
+                Poll::Ready(Err(RuntimeRefusal::InvalidStateTransition { from: phase.name(), to: "RuntimeReady" }))
+            }
+        }
+    });
+    Ok(runtime::next_response(invocation.await?))
+}
+
+async fn init_error(
+    environment: &Running,
+    head: &http::request::Parts,
+    body: Incoming,
+) -> Result<Response<Bytes>, RuntimeRefusal> {
+    let request = read(head, body).await.map_err(Unread::refusal)?;
+    {
+        let mut phase = environment.phase.lock();
+        if !matches!(*phase, Phase::Starting) {
+            return Err(RuntimeRefusal::InvalidStateTransition { from: phase.name(), to: "RuntimeInitError" });
+        }
+        *phase = Phase::InitFailed;
+    }
+    environment.drain_output();
+    environment.emit(request.into_init_error());
+    Ok(runtime::accepted())
+}
+
+/// `response` and `error`: what was printed before goes first, then the event.
+async fn finish<'a>(
+    environment: &Running,
+    request_id: &str,
+    head: &'a http::request::Parts,
+    body: Incoming,
+    event: impl FnOnce(RuntimeRequest<'a>, String, u64) -> EnvironmentEvent,
+) -> Result<Response<Bytes>, RuntimeRefusal> {
+    environment.is_running(request_id)?;
+    let read = match read(head, body).await {
+        Err(unread @ Unread::Broken) => return Err(unread.refusal()),
+        read => read,
+    };
+    environment.answers(request_id)?;
+    environment.drain_output();
+    let (request_id, memory) = (request_id.to_owned(), environment.max_memory_used_bytes());
+    match read {
+        Ok(request) => {
+            environment.emit(event(request, request_id, memory));
+            Ok(runtime::accepted())
+        }
+        Err(unread) => {
+            environment.emit(runtime::too_large(request_id, unread.size_bytes(), memory));
+            Err(unread.refusal())
+        }
+    }
+}
+
+impl Running {
+    /// Whether this call is the first to say that the environment is free.
+    fn becomes_idle(&self) -> Result<bool, RuntimeRefusal> {
+        let mut phase = self.phase.lock();
+        match &*phase {
+            Phase::Starting | Phase::Answered => {
+                *phase = Phase::Idle(None);
+                Ok(true)
+            }
+            // A runtime whose connection broke asks again.
+            Phase::Idle(_) | Phase::Offered(_) => Ok(false),
+            Phase::InitFailed | Phase::Busy { .. } => {
+                Err(RuntimeRefusal::InvalidStateTransition { from: phase.name(), to: "RuntimeReady" })
+            }
+        }
+    }
+
+    fn is_running(&self, request_id: &str) -> Result<(), RuntimeRefusal> {
+        match &*self.phase.lock() {
+            Phase::Busy { request_id: running } if running == request_id => Ok(()),
+            _ => Err(RuntimeRefusal::InvalidRequestId),
+        }
+    }
+
+    fn answers(&self, request_id: &str) -> Result<(), RuntimeRefusal> {
+        let mut phase = self.phase.lock();
+        match &*phase {
+            Phase::Busy { request_id: running } if running == request_id => {
+                *phase = Phase::Answered;
+                Ok(())
+            }
+            _ => Err(RuntimeRefusal::InvalidRequestId),
+        }
+    }
+}
+
+/// Why a body is not there.
+#[derive(Clone, Copy, Debug)]
+enum Unread {
+    /// It was longer than allowed; its size is known when it came to an end.
+    TooLarge { size_bytes: Option<usize> },
+    /// The connection broke.
+    Broken,
+}
+
+impl Unread {
+    fn refusal(self) -> RuntimeRefusal {
+        match self {
+            Self::TooLarge { .. } => RuntimeRefusal::TooLarge,
+            Self::Broken => RuntimeRefusal::Truncated,
+        }
+    }
+
+    fn size_bytes(self) -> Option<usize> {
+        match self {
+            Self::TooLarge { size_bytes } => size_bytes,
+            Self::Broken => None,
+        }
+    }
+}
+
+/// Reads a body and its trailers. A body that comes in one piece is not copied.
+async fn read(head: &http::request::Parts, mut body: Incoming) -> Result<RuntimeRequest<'_>, Unread> {
+    let (mut pieces, mut size_bytes, mut trailers) = (Vec::new(), 0, http::HeaderMap::new());
+    while let Some(frame) = body.frame().await {
+        match frame.map_err(|_| Unread::Broken)?.into_data() {
+            Ok(piece) => {
+                size_bytes += piece.len();
+                if size_bytes <= RESPONSE_MAX_BYTES {
+                    pieces.push(piece);
+                } else if size_bytes > DISCARDED_MAX_BYTES {
+                    return Err(Unread::TooLarge { size_bytes: None });
+                }
+            }
+            Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),
+        }
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    if size_bytes > RESPONSE_MAX_BYTES {
+        return Err(Unread::TooLarge { size_bytes: Some(size_bytes) });
+    }
+    let body = if pieces.len() == 1 { pieces.swap_remove(0) } else { Bytes::from(pieces.concat()) };
+    Ok(RuntimeRequest { headers: &head.headers, body, trailers })
+}
