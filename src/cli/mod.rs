@@ -2,7 +2,9 @@
 //! below `commands`; what they share is here.
 
 mod args;
+mod artifacts;
 mod commands;
+mod converging;
 mod engine;
 mod failure;
 mod input;

@@ -83,7 +83,9 @@ impl Project {
         let source = Source { path: self.shown.clone(), text: read_file(&self.file)? };
         let overlay_file = self.overlay_file();
         let overlay = match fs::read_to_string(&overlay_file) {
-            Ok(text) => Some(Source { path: self.shown.with_file_name(overlay_file.file_name().unwrap_or_default()), text }),
+            Ok(text) => {
+                Some(Source { path: self.shown.with_file_name(overlay_file.file_name().unwrap_or_default()), text })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(unreadable(&overlay_file, &error)),
         };

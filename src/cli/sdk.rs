@@ -3,7 +3,8 @@
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;
 use aws_smithy_runtime_api::client::{
-    behavior_version::BehaviorVersion, http::SharedHttpClient, result::SdkError, stalled_stream_protection::StalledStreamProtectionConfig,
+    behavior_version::BehaviorVersion, http::SharedHttpClient, result::SdkError,
+    stalled_stream_protection::StalledStreamProtectionConfig,
 };
 use aws_smithy_types::{
     error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata},

@@ -39,6 +39,10 @@ fn summary(desired: &Desired, remarks: usize) -> String {
         count(desired.functions.len() as u64, "function"),
         count(triggers as u64, "trigger"),
     ];
-    let remarks = if remarks == 0 { "no mistakes".to_owned() } else { format!("no mistakes, {}", count(remarks as u64, "remark")) };
+    let remarks = if remarks == 0 {
+        "no mistakes".to_owned()
+    } else {
+        format!("no mistakes, {}", count(remarks as u64, "remark"))
+    };
     format!("stack `{}`: {}; {remarks}", desired.name, parts.join(", "))
 }

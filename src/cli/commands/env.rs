@@ -48,7 +48,8 @@ fn of_stack<'a>(endpoint: &str, scope: &Scope, queues: impl Iterator<Item = &'a 
 
 /// `orders.fifo` -> `STACKCTL_QUEUE_ORDERS_FIFO_URL`.
 fn variable_of(queue: &str) -> String {
-    let name: String = queue.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let name: String =
+        queue.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     format!("STACKCTL_QUEUE_{name}_URL")
 }
 
@@ -70,15 +71,18 @@ mod tests {
         let scope = Scope { account: AccountId::DEFAULT, region: Region::parse("ap-northeast-1").unwrap() };
         let variables = of_stack("http://127.0.0.1:4566", &scope, ["jobs-dlq", "o.fifo"].into_iter());
         let lines: Vec<_> = variables.iter().map(|(name, value)| line(EnvFormat::Dotenv, name, value)).collect();
-        assert_eq!(lines, [
-            "AWS_ACCESS_KEY_ID=000000000000",
-            "AWS_DEFAULT_REGION=ap-northeast-1",
-            "AWS_ENDPOINT_URL=http://127.0.0.1:4566",
-            "AWS_REGION=ap-northeast-1",
-            "AWS_SECRET_ACCESS_KEY=stackctl",
-            "STACKCTL_QUEUE_JOBS_DLQ_URL=http://127.0.0.1:4566/000000000000/jobs-dlq",
-            "STACKCTL_QUEUE_O_FIFO_URL=http://127.0.0.1:4566/000000000000/o.fifo",
-        ]);
+        assert_eq!(
+            lines,
+            [
+                "AWS_ACCESS_KEY_ID=000000000000",
+                "AWS_DEFAULT_REGION=ap-northeast-1",
+                "AWS_ENDPOINT_URL=http://127.0.0.1:4566",
+                "AWS_REGION=ap-northeast-1",
+                "AWS_SECRET_ACCESS_KEY=stackctl",
+                "STACKCTL_QUEUE_JOBS_DLQ_URL=http://127.0.0.1:4566/000000000000/jobs-dlq",
+                "STACKCTL_QUEUE_O_FIFO_URL=http://127.0.0.1:4566/000000000000/o.fifo",
+            ]
+        );
         assert_eq!(line(EnvFormat::Shell, "A", "b"), "export A=b");
     }
 }

@@ -1,6 +1,9 @@
 //! `stackctl invoke`: a function's answer to one event.
 
-use aws_sdk_lambda::{primitives::Blob, types::{InvocationType, LogType}};
+use aws_sdk_lambda::{
+    primitives::Blob,
+    types::{InvocationType, LogType},
+};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use crate::cli::{
@@ -24,7 +27,8 @@ pub(crate) async fn run(session: &Session, args: &Invoke) -> Result<(), Failure>
     }
     let engine = Engine::running(&Project::find(session)?).await?;
     engine.check_function(&args.name).await?;
-    let (name, qualifier) = args.name.split_once(':').map_or((args.name.as_str(), None), |(name, version)| (name, Some(version)));
+    let (name, qualifier) =
+        args.name.split_once(':').map_or((args.name.as_str(), None), |(name, version)| (name, Some(version)));
     let answer = sdk::lambda(&engine.endpoint, &engine.scope)
         .invoke()
         .function_name(name)
@@ -39,7 +43,11 @@ pub(crate) async fn run(session: &Session, args: &Invoke) -> Result<(), Failure>
         session.terminal.say(format_args!("{FAINT}{}{FAINT:#}", String::from_utf8_lossy(&log).trim_end()));
     }
     if args.event {
-        session.terminal.step(GREEN, "accepted", format_args!("`stackctl logs -f {}` shows what comes of it", args.name));
+        session.terminal.step(
+            GREEN,
+            "accepted",
+            format_args!("`stackctl logs -f {}` shows what comes of it", args.name),
+        );
         return Ok(());
     }
     let payload = answer.payload().map(|blob| String::from_utf8_lossy(blob.as_ref()).into_owned()).unwrap_or_default();

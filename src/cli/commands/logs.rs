@@ -20,14 +20,8 @@ use crate::{
 /// Where a function's log group begins.
 const GROUP_PREFIX: &str = "/aws/lambda/";
 /// Colours of functions, given out in the order in which they speak.
-const COLOURS: [AnsiColor; 6] = [
-    AnsiColor::Cyan,
-    AnsiColor::Yellow,
-    AnsiColor::Green,
-    AnsiColor::Magenta,
-    AnsiColor::Blue,
-    AnsiColor::BrightCyan,
-];
+const COLOURS: [AnsiColor; 6] =
+    [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Green, AnsiColor::Magenta, AnsiColor::Blue, AnsiColor::BrightCyan];
 
 pub(crate) async fn run(session: &Session, args: &Logs) -> Result<(), Failure> {
     let engine = Engine::running(&Project::find(session)?).await?;
@@ -80,7 +74,7 @@ impl View {
 
     fn time(&self, timestamp_ms: u64) -> String {
         let timestamp = i64::try_from(timestamp_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        let zoned = timestamp.map(|timestamp| timestamp.to_zoned(self.zone.clone()));
+        let zoned = timestamp.map(|timestamp| timestamp.to_zoned_datetime(self.zone.clone()));
         zoned.map_or_else(|| timestamp_ms.to_string(), |zoned| zoned.strftime("%H:%M:%S%.3f").to_string())
     }
 }

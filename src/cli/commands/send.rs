@@ -56,7 +56,11 @@ pub(crate) async fn run(session: &Session, args: &Send) -> Result<(), Failure> {
     if session.terminal.json {
         return session.terminal.print_json(&Sent { queue: queue.name, message_ids });
     }
-    session.terminal.step(GREEN, "sent", format_args!("{} to {}", count(message_ids.len() as u64, "message"), queue.name));
+    session.terminal.step(
+        GREEN,
+        "sent",
+        format_args!("{} to {}", count(message_ids.len() as u64, "message"), queue.name),
+    );
     session.terminal.print(message_ids.join("\n"))
 }
 
