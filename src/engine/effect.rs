@@ -81,7 +81,23 @@ pub enum StopReason {
 pub struct ThrottleNotice {
     pub function: FunctionArn,
     pub reason: super::lambda::ThrottleReason,
+    /// Which limit it was; AWS's reasons do not tell all of them apart.
+    pub met: ThrottleLimit,
+    /// The limit's value.
     pub limit: u32,
     /// Who held the slots, most first: function names with their running counts.
     pub held_by: Vec<(String, u32)>,
+}
+
+/// What can throttle an invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ThrottleLimit {
+    /// The regional pool of concurrent executions.
+    Pool,
+    /// The function's reserved concurrency.
+    Reserved,
+    /// New environments of the function, every 10 s.
+    ScalingRate,
+    /// Requests a second, ten for each slot.
+    RequestRate,
 }

@@ -57,7 +57,8 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     Sqs(sqs::Command),
-    Lambda(lambda::Command),
+    /// Boxed because a function's description is ten times as large as a message, and messages are hot.
+    Lambda(Box<lambda::Command>),
     Logs(logs::Command),
 }
 

@@ -41,7 +41,9 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(index: usize, scope: Scope, config: &EngineConfig) -> Self {
-        Self { scope: Arc::new(scope), sqs: Sqs::new(), lambda: Lambda::new(index, config), logs: Logs::new() }
+        let scope = Arc::new(scope);
+        let lambda = Lambda::new(index, Arc::clone(&scope), config);
+        Self { scope, sqs: Sqs::new(), lambda, logs: Logs::new() }
     }
 
     pub(super) fn scope(&self) -> &Arc<Scope> {
@@ -50,8 +52,15 @@ impl World {
 
     pub(super) fn request(&mut self, cx: &mut Cx<'_>, token: RequestToken, command: Command) {
         match command {
-            Command::Sqs(command) => self.sqs.request(cx, token, command),
-            Command::Lambda(command) => self.lambda.request(cx, &mut self.sqs, &mut self.logs, token, command),
+            Command::Sqs(command) => {
+                let changes_queues =
+                    matches!(command, super::sqs::Command::CreateQueue(_) | super::sqs::Command::DeleteQueue(_));
+                self.sqs.request(cx, token, command);
+                if changes_queues {
+                    self.lambda.queues_changed(cx, &mut self.sqs);
+                }
+            }
+            Command::Lambda(command) => self.lambda.request(cx, &mut self.sqs, &mut self.logs, token, *command),
             Command::Logs(command) => {
                 let reply = self.logs.request(cx, command).map(super::Response::Logs).map_err(Error::Logs);
                 cx.reply(token, reply);

@@ -3,12 +3,26 @@
 //! Pure: the caller reads the files, and the environment is a function that it passes. Nothing here prints or knows exit
 //! codes.
 
+mod check;
+mod format;
+mod from_toml;
+mod from_yaml;
+mod lint;
+mod lower;
+mod overlay;
+mod pending;
 mod problem;
+mod suggest;
+mod template;
 mod tree;
+mod units;
 
 use std::path::{Path, PathBuf};
 
 pub use problem::{Kind, Problem};
+
+use format::{OVERLAY, ROOT};
+use tree::{Files, Node, Span, Value, is_yaml};
 
 use crate::stack::Desired;
 
@@ -51,11 +65,96 @@ pub struct Reading {
 
 /// Reads a manifest: parses it, overlays it, checks every key, resolves references and lints the result.
 pub fn read(source: &Source, cx: &Context<'_>) -> Reading {
-    let _ = (source, cx);
-    Reading { desired: None, problems: Vec::new() }
+    let files = Files::new(source, cx.overlay);
+    let (mut root, mut problems) = parse(&files, cx);
+    let damaged = !problems.is_empty();
+    problems.extend(check::check(&mut root, &files, cx.env));
+    let mut desired = None;
+    if damaged {
+        problems = beside_syntax_errors(problems, &files);
+    } else {
+        let (lowered, mistakes) = lower::lower(&root, &files, cx);
+        problems.extend(mistakes);
+        if let Some(stack) = &lowered {
+            let lints = lint::lint(stack, &root);
+            problems.extend(beside_mistakes(lints, &problems));
+        }
+        problems.extend(pending::not_enforced(&root));
+        desired = lowered;
+    }
+    let problems = order(problems, &files);
+    if problems.iter().any(Problem::is_error) {
+        desired = None;
+    }
+    Reading { desired, problems }
+}
+
+/// All files into one tree, the overlay and then the chosen profile laid over the manifest.
+fn parse(files: &Files<'_>, cx: &Context<'_>) -> (Node, Vec<Problem>) {
+    let (mut trees, mut problems) = (Vec::new(), Vec::new());
+    for (file, source) in files.iter() {
+        let parse = if is_yaml(&source.path) { from_yaml::parse } else { from_toml::parse };
+        let (tree, mistakes) = parse(file, &source.text);
+        if !matches!(tree.value, Value::Table(_) | Value::Null) {
+            let message = format!("a manifest is a table of keys, not {}", tree.kind_name());
+            problems.push(Problem::mistake("wrong_type", message).at(tree.span, "here"));
+        }
+        trees.push(tree);
+        problems.extend(mistakes);
+    }
+    let mut trees = trees.into_iter().filter(|tree| matches!(tree.value, Value::Table(_)));
+    let mut root = trees.next().unwrap_or(Node { span: Span::default(), value: Value::Table(Vec::new()) });
+    for overlay in trees {
+        overlay::merge(&mut root, overlay, &ROOT);
+    }
+    if let Some(name) = cx.profile {
+        match root.get("profiles").and_then(|profiles| profiles.get(name)).cloned() {
+            Some(profile) => overlay::merge(&mut root, profile, &OVERLAY),
+            None => problems.push(no_profile(&root, name)),
+        }
+    }
+    (root, problems)
+}
+
+fn no_profile(root: &Node, name: &str) -> Problem {
+    let known = || root.get("profiles").map(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.as_str());
+    let problem = Problem::mistake("unknown_profile", format!("the manifest has no profile `{name}`"));
+    let problem = root
+        .entry("profiles")
+        .map(|entry| entry.key_span)
+        .into_iter()
+        .fold(problem, |problem, span| problem.at(span, format!("it has {}", suggest::all_of(known()))));
+    problem.help(suggest::did_you_mean(name, known()).unwrap_or_else(|| format!("add `[profiles.{name}]`")))
+}
+
+/// What a text with syntax errors says about the rest: nothing about what is missing, and nothing about their lines.
+fn beside_syntax_errors(problems: Vec<Problem>, files: &Files<'_>) -> Vec<Problem> {
+    let syntax: Vec<_> = problems.iter().filter(|problem| problem.is_syntax()).filter_map(Problem::span).collect();
+    let same_line = |span: Span| syntax.iter().any(|error| files.line(*error) == files.line(span));
+    problems
+        .into_iter()
+        .filter(|problem| problem.is_syntax() || !(problem.is_missing() || problem.span().is_some_and(same_line)))
+        .collect()
+}
+
+/// What is said about values that are not themselves mistakes.
+fn beside_mistakes(lints: Vec<Problem>, mistakes: &[Problem]) -> Vec<Problem> {
+    let wrong: Vec<Span> = mistakes.iter().filter_map(Problem::span).collect();
+    lints.into_iter().filter(|lint| !lint.spans().any(|span| wrong.contains(&span))).collect()
+}
+
+/// Errors first, then the order of the files; what an overlay and its profile both show is shown once.
+fn order(problems: Vec<Problem>, files: &Files<'_>) -> Vec<Problem> {
+    let mut problems = problems;
+    problems.sort_by_key(|problem| (problem.rank(), problem.span()));
+    problems.dedup_by(|a, b| a.same_as(b));
+    problems.into_iter().map(|problem| problem.attach(files)).collect()
 }
 
 /// The JSON Schema (draft-07) of a manifest, for editors.
 pub fn schema() -> serde_json::Value {
     serde_json::Value::Null
 }
+
+#[cfg(test)]
+mod tests;

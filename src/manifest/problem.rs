@@ -83,6 +83,35 @@ impl Problem {
         self.labels.first().map(|label| label.span)
     }
 
+    /// Every place that it points at.
+    pub(super) fn spans(&self) -> impl Iterator<Item = Span> {
+        self.labels.iter().map(|label| label.span)
+    }
+
+    /// Whether the text could not be parsed.
+    pub(super) fn is_syntax(&self) -> bool {
+        self.code == "syntax"
+    }
+
+    /// Whether something is not there.
+    pub(super) fn is_missing(&self) -> bool {
+        self.code == "missing_key"
+    }
+
+    /// Errors before warnings before advice.
+    pub(super) fn rank(&self) -> u8 {
+        match self.severity {
+            Severity::Error => 0,
+            Severity::Warning => 1,
+            Severity::Advice => 2,
+        }
+    }
+
+    /// Whether both say the same about the same place.
+    pub(super) fn same_as(&self, other: &Self) -> bool {
+        self.span() == other.span() && self.code == other.code && self.message == other.message
+    }
+
     /// Attaches the text of the file that the first label points into. A diagnostic has one text, so what points into
     /// another file becomes a line of the help.
     pub(super) fn attach(mut self, files: &Files) -> Self {

@@ -1,6 +1,6 @@
 //! The one spanned tree that TOML and YAML are read into. It knows nothing of the keys of a manifest.
 
-use std::{path::Path, sync::Arc};
+use std::{ops::Range, path::Path, sync::Arc};
 
 use miette::NamedSource;
 
@@ -10,7 +10,7 @@ use super::Source;
 pub(super) const DEPTH_MAX: usize = 64;
 
 /// A range of bytes in one of the [`Files`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Span {
     pub(super) file: FileId,
     pub(super) start: usize,
@@ -18,7 +18,7 @@ pub(super) struct Span {
 }
 
 /// Which of the [`Files`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FileId(usize);
 
 /// A value and where it stands.
@@ -72,11 +72,31 @@ impl<'a> Files<'a> {
         self.0.get(span.file.0).and_then(|source| source.text.get(span.start..span.end)).unwrap_or_default()
     }
 
+    /// Where a part of a text stands: the same characters in the file, when no escape is in their way, and the whole
+    /// text otherwise.
+    pub(super) fn within(&self, node: &Node, text: &str, part: Range<usize>) -> Span {
+        let (wanted, before) = (&text[part.clone()], &text[..part.start]);
+        let (written, earlier) = (self.text(node.span), before.matches(wanted).count());
+        match written.match_indices(wanted).nth(earlier) {
+            Some((at, _)) if !wanted.is_empty() => {
+                let start = node.span.start + at;
+                Span { start, end: start + wanted.len(), ..node.span }
+            }
+            _ => node.span,
+        }
+    }
+
     /// A file as miette wants it.
     pub(super) fn named(&self, file: FileId) -> NamedSource<Arc<str>> {
         let source = self.0[file.0];
         let language = if is_yaml(&source.path) { "YAML" } else { "TOML" };
         NamedSource::new(source.path.display().to_string(), Arc::from(source.text.as_str())).with_language(language)
+    }
+
+    /// The file and the line, from 0.
+    pub(super) fn line(&self, span: Span) -> (FileId, usize) {
+        let before = self.0.get(span.file.0).and_then(|source| source.text.get(..span.start)).unwrap_or_default();
+        (span.file, before.matches('\n').count())
     }
 
     /// `stack.toml:3:1`.
@@ -95,7 +115,7 @@ pub(super) fn is_yaml(path: &Path) -> bool {
 }
 
 impl Span {
-    pub(super) fn new(file: FileId, range: std::ops::Range<usize>) -> Self {
+    pub(super) fn new(file: FileId, range: Range<usize>) -> Self {
         Self { file, start: range.start, end: range.end.max(range.start) }
     }
 

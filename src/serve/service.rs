@@ -41,6 +41,8 @@ pub struct EngineInfo {
     pub port: u16,
     /// The account and region of requests that name none.
     pub scope: Scope,
+    /// Names under which the engine is reached beside those of this machine, without port.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// The HTTP service.
@@ -74,11 +76,14 @@ impl Service {
 
     /// Answers a request. Dropping the future means that the client went away.
     pub async fn call(&self, head: request::Parts, body: Bytes) -> Response<ResponseBody> {
+        if let Some(refusal) = wire::guard(&head, &self.info.allowed_hosts) {
+            return refusal.map(ResponseBody::Whole);
+        }
         if let Some(rest) = head.uri.path().strip_prefix(own_api::PREFIX) {
             return own_api::call(self, rest, &head).await;
         }
         let request_id = self.request_ids.next();
-        let response = match wire::parse(&head, body, &request_id) {
+        let response = match wire::parse(&head, body, &self.info.scope, &request_id) {
             Parsed::Command { call, scope, command } => {
                 let reply = self.ask(Arc::new(scope), command).await;
                 wire::respond(&call, reply, &request_id)
@@ -115,7 +120,7 @@ impl Service {
         request_id: &str,
     ) -> Response<Bytes> {
         let reply = match self.stored_code(source).await {
-            Ok(code) => self.ask(Arc::new(scope), Command::Lambda(with_code(command, code))).await,
+            Ok(code) => self.ask(Arc::new(scope), Command::Lambda(Box::new(with_code(command, code)))).await,
             Err(refusal) => Err(Error::Lambda(refusal)),
         };
         wire::respond(&call, reply, request_id)
@@ -135,7 +140,7 @@ impl Service {
 
 fn with_code(command: CodeCommand, code: engine::lambda::CodeRef) -> engine::lambda::Command {
     match command {
-        CodeCommand::CreateFunction(function) => engine::lambda::Command::CreateFunction { function, code },
+        CodeCommand::CreateFunction(function) => engine::lambda::Command::CreateFunction { function: *function, code },
         CodeCommand::UpdateFunctionCode { name, update } => {
             engine::lambda::Command::UpdateFunctionCode { name, update, code }
         }

@@ -1,18 +1,40 @@
 //! Bytes <-> engine commands: AWS JSON 1.0, AWS Query, Lambda REST, CloudWatch Logs, STS. Pure: no IO, no clock.
 //!
-//! One request goes `parse` -> engine -> `respond`. The caller (the listener) has read the body and enforced its bound.
+//! One request goes `guard` -> `parse` -> engine -> `respond`. The caller (the listener) has read the body and enforced
+//! its bound. Signatures are not verified: on loopback any credentials are accepted, and they only choose the world.
+
+mod dispatch;
+mod guard;
+mod json;
+mod lambda;
+mod logs;
+mod queue_url;
+mod response;
+mod scope;
+mod sqs_errors;
+mod sqs_json;
+mod sqs_query;
+mod sts;
+mod xml;
+
+#[cfg(test)]
+mod robustness;
+#[cfg(test)]
+mod testing;
 
 pub mod runtime;
 
 use bytes::Bytes;
-use http::{Response, request};
+use http::{Response, StatusCode, request};
+
+pub use guard::guard;
 
 use crate::{
     engine::{
         Command, Reply,
         lambda::{CreateFunction, FunctionRef, UpdateFunctionCode},
     },
-    model::Scope,
+    model::{AccountId, Scope},
 };
 
 /// What a request turned out to be.
@@ -28,7 +50,29 @@ pub enum Parsed {
 
 /// What of a request its response depends on: protocol, operation, and the host that the caller used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {}
+pub struct Call {
+    protocol: Protocol,
+    /// Only for operations that answer with URLs.
+    url_base: Option<Box<UrlBase>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    SqsJson,
+    /// The operation's name is part of the response's elements.
+    SqsQuery(&'static str),
+    /// The status of the operation's success.
+    Lambda(StatusCode),
+    Logs,
+}
+
+/// What the URLs of a response begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct UrlBase {
+    /// Host and port, as the caller wrote them.
+    host: Box<str>,
+    account: AccountId,
+}
 
 /// Where a function's code comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,16 +86,51 @@ pub enum CodeSource {
 /// A command that waits for its code.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CodeCommand {
-    CreateFunction(CreateFunction),
+    CreateFunction(Box<CreateFunction>),
     UpdateFunctionCode { name: FunctionRef, update: UpdateFunctionCode },
 }
 
-/// Reads a request. `request_id` names it in the response's headers and error documents.
-pub fn parse(_head: &request::Parts, _body: Bytes, _request_id: &str) -> Parsed {
-    Parsed::Answered(Response::new(Bytes::new()))
+/// Reads a request. `default` is the account and region of unsigned requests; `request_id` names the request in the
+/// response's headers and error documents.
+pub fn parse(head: &request::Parts, body: Bytes, default: &Scope, request_id: &str) -> Parsed {
+    dispatch::parse(&Caller::of(head, default, request_id), body)
 }
 
 /// Writes the engine's reply as the call's protocol wants it.
-pub fn respond(_call: &Call, _reply: Reply, _request_id: &str) -> Response<Bytes> {
-    Response::new(Bytes::new())
+pub fn respond(call: &Call, reply: Reply, request_id: &str) -> Response<Bytes> {
+    let url_base = call.url_base.as_deref();
+    match call.protocol {
+        Protocol::SqsJson => sqs_json::respond(url_base, reply, request_id),
+        Protocol::SqsQuery(operation) => sqs_query::respond(operation, url_base, reply, request_id),
+        Protocol::Lambda(success) => lambda::respond(success, url_base, reply, request_id),
+        Protocol::Logs => logs::respond(reply, request_id),
+    }
+}
+
+/// Who asks, and how: what every protocol needs of the request's head.
+struct Caller<'a> {
+    head: &'a request::Parts,
+    /// The service that the signature names.
+    service: Option<scope::Name>,
+    /// The account and region of the signature, or the engine's own.
+    scope: Scope,
+    request_id: &'a str,
+}
+
+impl<'a> Caller<'a> {
+    fn of(head: &'a request::Parts, default: &Scope, request_id: &'a str) -> Self {
+        let (service, scope) = scope::of(head, default);
+        Self { head, service, scope, request_id }
+    }
+
+    fn url_base(&self, account: AccountId) -> Box<UrlBase> {
+        Box::new(UrlBase { host: guard::host(self.head).unwrap_or("localhost").into(), account })
+    }
+}
+
+impl UrlBase {
+    /// `http://HOST`.
+    fn origin(base: Option<&Self>) -> String {
+        format!("http://{}", base.map_or("localhost", |base| &base.host))
+    }
 }

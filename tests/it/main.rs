@@ -5,12 +5,24 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+mod blog;
+mod documents;
+mod durability;
 mod layers;
+mod sdk_sqs;
+mod simulation;
 mod support;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    libtest_mimic::run(&arguments, [layers::all()].into_iter().flatten().collect()).exit_code()
+    libtest_mimic::run(
+        &arguments,
+        [blog::all(), documents::all(), durability::all(), layers::all(), sdk_sqs::all(), simulation::all()]
+            .into_iter()
+            .flatten()
+            .collect(),
+    )
+    .exit_code()
 }

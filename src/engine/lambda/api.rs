@@ -12,6 +12,7 @@ use crate::model::ArtifactDigest;
 
 /// A request to Lambda.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "it travels in one box, see `engine::Command`")]
 pub enum Command {
     CreateFunction {
         function: CreateFunction,

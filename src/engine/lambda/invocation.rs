@@ -1,9 +1,13 @@
-//! An invocation: who asked for it, and how it ends. Each ends exactly once.
+//! An invocation: who asked for it, what it carries, and how it ends. Each ends exactly once.
 
 use bytes::Bytes;
 
-use super::mappings::{BatchId, MappingId};
-use crate::engine::RequestToken;
+use super::{
+    async_queue::EventId,
+    mappings::{BatchId, MappingId},
+    report::Tail,
+};
+use crate::{engine::RequestToken, model::Timestamp};
 
 /// Who asked for an invocation, and so who hears of its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +16,41 @@ pub(super) enum Origin {
     Client { token: RequestToken, log_tail: bool },
     /// A queue's mapping, with one batch of its messages.
     Mapping { mapping: MappingId, batch: BatchId },
+    /// The function's own queue of asynchronous invocations.
+    Event(EventId),
+}
+
+/// An invocation that was let in and has not ended: it holds a slot.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Job {
+    pub(super) request_id: String,
+    pub(super) origin: Origin,
+    pub(super) payload: Bytes,
+    pub(super) invoked_function_arn: String,
+    pub(super) trace_id: String,
+    pub(super) client_context: Option<String>,
+    /// When the caller wants the end of the log.
+    pub(super) tail: Option<Tail>,
+}
+
+impl Job {
+    /// Keeps a line of its log for the caller.
+    pub(super) fn note(&mut self, line: &str) {
+        if let Some(tail) = &mut self.tail {
+            tail.push(line);
+        }
+    }
+}
+
+/// An invocation in an environment.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Run {
+    pub(super) job: Job,
+    pub(super) started_at: Timestamp,
+    /// When the function's timeout ends it.
+    pub(super) deadline: Timestamp,
+    /// How long the environment took to start, when it was started for this.
+    pub(super) init_ms: Option<u64>,
 }
 
 /// How an invocation ended.

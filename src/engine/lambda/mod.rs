@@ -1,19 +1,45 @@
 //! Lambda: functions, their environments and invocations, and the mappings that feed them from queues. Pure.
 
+mod activity;
 mod api;
+mod async_queue;
+mod concurrency;
+mod configuration;
+mod environments;
 mod error;
+mod functions;
 mod invocation;
+mod invoke;
 mod mappings;
+mod names;
+mod records;
+mod report;
+mod requests;
+mod reservation;
+mod scaling;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod validate;
 
 pub use api::*;
+pub use configuration::Settings;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
-pub use mappings::MappingRecord;
+use mappings::BatchId;
+pub use mappings::{MappingRecord, StoredMapping};
+pub use records::{AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction};
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Cx, EngineConfig, EnvironmentEvent, EnvironmentId, RequestToken, RestoreError, logs::Logs, sqs::Sqs};
-use crate::model::{FunctionArn, Timestamp};
+use crate::model::{FunctionArn, Scope, Timestamp};
+use concurrency::Pool;
+use functions::FunctionId;
+use scaling::TokenBucket;
+use timers::{Timer, Timers};
 
 /// What each function and mapping is doing now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,101 +74,149 @@ pub struct MappingActivity {
     pub messages_failed: u64,
 }
 
-/// One durable change of Lambda's state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum LambdaRecord {
-    Mapping(MappingRecord),
-}
-
-impl LambdaRecord {
-    pub(super) fn push_key(&self, key: &mut Vec<u8>) {
-        match self {
-            Self::Mapping(record) => record.push_key(key),
-        }
-    }
-
-    pub(super) fn is_removal(&self) -> bool {
-        match self {
-            Self::Mapping(record) => record.is_removal(),
-        }
-    }
-}
-
 /// The functions and mappings of one account and region.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lambda {
+    scope: Arc<Scope>,
+    functions: functions::Functions,
+    environments: environments::Environments,
+    pool: Pool,
+    /// Requests to the functions that share the unreserved part of the pool.
+    requests: TokenBucket,
+    /// Functions with invocations in flight.
+    running_functions: BTreeSet<FunctionId>,
+    /// Clients that wait for an invocation's end.
+    clients: BTreeSet<RequestToken>,
+    events: async_queue::AsyncQueue,
+    timers: Timers,
+    /// Whether a slot was given back in this turn.
+    slots_came_free: bool,
     mappings: mappings::Mappings,
 }
 
+/// For the world around it.
 impl Lambda {
-    pub(super) fn new(_world: usize, _config: &EngineConfig) -> Self {
-        Self::default()
+    pub(super) fn new(world: usize, scope: Arc<Scope>, config: &EngineConfig) -> Self {
+        Self {
+            scope,
+            functions: functions::Functions::default(),
+            environments: environments::Environments::new(world),
+            pool: Pool::new(config.concurrency_limit),
+            requests: TokenBucket::full(),
+            running_functions: BTreeSet::new(),
+            clients: BTreeSet::new(),
+            events: async_queue::AsyncQueue::default(),
+            timers: Timers::default(),
+            slots_came_free: false,
+            mappings: mappings::Mappings::default(),
+        }
     }
 
-    pub(super) fn request(
-        &mut self,
-        _cx: &mut Cx<'_>,
-        _sqs: &mut Sqs,
-        _logs: &mut Logs,
-        _token: RequestToken,
-        _command: Command,
-    ) {
+    pub(super) fn client_gone(&mut self, _cx: &mut Cx<'_>, token: RequestToken) {
+        // The invocation goes on; its end is told to nobody.
+        self.clients.remove(&token);
     }
-
-    pub(super) fn client_gone(&mut self, _cx: &mut Cx<'_>, _token: RequestToken) {}
 
     pub(super) fn environment(
         &mut self,
-        _cx: &mut Cx<'_>,
-        _sqs: &mut Sqs,
-        _logs: &mut Logs,
-        _id: EnvironmentId,
-        _event: EnvironmentEvent,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        id: EnvironmentId,
+        event: EnvironmentEvent,
     ) {
-    }
-
-    /// Starts an invocation, in a warm environment or a new one. On `Ok`, `origin` hears of its end exactly once; on `Err`
-    /// never: it was throttled, or the function cannot be invoked.
-    #[expect(unused, reason = "called by the mappings once they deliver")]
-    fn start_invocation(
-        &mut self,
-        _cx: &mut Cx<'_>,
-        _logs: &mut Logs,
-        _function: &FunctionArn,
-        _origin: invocation::Origin,
-        _payload: Bytes,
-    ) -> Result<(), LambdaError> {
-        Err(LambdaError::new(LambdaErrorKind::Service, "no function can be invoked"))
-    }
-
-    /// The function that a request names, when it exists.
-    #[expect(unused, reason = "called by the mappings once they deliver")]
-    fn resolve(&self, _name: &FunctionRef) -> Result<FunctionArn, LambdaError> {
-        Err(LambdaError::new(LambdaErrorKind::ResourceNotFound, "Function not found"))
-    }
-
-    /// The function's timeout, in seconds; `None` when there is no such function or qualifier.
-    #[expect(unused, reason = "called by the mappings once they deliver")]
-    fn function_timeout_s(&self, _function: &FunctionArn) -> Option<u32> {
-        None
+        let serial = id.serial();
+        match event {
+            EnvironmentEvent::Next => self.asks_for_next(cx, logs, serial),
+            EnvironmentEvent::Response { request_id, payload, max_memory_used_bytes } => {
+                let answer = invoke::Answer { request_id, payload, is_error: false, max_memory_used_bytes };
+                self.responded(cx, sqs, logs, serial, answer);
+            }
+            EnvironmentEvent::Error { request_id, error_type: _, payload, max_memory_used_bytes } => {
+                let answer = invoke::Answer { request_id, payload, is_error: true, max_memory_used_bytes };
+                self.responded(cx, sqs, logs, serial, answer);
+            }
+            EnvironmentEvent::InitError { error_type, payload } => {
+                self.init_failed(cx, sqs, logs, serial, error_type.as_deref(), payload);
+            }
+            EnvironmentEvent::LaunchFailed { message } => self.launch_failed(cx, sqs, logs, serial, &message),
+            EnvironmentEvent::Exited { cause, max_memory_used_bytes } => {
+                self.exited(cx, sqs, logs, serial, cause, max_memory_used_bytes);
+            }
+            EnvironmentEvent::Output { stream: _, line } => {
+                if let Some(environment) = self.environments.get_mut(serial) {
+                    environment.write(cx, logs, line);
+                }
+            }
+        }
+        self.offer_slots(cx, sqs, logs);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        None
+        [self.timers.next(), self.mappings.next_deadline()].into_iter().flatten().min()
     }
 
-    pub(super) fn fire_timers(&mut self, _cx: &mut Cx<'_>, _sqs: &mut Sqs, _logs: &mut Logs) {}
+    pub(super) fn fire_timers(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
+        while let Some((at, timer)) = self.timers.pop(cx.now) {
+            match timer {
+                Timer::Environment(serial) => self.environment_timer(cx, sqs, logs, serial, at),
+                Timer::Event(event) => self.event_timer(cx, logs, event, at),
+            }
+        }
+        self.fire_mapping_timers(cx, sqs, logs);
+        self.offer_slots(cx, sqs, logs);
+    }
 
-    pub(super) fn restore(
-        &mut self,
-        _now: Timestamp,
-        _sqs: &mut Sqs,
-        record: LambdaRecord,
-    ) -> Result<(), RestoreError> {
+    /// Tells the mappings once a turn that slots came free.
+    fn offer_slots(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
+        if std::mem::take(&mut self.slots_came_free) {
+            self.slots_freed(cx, sqs, logs);
+        }
+    }
+
+    pub(super) fn restore(&mut self, now: Timestamp, sqs: &mut Sqs, record: LambdaRecord) -> Result<(), RestoreError> {
         match record {
-            LambdaRecord::Mapping(record) => match record {},
+            LambdaRecord::Function(record) => {
+                self.restore_function(record);
+                Ok(())
+            }
+            LambdaRecord::AsyncEvent(record) => self.restore_event(record),
+            LambdaRecord::Mapping(record) => self.restore_mapping(now, sqs, record),
         }
     }
 
     pub(super) fn finish_restore(&mut self, _now: Timestamp) {}
+}
+
+/// For the mappings.
+impl Lambda {
+    /// Starts an invocation, in a warm environment or a new one. On `Ok`, `origin` hears of its end exactly once; on `Err`
+    /// never: it was throttled, or the function cannot be invoked.
+    fn start_invocation(
+        &mut self,
+        cx: &mut Cx<'_>,
+        logs: &mut Logs,
+        function: &FunctionArn,
+        origin: invocation::Origin,
+        payload: Bytes,
+    ) -> Result<(), LambdaError> {
+        let id = self.find(names::Named::of(function))?;
+        let attributes = invoke::Attributes { qualifier: function.qualifier.clone(), ..invoke::Attributes::default() };
+        self.begin(cx, logs, id, origin, attributes, payload)
+    }
+
+    /// The function that a request names, when it exists.
+    fn resolve(&self, name: &FunctionRef) -> Result<FunctionArn, LambdaError> {
+        let named = names::Named::parse(&self.scope, name)?;
+        let id = self.find(named)?;
+        let mut arn = self.functions.get(id).ok_or_else(|| named.not_found(&self.scope))?.arn.clone();
+        arn.qualifier = named.qualifier.map(ToOwned::to_owned);
+        Ok(arn)
+    }
+
+    /// The function's timeout, in seconds; `None` when there is no such function or qualifier.
+    fn function_timeout_s(&self, function: &FunctionArn) -> Option<u32> {
+        let id = self.find(names::Named::of(function)).ok()?;
+        self.functions.get(id).map(|function| function.settings.timeout_s)
+    }
 }

@@ -42,10 +42,11 @@ pub struct QueueDepth {
 
 pub(super) async fn activity(driver: &Driver, scope: Scope) -> Response<ResponseBody> {
     let scope = Arc::new(scope);
-    let activity = match driver.request(Arc::clone(&scope), Command::Lambda(lambda::Command::DescribeActivity)).await {
-        Ok(Answer::Lambda(lambda::Response::Activity(activity))) => activity,
-        other => return unexpected(&other),
-    };
+    let activity =
+        match driver.request(Arc::clone(&scope), Command::Lambda(Box::new(lambda::Command::DescribeActivity))).await {
+            Ok(Answer::Lambda(lambda::Response::Activity(activity))) => activity,
+            other => return unexpected(&other),
+        };
     match depths(driver, &scope).await {
         Ok((queues, queues_left_out)) => json_response(&ActivityReport {
             account: scope.account.to_string(),

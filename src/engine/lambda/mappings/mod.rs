@@ -1,13 +1,32 @@
 //! Event source mappings: queues that feed functions. A mapping takes batches as messages become available, several at
 //! once; it never polls by a timer.
+//!
+//! `requests` is the API, `delivery` the way of a message, the rest are pure pieces that both use.
 
-use serde::{Deserialize, Serialize};
+mod batch;
+mod delivery;
+mod event;
+mod mapping;
+mod partial;
+mod pattern;
+mod record;
+mod requests;
+mod scaling;
+mod settings;
 
-use super::{Lambda, invocation::Completion};
-use crate::engine::{
-    Cx,
-    logs::Logs,
-    sqs::{QueueId, Sqs},
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use batch::Running;
+use mapping::{Mapping, State};
+pub use record::{MappingRecord, StoredMapping};
+
+use super::{Lambda, MappingActivity};
+use crate::{
+    engine::{
+        RestoreError,
+        sqs::{QueueId, Sqs},
+    },
+    model::Timestamp,
 };
 
 /// Names a mapping inside its account and region, as long as the engine runs.
@@ -18,41 +37,160 @@ pub(super) struct MappingId(pub(super) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct BatchId(pub(super) u64);
 
-/// One durable change of a mapping.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum MappingRecord {}
+/// The mappings of one account and region.
+#[derive(Debug, Default)]
+pub(super) struct Mappings {
+    by_id: BTreeMap<MappingId, Mapping>,
+    by_uuid: BTreeMap<String, MappingId>,
+    by_queue: BTreeMap<QueueId, Feeds>,
+    running: BTreeMap<BatchId, Running>,
+    /// Those whose batches were throttled, in the order in which a free slot is offered to them.
+    line: VecDeque<MappingId>,
+    timers: BTreeSet<(Timestamp, MappingId)>,
+    last_mapping: u64,
+    last_batch: u64,
+}
 
-impl MappingRecord {
-    pub(super) fn push_key(&self, _key: &mut Vec<u8>) {
-        match *self {}
+/// The mappings that one queue feeds.
+#[derive(Debug, Default)]
+struct Feeds {
+    mappings: Vec<MappingId>,
+    /// Whose turn it is to take first, so that none starves.
+    turn: usize,
+}
+
+impl Mappings {
+    /// When [`Lambda::fire_mapping_timers`] wants to be called.
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(deadline, _)| *deadline)
     }
 
-    pub(super) fn is_removal(&self) -> bool {
-        match *self {}
+    fn next_batch_id(&mut self) -> BatchId {
+        self.last_batch += 1;
+        BatchId(self.last_batch)
+    }
+
+    fn insert(&mut self, sqs: &mut Sqs, mapping: Mapping) -> MappingId {
+        self.last_mapping += 1;
+        let id = MappingId(self.last_mapping);
+        self.by_uuid.insert(mapping.uuid.clone(), id);
+        self.by_id.insert(id, mapping);
+        self.link(sqs, id);
+        id
+    }
+
+    /// Finds the mapping's queue, and takes it from the one that it had before.
+    fn link(&mut self, sqs: &mut Sqs, id: MappingId) {
+        let Some(mapping) = self.by_id.get_mut(&id) else { return };
+        let found = sqs.queue_by_arn(&mapping.queue_arn);
+        let before = std::mem::replace(&mut mapping.queue, found);
+        if before != found {
+            // What was leased from a queue that is gone is gone with it.
+            mapping.gathering = None;
+            mapping.ready.clear();
+            mapping.hold = None;
+        }
+        mapping.trouble = found.is_none().then(|| format!("the queue {} does not exist", mapping.queue_arn_text));
+        if let Some(before) = before.filter(|before| Some(*before) != found) {
+            self.leave(sqs, before, id);
+        }
+        if let Some(queue) = found {
+            let feeds = self.by_queue.entry(queue).or_default();
+            if !feeds.mappings.contains(&id) {
+                feeds.mappings.push(id);
+            }
+            self.tell_polled(sqs, queue);
+        }
+    }
+
+    fn leave(&mut self, sqs: &mut Sqs, queue: QueueId, id: MappingId) {
+        if let Some(feeds) = self.by_queue.get_mut(&queue) {
+            feeds.mappings.retain(|fed| *fed != id);
+            if feeds.mappings.is_empty() {
+                self.by_queue.remove(&queue);
+            }
+        }
+        self.tell_polled(sqs, queue);
+    }
+
+    /// Tells the queue whether anybody takes from it.
+    fn tell_polled(&self, sqs: &mut Sqs, queue: QueueId) {
+        let polls = |id: &MappingId| self.by_id.get(id).is_some_and(Mapping::polls);
+        let polled = self.by_queue.get(&queue).is_some_and(|feeds| feeds.mappings.iter().any(polls));
+        sqs.set_polled(queue, polled);
+    }
+
+    /// Forgets a mapping. Its batches in flight come to their ends without it.
+    fn remove(&mut self, sqs: &mut Sqs, id: MappingId) {
+        let Some(mapping) = self.by_id.remove(&id) else { return };
+        self.by_uuid.remove(&mapping.uuid);
+        if let Some(deadline) = mapping.armed {
+            self.timers.remove(&(deadline, id));
+        }
+        if let Some(queue) = mapping.queue {
+            self.leave(sqs, queue, id);
+        }
+    }
+
+    /// The mappings of a queue, the one whose turn it is first.
+    fn take_turns(&mut self, queue: QueueId) -> Vec<MappingId> {
+        let Some(feeds) = self.by_queue.get_mut(&queue) else { return Vec::new() };
+        let count = feeds.mappings.len();
+        let first = feeds.turn % count;
+        feeds.turn = first + 1;
+        (0..count).map(|place| feeds.mappings[(first + place) % count]).collect()
+    }
+
+    fn arm(&mut self, id: MappingId, deadline: Option<Timestamp>) {
+        let Some(mapping) = self.by_id.get_mut(&id) else { return };
+        if mapping.armed == deadline {
+            return;
+        }
+        if let Some(before) = std::mem::replace(&mut mapping.armed, deadline) {
+            self.timers.remove(&(before, id));
+        }
+        if let Some(deadline) = deadline {
+            self.timers.insert((deadline, id));
+        }
     }
 }
 
-/// The mappings of one account and region.
-#[derive(Debug, Default)]
-pub(super) struct Mappings {}
-
-/// What the rest of Lambda calls.
+/// What the rest of the engine asks.
 impl Lambda {
-    /// Messages may be waiting in a queue that some mapping polls: leases what can be leased and starts invocations.
-    pub(in crate::engine) fn poll(&mut self, _cx: &mut Cx<'_>, _sqs: &mut Sqs, _logs: &mut Logs, _queue: QueueId) {}
-
-    /// The invocation of a batch came to its end: deletes or releases its messages and goes on with the next.
-    pub(super) fn batch_ended(
+    /// Takes a mapping as it was written down. It goes on as soon as the engine runs.
+    pub(super) fn restore_mapping(
         &mut self,
-        _cx: &mut Cx<'_>,
-        _sqs: &mut Sqs,
-        _logs: &mut Logs,
-        _mapping: MappingId,
-        _batch: BatchId,
-        _completion: &Completion,
-    ) {
+        now: Timestamp,
+        sqs: &mut Sqs,
+        record: MappingRecord,
+    ) -> Result<(), RestoreError> {
+        let MappingRecord::Set(stored) = record else { return Ok(()) };
+        let state = if stored.enabled { State::Enabled } else { State::Disabled };
+        let uuid = stored.uuid.clone();
+        let mut mapping = Mapping::new(now, *stored, state)
+            .map_err(|error| RestoreError { message: format!("mapping {uuid}: {error}") })?;
+        // Messages that waited before the restart are not announced again by anybody.
+        mapping.resume_at = mapping.is_enabled().then_some(now);
+        let deadline = mapping.resume_at;
+        let id = self.mappings.insert(sqs, mapping);
+        self.mappings.arm(id, deadline);
+        Ok(())
     }
 
-    /// Concurrency came free in the pool: batches that were throttled are tried again.
-    pub(super) fn slots_freed(&mut self, _cx: &mut Cx<'_>, _sqs: &mut Sqs, _logs: &mut Logs) {}
+    /// What each mapping is doing, in the order of creation.
+    pub(super) fn mapping_activity(&self) -> Vec<MappingActivity> {
+        let activity = |mapping: &Mapping| MappingActivity {
+            uuid: mapping.uuid.clone(),
+            queue: mapping.queue_arn.name.to_string(),
+            function: match &mapping.function.qualifier {
+                Some(qualifier) => format!("{}:{qualifier}", mapping.function.name),
+                None => mapping.function.name.to_string(),
+            },
+            state: mapping.state.as_str().to_owned(),
+            batches_in_flight: u32::try_from(mapping.running).unwrap_or(u32::MAX),
+            messages_handled: mapping.messages_handled,
+            messages_failed: mapping.messages_failed,
+        };
+        self.mappings.by_id.values().map(activity).collect()
+    }
 }

@@ -1,0 +1,244 @@
+//! A function's settings: taken from a request, changed by an update, and shown as `FunctionConfiguration`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CodeRef, CreateFunction, DeadLetterConfig, Environment, EphemeralStorage, FunctionConfiguration, LambdaError,
+    LoggingConfigResponse, SnapStartResponse, TracingConfig, UpdateFunctionConfiguration,
+    validate::{self, Constraints, invalid, refused},
+};
+use crate::model::{
+    Timestamp,
+    limits::{FUNCTION_TIMEOUT_DEFAULT_S, FUNCTION_TIMEOUT_MAX_S, MEMORY_MAX_MB, MEMORY_MIN_MB},
+};
+
+const DESCRIPTION_MAX_CHARS: usize = 256;
+const EPHEMERAL_STORAGE_MIN_MB: u32 = 512;
+const EPHEMERAL_STORAGE_MAX_MB: u32 = 10_240;
+const ARCHITECTURE_DEFAULT: &str = "x86_64";
+
+/// What a version of a function runs with, code aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    pub runtime: String,
+    pub handler: String,
+    pub role: String,
+    pub description: String,
+    pub timeout_s: u32,
+    pub memory_mb: u32,
+    /// The function's own variables; `None` when none were ever set. May hold secrets: never logged.
+    pub variables: Option<Arc<BTreeMap<String, String>>>,
+    pub architecture: String,
+    pub ephemeral_storage_mb: u32,
+    /// `None` for `/aws/lambda/NAME`.
+    pub log_group: Option<String>,
+}
+
+impl Settings {
+    /// The settings that `request` asks for.
+    ///
+    /// # Errors
+    /// AWS's for what is not legal, and ours for what the engine does not do.
+    pub(super) fn create(request: &CreateFunction) -> Result<Self, LambdaError> {
+        refuse_unsupported_in_create(request)?;
+        let (Some(runtime), Some(handler)) = (&request.runtime, &request.handler) else {
+            return Err(invalid(
+                "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+            ));
+        };
+        let mut settings = Self {
+            runtime: runtime.clone(),
+            handler: handler.clone(),
+            role: request.role.clone().unwrap_or_default(),
+            description: String::new(),
+            timeout_s: FUNCTION_TIMEOUT_DEFAULT_S,
+            memory_mb: MEMORY_MIN_MB,
+            variables: None,
+            architecture: ARCHITECTURE_DEFAULT.into(),
+            ephemeral_storage_mb: EPHEMERAL_STORAGE_MIN_MB,
+            log_group: None,
+        };
+        let mut constraints = Constraints::default();
+        if request.role.is_none() {
+            constraints.required("role");
+        }
+        if !request.architectures.is_empty() {
+            constraints.architectures(&request.architectures);
+            settings.architecture.clone_from(&request.architectures[0]);
+        }
+        settings.apply(&request.as_update(), constraints)?;
+        Ok(settings)
+    }
+
+    /// The same settings with what `update` changes.
+    ///
+    /// # Errors
+    /// As [`Settings::create`].
+    pub(super) fn updated(&self, update: &UpdateFunctionConfiguration) -> Result<Self, LambdaError> {
+        let mut settings = self.clone();
+        settings.apply(update, Constraints::default())?;
+        Ok(settings)
+    }
+
+    fn apply(&mut self, update: &UpdateFunctionConfiguration, mut constraints: Constraints) -> Result<(), LambdaError> {
+        refuse_unsupported(update)?;
+        if let Some(role) = &update.role {
+            constraints.role(role);
+            self.role.clone_from(role);
+        }
+        if let Some(handler) = &update.handler {
+            constraints.handler(handler);
+            self.handler.clone_from(handler);
+        }
+        if let Some(description) = &update.description {
+            constraints.length("description", description, DESCRIPTION_MAX_CHARS);
+            self.description.clone_from(description);
+        }
+        if let Some(timeout) = update.timeout {
+            self.timeout_s = constraints.number("timeout", timeout, 1, FUNCTION_TIMEOUT_MAX_S);
+        }
+        if let Some(memory) = update.memory_size {
+            self.memory_mb = constraints.number("memorySize", memory, MEMORY_MIN_MB, MEMORY_MAX_MB);
+        }
+        if let Some(storage) = &update.ephemeral_storage {
+            let (least, most) = (EPHEMERAL_STORAGE_MIN_MB, EPHEMERAL_STORAGE_MAX_MB);
+            self.ephemeral_storage_mb = constraints.number("ephemeralStorage.size", storage.size, least, most);
+        }
+        if let Some(group) = update.logging_config.as_ref().and_then(|config| config.log_group.as_ref()) {
+            constraints.log_group(group);
+            self.log_group = Some(group.clone());
+        }
+        if let Some(environment) = &update.environment {
+            constraints.variable_names(&environment.variables);
+            self.variables = (!environment.variables.is_empty()).then(|| Arc::new(environment.variables.clone()));
+        }
+        constraints.finish()?;
+        if let Some(runtime) = &update.runtime {
+            validate::runtime(runtime)?;
+            self.runtime.clone_from(runtime);
+        }
+        update.environment.as_ref().map_or(Ok(()), |environment| validate::variables(&environment.variables))?;
+        update.logging_config.as_ref().map_or(Ok(()), validate::logging)
+    }
+
+    /// Where the function called `name` logs to.
+    pub(super) fn log_group_of(&self, name: &str) -> String {
+        self.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{name}"))
+    }
+}
+
+impl CreateFunction {
+    /// The part of the request that an update could ask for as well.
+    fn as_update(&self) -> UpdateFunctionConfiguration {
+        UpdateFunctionConfiguration {
+            runtime: self.runtime.clone(),
+            role: self.role.clone(),
+            handler: self.handler.clone(),
+            description: self.description.clone(),
+            timeout: self.timeout,
+            memory_size: self.memory_size,
+            environment: self.environment.clone(),
+            layers: Some(self.layers.clone()),
+            ephemeral_storage: self.ephemeral_storage.clone(),
+            tracing_config: self.tracing_config.clone(),
+            logging_config: self.logging_config.clone(),
+            dead_letter_config: self.dead_letter_config.clone(),
+            vpc_config: self.vpc_config.clone(),
+            file_system_configs: self.file_system_configs.clone(),
+            image_config: self.image_config.clone(),
+            snap_start: self.snap_start.clone(),
+            kms_key_arn: self.kms_key_arn.clone(),
+            revision_id: None,
+        }
+    }
+}
+
+fn refuse_unsupported_in_create(request: &CreateFunction) -> Result<(), LambdaError> {
+    match request.package_type.as_deref() {
+        None | Some("Zip") => {}
+        Some(_) => return Err(refused("PackageType Image")),
+    }
+    if request.publish {
+        return Err(refused("Publish"));
+    }
+    validate::unsupported_text("CodeSigningConfigArn", request.code_signing_config_arn.as_ref())?;
+    validate::unsupported_text("PublishTo", request.publish_to.as_ref())?;
+    validate::unsupported(&[
+        ("CapacityProviderConfig", &request.capacity_provider_config),
+        ("DurableConfig", &request.durable_config),
+        ("TenancyConfig", &request.tenancy_config),
+    ])
+}
+
+fn refuse_unsupported(update: &UpdateFunctionConfiguration) -> Result<(), LambdaError> {
+    validate::unsupported(&[
+        ("VpcConfig", &update.vpc_config),
+        ("FileSystemConfigs", &update.file_system_configs),
+        ("ImageConfig", &update.image_config),
+        ("SnapStart", &update.snap_start),
+    ])?;
+    validate::unsupported_text("KMSKeyArn", update.kms_key_arn.as_ref())?;
+    let dead_letters = update.dead_letter_config.as_ref().and_then(|config| config.target_arn.as_ref());
+    validate::unsupported_text("DeadLetterConfig", dead_letters)?;
+    if update.layers.as_ref().is_some_and(|layers| !layers.is_empty()) {
+        return Err(refused("Layers"));
+    }
+    match update.tracing_config.as_ref().and_then(|config| config.mode.as_deref()) {
+        None | Some("PassThrough") => Ok(()),
+        Some(mode) => Err(refused(&format!("TracingConfig.Mode {mode}"))),
+    }
+}
+
+/// What `FunctionConfiguration` says beside the settings.
+#[derive(Debug)]
+pub(super) struct Shown<'a> {
+    pub(super) name: &'a str,
+    pub(super) arn: String,
+    pub(super) version: &'a str,
+    pub(super) code: &'a CodeRef,
+    pub(super) revision_id: &'a str,
+    pub(super) last_modified: Timestamp,
+}
+
+impl Settings {
+    /// These settings as AWS returns them.
+    pub(super) fn show(&self, shown: Shown<'_>) -> FunctionConfiguration {
+        FunctionConfiguration {
+            function_name: shown.name.to_owned(),
+            function_arn: shown.arn,
+            runtime: Some(self.runtime.clone()),
+            role: self.role.clone(),
+            handler: Some(self.handler.clone()),
+            code_size: shown.code.size_bytes,
+            description: self.description.clone(),
+            timeout: self.timeout_s,
+            memory_size: self.memory_mb,
+            last_modified: last_modified(shown.last_modified),
+            code_sha256: shown.code.sha256.clone(),
+            version: shown.version.to_owned(),
+            environment: self.variables.as_ref().map(|variables| Environment { variables: (**variables).clone() }),
+            tracing_config: TracingConfig { mode: Some("PassThrough".into()) },
+            revision_id: shown.revision_id.to_owned(),
+            dead_letter_config: None::<DeadLetterConfig>,
+            state: "Active".into(),
+            last_update_status: "Successful".into(),
+            package_type: "Zip".into(),
+            architectures: vec![self.architecture.clone()],
+            ephemeral_storage: EphemeralStorage { size: i64::from(self.ephemeral_storage_mb) },
+            snap_start: SnapStartResponse { apply_on: "None".into(), optimization_status: "Off".into() },
+            logging_config: LoggingConfigResponse {
+                log_format: "Text".into(),
+                log_group: self.log_group_of(shown.name),
+                ..LoggingConfigResponse::default()
+            },
+            ..FunctionConfiguration::default()
+        }
+    }
+}
+
+/// `2026-11-24T10:53:53.000+0000`.
+fn last_modified(at: Timestamp) -> String {
+    super::report::utc(at, "%Y-%m-%dT%H:%M:%S%.3f+0000")
+}

@@ -1,0 +1,454 @@
+//! Execution environments: started for an invocation, used again while warm, stopped when they fail, when time is up, when
+//! their function changes, or when they were idle for long.
+//!
+//! An environment handles one invocation at a time. Between its response and its next `next` it is on its way back; an
+//! invocation that finds no other may wait for it there for a moment, because a new process would take longer.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    sync::Arc,
+};
+
+use super::{
+    Lambda,
+    functions::FunctionId,
+    invocation::{Job, Run},
+    names::LATEST,
+    report::{self, Failure},
+    timers::Timer,
+};
+use crate::{
+    engine::{Cx, Effect, EnvironmentId, Invocation, LaunchSpec, StopReason, logs::Logs, sqs::Sqs},
+    model::{Timestamp, limits::INIT_MAX_MS},
+};
+
+/// How long an invocation waits for an environment that has answered and not yet asked for more, before it gets a new one.
+const RETURN_GRACE_MS: u64 = 50;
+
+/// Names an environment inside its account and region; never used twice.
+pub(super) type Serial = u64;
+
+/// A process that handles invocations of one function.
+#[derive(Debug)]
+pub(super) struct Environment {
+    pub(super) function: FunctionId,
+    /// Of its fleet, when it was started: an older one is not used again.
+    generation: u64,
+    pub(super) spec: Arc<LaunchSpec>,
+    pub(super) state: State,
+    timer: Option<Timestamp>,
+    /// As last heard.
+    pub(super) max_memory_used_bytes: u64,
+}
+
+/// What an environment is doing.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Initialising, for an invocation.
+    Starting {
+        since: Timestamp,
+        attempt: Attempt,
+        job: Box<Job>,
+    },
+    /// Waiting for work; `rank` grows with each use.
+    Idle {
+        rank: u64,
+    },
+    Busy(Box<Run>),
+    /// It has answered and not yet asked for more. Its invocation's deadline still counts.
+    Returning {
+        rank: u64,
+        deadline: Timestamp,
+        promised: Option<Box<Job>>,
+    },
+}
+
+impl Attempt {
+    /// The phase that `INIT_REPORT` names.
+    pub(super) fn phase(self) -> &'static str {
+        match self {
+            Self::First => "init",
+            Self::Second => "invoke",
+        }
+    }
+}
+
+/// Which try of the init phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// Under the limit of the init phase.
+    First,
+    /// Under the function's timeout, as part of the invocation.
+    Second,
+}
+
+/// The environments of one version of a function.
+#[derive(Debug, Default)]
+pub(super) struct Fleet {
+    generation: u64,
+    pub(super) all: BTreeSet<Serial>,
+    /// By rank: the last is the most recently used.
+    idle: BTreeSet<(u64, Serial)>,
+    /// Those on their way back to which no invocation is promised, by rank.
+    returning: BTreeSet<(u64, Serial)>,
+}
+
+/// Where an invocation will run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Placement {
+    Idle(Serial),
+    Returning(Serial),
+    New,
+}
+
+/// The environments of one account and region.
+#[derive(Debug)]
+pub(super) struct Environments {
+    world: usize,
+    by_serial: BTreeMap<Serial, Environment>,
+    started: Serial,
+    ranks: u64,
+}
+
+impl Environments {
+    pub(super) fn new(world: usize) -> Self {
+        Self { world, by_serial: BTreeMap::new(), started: 0, ranks: 0 }
+    }
+
+    pub(super) fn get(&self, serial: Serial) -> Option<&Environment> {
+        self.by_serial.get(&serial)
+    }
+
+    pub(super) fn get_mut(&mut self, serial: Serial) -> Option<&mut Environment> {
+        self.by_serial.get_mut(&serial)
+    }
+
+    fn next_rank(&mut self) -> u64 {
+        self.ranks += 1;
+        self.ranks
+    }
+
+    pub(super) fn id(&self, serial: Serial) -> EnvironmentId {
+        EnvironmentId::new(self.world, serial)
+    }
+}
+
+impl Fleet {
+    /// The environment for the next invocation: an idle one, most recently used first.
+    pub(super) fn place(&self) -> Placement {
+        if let Some((_, serial)) = self.idle.last() {
+            return Placement::Idle(*serial);
+        }
+        self.returning.last().map_or(Placement::New, |(_, serial)| Placement::Returning(*serial))
+    }
+}
+
+impl Environment {
+    /// What it was doing, when it is no more.
+    pub(super) fn take_state(&mut self) -> State {
+        mem::replace(&mut self.state, State::Idle { rank: 0 })
+    }
+
+    /// Adds a line to its log, and to the tail of what it is doing.
+    pub(super) fn write(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, line: String) {
+        if let State::Busy(run) = &mut self.state {
+            run.job.note(&line);
+        }
+        logs.append(cx, &self.spec.log_group, &self.spec.log_stream, line);
+    }
+}
+
+/// Starting and using them.
+impl Lambda {
+    /// Gives `job` to the environment that was chosen for it.
+    pub(super) fn place(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId, place: Placement, job: Box<Job>) {
+        match place {
+            Placement::Idle(serial) => {
+                let (started_at, timeout_s) = (cx.now, self.timeout_of(serial));
+                let deadline = started_at.plus_secs(u64::from(timeout_s));
+                self.run(cx, logs, serial, Box::new(Run { job: *job, started_at, deadline, init_ms: None }));
+            }
+            Placement::Returning(serial) => self.promise(cx, serial, job),
+            Placement::New => self.launch(cx, logs, id, job),
+        }
+    }
+
+    fn timeout_of(&self, serial: Serial) -> u32 {
+        self.environments.get(serial).map_or(0, |environment| environment.spec.timeout_s)
+    }
+
+    /// Starts a new environment for `job`.
+    pub(super) fn launch(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId, job: Box<Job>) {
+        let Some(function) = self.functions.get_mut(id) else { return };
+        function.load.cold_starts += 1;
+        let settings = &function.settings;
+        let spec = LaunchSpec {
+            function: function.arn.clone(),
+            version: LATEST.into(),
+            runtime: settings.runtime.clone(),
+            handler: settings.handler.clone(),
+            artifact: function.code.artifact,
+            memory_mb: settings.memory_mb,
+            timeout_s: settings.timeout_s,
+            environment: settings.variables.clone().unwrap_or_default(),
+            log_group: settings.log_group_of(function.arn.name.as_str()),
+            log_stream: report::log_stream(cx.now, LATEST, &cx.ids.hex(32)),
+            initialization_type: "on-demand",
+        };
+        let generation = function.fleet.generation;
+        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+        let start = State::Starting { since: cx.now, attempt: Attempt::First, job };
+        self.add(cx, id, generation, Arc::new(spec), start, INIT_MAX_MS);
+    }
+
+    fn add(
+        &mut self,
+        cx: &mut Cx<'_>,
+        function: FunctionId,
+        generation: u64,
+        spec: Arc<LaunchSpec>,
+        state: State,
+        limit_ms: u64,
+    ) {
+        self.environments.started += 1;
+        let serial = self.environments.started;
+        cx.effects.push(Effect::Launch { id: self.environments.id(serial), spec: Arc::clone(&spec) });
+        let environment = Environment { function, generation, spec, state, timer: None, max_memory_used_bytes: 0 };
+        self.environments.by_serial.insert(serial, environment);
+        if let Some(function) = self.functions.get_mut(function) {
+            function.fleet.all.insert(serial);
+        }
+        self.arm(serial, cx.now.plus_millis(limit_ms));
+    }
+
+    /// Answers the environment's `next`.
+    fn run(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, serial: Serial, run: Box<Run>) {
+        self.leave(serial);
+        let id = self.environments.id(serial);
+        let Some(environment) = self.environments.get_mut(serial) else { return };
+        let (deadline, start) = (run.deadline, report::start(&run.job.request_id, &environment.spec.version));
+        let invocation = Invocation {
+            request_id: run.job.request_id.clone(),
+            payload: run.job.payload.clone(),
+            deadline,
+            invoked_function_arn: run.job.invoked_function_arn.clone(),
+            trace_id: run.job.trace_id.clone(),
+            client_context: run.job.client_context.clone(),
+        };
+        environment.state = State::Busy(run);
+        environment.write(cx, logs, start);
+        cx.effects.push(Effect::Invoke { id, invocation });
+        self.arm(serial, deadline);
+    }
+
+    fn promise(&mut self, cx: &mut Cx<'_>, serial: Serial, job: Box<Job>) {
+        self.leave(serial);
+        if let Some(Environment { state: State::Returning { promised, .. }, .. }) = self.environments.get_mut(serial) {
+            *promised = Some(job);
+            self.arm(serial, cx.now.plus_millis(RETURN_GRACE_MS));
+        }
+    }
+
+    /// The environment asks for work.
+    pub(super) fn asks_for_next(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, serial: Serial) {
+        let Some(environment) = self.environments.get_mut(serial) else { return };
+        // A runtime that asks twice, or before it has answered, waits like any other.
+        if matches!(environment.state, State::Idle { .. } | State::Busy(_)) {
+            return;
+        }
+        let timeout_ms = u64::from(environment.spec.timeout_s) * 1000;
+        let run = match mem::replace(&mut environment.state, State::Idle { rank: 0 }) {
+            State::Starting { since, attempt: Attempt::First, job } => {
+                let (started_at, init_ms) = (cx.now, Some(cx.now.millis_since(since)));
+                Run { job: *job, started_at, deadline: started_at.plus_millis(timeout_ms), init_ms }
+            }
+            State::Starting { since, attempt: Attempt::Second, job } => {
+                Run { job: *job, started_at: since, deadline: since.plus_millis(timeout_ms), init_ms: None }
+            }
+            State::Returning { promised: Some(job), .. } => {
+                Run { job: *job, started_at: cx.now, deadline: cx.now.plus_millis(timeout_ms), init_ms: None }
+            }
+            State::Returning { rank, deadline, promised: None } => {
+                environment.state = State::Returning { rank, deadline, promised: None };
+                return self.keep_warm(cx, serial);
+            }
+            state @ (State::Idle { .. } | State::Busy(_)) => {
+                environment.state = state;
+                return;
+            }
+        };
+        self.run(cx, logs, serial, Box::new(run));
+    }
+
+    /// The environment has nothing to do.
+    fn keep_warm(&mut self, cx: &mut Cx<'_>, serial: Serial) {
+        self.leave(serial);
+        let rank = self.environments.next_rank();
+        let Some(environment) = self.environments.get_mut(serial) else { return };
+        let Some(function) = self.functions.get_mut(environment.function) else { return };
+        if environment.generation != function.fleet.generation {
+            return self.stop(cx, serial, StopReason::Replaced);
+        }
+        environment.state = State::Idle { rank };
+        function.fleet.idle.insert((rank, serial));
+        self.arm(serial, cx.now.plus_millis(cx.config.environment_idle_ms));
+    }
+
+    /// Takes what a busy environment runs; it is on its way back.
+    pub(super) fn take_run(&mut self, serial: Serial, request_id: &str) -> Option<Box<Run>> {
+        let rank = self.environments.next_rank();
+        let environment = self.environments.get_mut(serial)?;
+        let deadline = match &environment.state {
+            State::Busy(run) if run.job.request_id == request_id => run.deadline,
+            _ => return None,
+        };
+        let returning = State::Returning { rank, deadline, promised: None };
+        let State::Busy(run) = mem::replace(&mut environment.state, returning) else { return None };
+        let function = self.functions.get_mut(environment.function)?;
+        if environment.generation == function.fleet.generation {
+            function.fleet.returning.insert((rank, serial));
+        }
+        Some(run)
+    }
+}
+
+/// Ends of environments.
+impl Lambda {
+    /// Kills the environment; what it was doing is lost.
+    pub(super) fn stop(&mut self, cx: &mut Cx<'_>, serial: Serial, reason: StopReason) {
+        if self.remove(serial).is_some() {
+            cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason });
+        }
+    }
+
+    /// Forgets the environment, whose process the shell has killed or seen end.
+    pub(super) fn remove(&mut self, serial: Serial) -> Option<Environment> {
+        self.leave(serial);
+        let environment = self.environments.by_serial.remove(&serial)?;
+        if let Some(at) = environment.timer {
+            self.timers.clear(at, Timer::Environment(serial));
+        }
+        if let Some(function) = self.functions.get_mut(environment.function) {
+            function.fleet.all.remove(&serial);
+        }
+        Some(environment)
+    }
+
+    /// Code or configuration changed: idle environments stop, the others when they are done.
+    pub(super) fn replace_environments(&mut self, cx: &mut Cx<'_>, id: FunctionId) {
+        let Some(function) = self.functions.get_mut(id) else { return };
+        function.fleet.generation += 1;
+        function.fleet.returning.clear();
+        for (_, serial) in mem::take(&mut function.fleet.idle) {
+            self.stop(cx, serial, StopReason::Replaced);
+        }
+    }
+
+    /// Stops every environment of a function and ends what runs in them.
+    pub(super) fn stop_environments(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        id: FunctionId,
+        reason: StopReason,
+    ) {
+        let serials = self.functions.get(id).map(|function| function.fleet.all.clone()).unwrap_or_default();
+        for serial in serials {
+            let Some(environment) = self.remove(serial) else { continue };
+            cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason });
+            let error_type = "Runtime.ExitError";
+            let failure = Failure::Failed { error_type };
+            self.abandon(cx, sqs, logs, environment, failure, |job| {
+                let message = format!("RequestId: {} Error: the function was deleted while it ran", job.request_id);
+                report::document(error_type, &message)
+            });
+        }
+    }
+
+    /// The environment's timer fired at `at`.
+    pub(super) fn environment_timer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        serial: Serial,
+        at: Timestamp,
+    ) {
+        let Some(environment) = self.environments.get_mut(serial) else { return };
+        if environment.timer != Some(at) {
+            return;
+        }
+        environment.timer = None;
+        match &mut environment.state {
+            State::Starting { attempt: Attempt::First, .. } => self.start_again(cx, logs, serial),
+            State::Starting { attempt: Attempt::Second, .. } | State::Busy(_) => {
+                self.out_of_time(cx, sqs, logs, serial)
+            }
+            State::Idle { .. } => self.stop(cx, serial, StopReason::Idle),
+            State::Returning { deadline, promised, .. } => {
+                let (deadline, id) = (*deadline, environment.function);
+                let promised = promised.take();
+                if deadline <= cx.now {
+                    self.stop(cx, serial, StopReason::TimedOut);
+                } else {
+                    self.arm(serial, deadline);
+                }
+                if let Some(job) = promised {
+                    self.launch(cx, logs, id, job);
+                }
+            }
+        }
+    }
+
+    /// The init phase took too long: once more, now as part of the invocation and under the function's timeout.
+    fn start_again(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, serial: Serial) {
+        let Some(environment) = self.remove(serial) else { return };
+        cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason: StopReason::TimedOut });
+        let spec = environment.spec;
+        let line = report::init_report(INIT_MAX_MS, "init", Failure::TimedOut);
+        logs.append(cx, &spec.log_group, &spec.log_stream, line);
+        if let State::Starting { job, .. } = environment.state {
+            let start = State::Starting { since: cx.now, attempt: Attempt::Second, job };
+            let limit_ms = u64::from(spec.timeout_s) * 1000;
+            self.add(cx, environment.function, environment.generation, spec, start, limit_ms);
+        }
+    }
+
+    fn out_of_time(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs, serial: Serial) {
+        let Some(environment) = self.remove(serial) else { return };
+        cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason: StopReason::TimedOut });
+        let timeout_s = environment.spec.timeout_s;
+        if let State::Starting { since, .. } = &environment.state {
+            let line = report::init_report(cx.now.millis_since(*since), "invoke", Failure::TimedOut);
+            logs.append(cx, &environment.spec.log_group, &environment.spec.log_stream, line);
+        }
+        self.abandon(cx, sqs, logs, environment, Failure::TimedOut, |job| {
+            report::timed_out(&job.request_id, timeout_s)
+        });
+    }
+
+    /// Sets the environment's one timer.
+    fn arm(&mut self, serial: Serial, at: Timestamp) {
+        let Some(environment) = self.environments.by_serial.get_mut(&serial) else { return };
+        if environment.timer == Some(at) {
+            return;
+        }
+        if let Some(old) = environment.timer.replace(at) {
+            self.timers.clear(old, Timer::Environment(serial));
+        }
+        self.timers.set(at, Timer::Environment(serial));
+    }
+
+    /// Takes the environment out of those that can be given work.
+    fn leave(&mut self, serial: Serial) {
+        let Some(environment) = self.environments.by_serial.get(&serial) else { return };
+        let Some(function) = self.functions.get_mut(environment.function) else { return };
+        match environment.state {
+            State::Idle { rank } => function.fleet.idle.remove(&(rank, serial)),
+            State::Returning { rank, .. } => function.fleet.returning.remove(&(rank, serial)),
+            State::Starting { .. } | State::Busy(_) => false,
+        };
+    }
+}

@@ -1,0 +1,418 @@
+//! Invocations from the request to the end: let in or throttled, given to an environment, and ended exactly once.
+
+use bytes::Bytes;
+
+use super::{
+    InvocationType, Invoke, InvokeOutcome, Lambda, LambdaError, LambdaErrorKind, Response,
+    concurrency::Throttle,
+    environments::{Environment, Placement, Serial, State},
+    functions::FunctionId,
+    invocation::{Completion, Job, Origin, Run},
+    names::{LATEST, Named},
+    report::{self, Failure, RESPONSE_MAX_BYTES, Report, Tail},
+    scaling::Rate,
+};
+use crate::{
+    engine::{
+        self, Cx, Effect, ExitCause, RequestToken, StopReason, ThrottleLimit, ThrottleNotice, logs::Logs, sqs::Sqs,
+    },
+    model::limits::{PAYLOAD_ASYNC_MAX_BYTES, PAYLOAD_SYNC_MAX_BYTES},
+};
+
+/// Functions that a throttle's notice names.
+const HOLDERS_MAX: usize = 10;
+/// `X-Amz-Function-Error` of everything that today's runtimes report.
+const UNHANDLED: &str = "Unhandled";
+
+/// What an invocation carries beside its payload.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Attributes {
+    pub(super) qualifier: Option<String>,
+    /// `None` for a new one.
+    pub(super) request_id: Option<String>,
+    pub(super) trace_id: Option<String>,
+    pub(super) client_context: Option<String>,
+}
+
+/// Beginning.
+impl Lambda {
+    /// `Invoke`. `None` when the answer comes with the end of the invocation.
+    pub(super) fn invoke(
+        &mut self,
+        cx: &mut Cx<'_>,
+        logs: &mut Logs,
+        token: RequestToken,
+        invoke: Invoke,
+    ) -> Option<Result<Response, LambdaError>> {
+        let function = match self.check_invoke(&invoke) {
+            Ok(function) => function,
+            Err(error) => return Some(Err(error)),
+        };
+        let payload = if invoke.payload.is_empty() { Bytes::from_static(b"{}") } else { invoke.payload };
+        let attributes = Attributes {
+            qualifier: invoke_qualifier(&self.scope, &invoke.function),
+            request_id: None,
+            trace_id: invoke.trace_id,
+            client_context: invoke.client_context,
+        };
+        match invoke.invocation_type {
+            InvocationType::DryRun => Some(Ok(Response::DryRun)),
+            InvocationType::Event => Some(self.accept_event(cx, function, attributes, payload)),
+            InvocationType::RequestResponse => {
+                let origin = Origin::Client { token, log_tail: invoke.log_tail };
+                match self.begin(cx, logs, function, origin, attributes, payload) {
+                    Ok(()) => {
+                        self.clients.insert(token);
+                        None
+                    }
+                    Err(error) => Some(Err(error)),
+                }
+            }
+        }
+    }
+
+    fn check_invoke(&self, invoke: &Invoke) -> Result<FunctionId, LambdaError> {
+        let bytes = invoke.payload.len();
+        match invoke.invocation_type {
+            InvocationType::Event if bytes > PAYLOAD_ASYNC_MAX_BYTES => {
+                let message = format!(
+                    "{bytes} byte payload is too large for the Event invocation type (limit {PAYLOAD_ASYNC_MAX_BYTES} bytes)"
+                );
+                return Err(LambdaError::new(LambdaErrorKind::RequestTooLarge, message));
+            }
+            _ if bytes > PAYLOAD_SYNC_MAX_BYTES => {
+                let message = format!(
+                    "Request must be smaller than {PAYLOAD_SYNC_MAX_BYTES} bytes for the InvokeFunction operation"
+                );
+                return Err(LambdaError::new(LambdaErrorKind::RequestTooLarge, message));
+            }
+            _ => {}
+        }
+        let function = self.find(Named::parse(&self.scope, &invoke.function)?)?;
+        check_json(&invoke.payload)?;
+        Ok(function)
+    }
+
+    /// Lets an invocation in, or says which limit it met. On `Ok` its origin hears of its end exactly once, on `Err` never.
+    pub(super) fn begin(
+        &mut self,
+        cx: &mut Cx<'_>,
+        logs: &mut Logs,
+        id: FunctionId,
+        origin: Origin,
+        attributes: Attributes,
+        payload: Bytes,
+    ) -> Result<(), LambdaError> {
+        let place = match self.admit(cx, id, matches!(origin, Origin::Client { .. })) {
+            Ok(place) => place,
+            Err(throttle) => return Err(self.throttled(cx, id, throttle)),
+        };
+        let Some(function) = self.functions.get_mut(id) else {
+            return Err(LambdaError::new(LambdaErrorKind::Service, "the function is being deleted"));
+        };
+        self.pool.acquire(function.reserved);
+        function.load.running += 1;
+        function.load.invocations += 1;
+        self.running_functions.insert(id);
+        let mut arn = function.arn.to_string();
+        if let Some(qualifier) = &attributes.qualifier {
+            arn.push(':');
+            arn.push_str(qualifier);
+        }
+        let tail = matches!(origin, Origin::Client { log_tail: true, .. }).then(Tail::default);
+        let job = Job {
+            request_id: attributes.request_id.unwrap_or_else(|| cx.ids.uuid()),
+            origin,
+            payload,
+            invoked_function_arn: arn,
+            trace_id: attributes.trace_id.unwrap_or_else(|| trace_id(cx)),
+            client_context: attributes.client_context,
+            tail,
+        };
+        self.place(cx, logs, id, place, Box::new(job));
+        Ok(())
+    }
+
+    fn admit(&mut self, cx: &Cx<'_>, id: FunctionId, is_client: bool) -> Result<Placement, Throttle> {
+        let Some(function) = self.functions.get_mut(id) else { return Ok(Placement::New) };
+        self.pool.admit(function.reserved, function.load.running)?;
+        if is_client {
+            let (bucket, concurrency) = match function.reserved {
+                Some(reserved) => (&mut function.load.requests, reserved),
+                None => (&mut self.requests, self.pool.unreserved()),
+            };
+            if !bucket.take(cx.now, Rate::requests(concurrency)) {
+                return Err(Throttle::request_rate(function.reserved.is_some(), concurrency));
+            }
+        }
+        let place = function.fleet.place();
+        if place == Placement::New && !function.load.scaling.take(cx.now, Rate::NEW_ENVIRONMENTS) {
+            return Err(Throttle::scaling_rate());
+        }
+        Ok(place)
+    }
+
+    fn throttled(&mut self, cx: &mut Cx<'_>, id: FunctionId, throttle: Throttle) -> LambdaError {
+        if let Some(function) = self.functions.get_mut(id) {
+            function.load.throttles += 1;
+            let arn = function.arn.clone();
+            let held_by = match throttle.limit {
+                ThrottleLimit::Pool => self.holders(),
+                _ => self.functions.get(id).map(|function| vec![function.held()]).unwrap_or_default(),
+            };
+            let (reason, limit, met) = (throttle.reason, throttle.value, throttle.limit);
+            cx.effects.push(Effect::Throttled(ThrottleNotice { function: arn, reason, limit, met, held_by }));
+        }
+        LambdaError::new(LambdaErrorKind::TooManyRequests(throttle.reason), "Rate Exceeded.")
+    }
+
+    /// Who holds the pool's slots, most first. No more functions run than there are slots.
+    fn holders(&self) -> Vec<(String, u32)> {
+        let running = self.running_functions.iter().filter_map(|id| self.functions.get(*id));
+        let mut holders: Vec<_> = running.map(|function| function.held()).collect();
+        holders.sort_by(|(a_name, a), (b_name, b)| b.cmp(a).then_with(|| a_name.cmp(b_name)));
+        holders.truncate(HOLDERS_MAX);
+        holders
+    }
+}
+
+/// Ending.
+impl Lambda {
+    /// The handler returned.
+    pub(super) fn responded(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        serial: Serial,
+        answer: Answer,
+    ) {
+        let Some(mut run) = self.take_run(serial, &answer.request_id) else { return };
+        let Some(environment) = self.environments.get_mut(serial) else { return };
+        environment.max_memory_used_bytes = answer.max_memory_used_bytes;
+        let (payload, function_error) = if answer.payload.len() > RESPONSE_MAX_BYTES {
+            (report::response_too_large(answer.payload.len()), Some(UNHANDLED))
+        } else {
+            (answer.payload, answer.is_error.then_some(UNHANDLED))
+        };
+        close(cx, logs, environment, &mut run, None);
+        let function = environment.function;
+        self.complete(cx, sqs, logs, function, run.job, payload, function_error);
+    }
+
+    /// The environment's process is gone.
+    pub(super) fn exited(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        serial: Serial,
+        cause: ExitCause,
+        max_memory_used_bytes: u64,
+    ) {
+        let Some(mut environment) = self.remove(serial) else { return };
+        environment.max_memory_used_bytes = max_memory_used_bytes.max(environment.max_memory_used_bytes);
+        let error_type = "Runtime.ExitError";
+        self.init_failed_line(cx, logs, &environment, error_type);
+        self.abandon(cx, sqs, logs, environment, Failure::Failed { error_type }, |job| {
+            report::document(error_type, &report::exit_message(&job.request_id, cause))
+        });
+    }
+
+    /// The runtime reported that it could not initialise.
+    pub(super) fn init_failed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        serial: Serial,
+        error_type: Option<&str>,
+        document: Bytes,
+    ) {
+        if !matches!(self.environments.get(serial), Some(Environment { state: State::Starting { .. }, .. })) {
+            return;
+        }
+        let Some(environment) = self.remove(serial) else { return };
+        cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason: StopReason::Failed });
+        let error_type = error_type.unwrap_or("Runtime.Unknown");
+        self.init_failed_line(cx, logs, &environment, error_type);
+        self.abandon(cx, sqs, logs, environment, Failure::Failed { error_type }, |_| document);
+    }
+
+    /// The process could not be started.
+    pub(super) fn launch_failed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        serial: Serial,
+        message: &str,
+    ) {
+        let Some(environment) = self.remove(serial) else { return };
+        let error_type = "Runtime.InvalidEntrypoint";
+        self.init_failed_line(cx, logs, &environment, error_type);
+        self.abandon(cx, sqs, logs, environment, Failure::Failed { error_type }, |job| {
+            report::document(error_type, &format!("RequestId: {} Error: {message}", job.request_id))
+        });
+    }
+
+    fn init_failed_line(&self, cx: &mut Cx<'_>, logs: &mut Logs, environment: &Environment, error_type: &str) {
+        if let State::Starting { since, attempt, .. } = &environment.state {
+            let failure = Failure::Failed { error_type };
+            let line = report::init_report(cx.now.millis_since(*since), attempt.phase(), failure);
+            logs.append(cx, &environment.spec.log_group, &environment.spec.log_stream, line);
+        }
+    }
+
+    /// Ends what an environment that is no more was doing, with the document that `answer` makes of it.
+    pub(super) fn abandon(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        mut environment: Environment,
+        failure: Failure<'_>,
+        answer: impl FnOnce(&Job) -> Bytes,
+    ) {
+        let function = environment.function;
+        let mut run = match environment.take_state() {
+            State::Idle { .. } | State::Returning { promised: None, .. } => return,
+            // It had not begun: another environment can still do it.
+            State::Returning { promised: Some(job), .. } => {
+                if self.functions.get(function).is_some_and(|function| function.is_listed) {
+                    return self.launch(cx, logs, function, job);
+                }
+                Run { job: *job, started_at: cx.now, deadline: cx.now, init_ms: None }
+            }
+            State::Starting { since, job, .. } => {
+                let mut run = Run { job: *job, started_at: since, deadline: since, init_ms: None };
+                let start = report::start(&run.job.request_id, &environment.spec.version);
+                log(cx, logs, &environment, &mut run.job, start);
+                run
+            }
+            State::Busy(run) => *run,
+        };
+        let payload = answer(&run.job);
+        let line = match failure {
+            Failure::TimedOut => report::timed_out_line(cx.now, &run.job.request_id, environment.spec.timeout_s),
+            Failure::Failed { error_type } => report::failure_line(&payload, error_type),
+        };
+        log(cx, logs, &environment, &mut run.job, line);
+        close(cx, logs, &environment, &mut run, Some(failure));
+        self.complete(cx, sqs, logs, function, run.job, payload, Some(UNHANDLED));
+    }
+
+    /// Gives the slot back and tells whoever asked. The last thing that happens to an invocation.
+    #[expect(clippy::too_many_arguments, reason = "what an end is made of, used at two places")]
+    fn complete(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        id: FunctionId,
+        job: Job,
+        payload: Bytes,
+        function_error: Option<&'static str>,
+    ) {
+        self.release(id, function_error.is_some());
+        let executed_version = LATEST.to_owned();
+        match job.origin {
+            Origin::Client { token, .. } => {
+                if self.clients.remove(&token) {
+                    let log_tail = job.tail.map(Tail::finish);
+                    let request_id = job.request_id;
+                    let outcome = InvokeOutcome { request_id, payload, function_error, executed_version, log_tail };
+                    cx.reply(token, Ok(engine::Response::Lambda(Response::Invoked(outcome))));
+                }
+            }
+            Origin::Mapping { mapping, batch } => {
+                let completion = Completion { request_id: job.request_id, payload, function_error, executed_version };
+                self.batch_ended(cx, sqs, logs, mapping, batch, &completion);
+            }
+            Origin::Event(event) => self.event_ended(cx, event, function_error.is_some()),
+        }
+    }
+
+    fn release(&mut self, id: FunctionId, failed: bool) {
+        let Some(function) = self.functions.get_mut(id) else { return };
+        self.pool.release(function.reserved);
+        function.load.running -= 1;
+        function.load.errors += u64::from(failed);
+        if function.load.running == 0 {
+            self.running_functions.remove(&id);
+        }
+        self.slots_came_free = true;
+    }
+}
+
+/// What a runtime posted about its invocation.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) request_id: String,
+    pub(super) payload: Bytes,
+    pub(super) is_error: bool,
+    pub(super) max_memory_used_bytes: u64,
+}
+
+/// Writes the lines that end an invocation's log.
+fn close(cx: &mut Cx<'_>, logs: &mut Logs, environment: &Environment, run: &mut Run, failure: Option<Failure<'_>>) {
+    let report = Report {
+        request_id: &run.job.request_id,
+        duration_ms: cx.now.millis_since(run.started_at),
+        init_ms: run.init_ms,
+        memory_mb: environment.spec.memory_mb,
+        max_memory_used_bytes: environment.max_memory_used_bytes,
+        failure,
+    }
+    .line();
+    let end = report::end(&run.job.request_id);
+    log(cx, logs, environment, &mut run.job, end);
+    log(cx, logs, environment, &mut run.job, report);
+}
+
+fn log(cx: &mut Cx<'_>, logs: &mut Logs, environment: &Environment, job: &mut Job, line: String) {
+    job.note(&line);
+    logs.append(cx, &environment.spec.log_group, &environment.spec.log_stream, line);
+}
+
+fn check_json(payload: &[u8]) -> Result<(), LambdaError> {
+    let refuse = |why: String| {
+        let message = format!("Could not parse request body into json: Could not parse payload into json: {why}");
+        Err(LambdaError::new(LambdaErrorKind::InvalidRequestContent, message))
+    };
+    if payload.is_empty() {
+        return Ok(());
+    }
+    match std::str::from_utf8(payload).map(serde_json::from_str::<serde::de::IgnoredAny>) {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => refuse(error.to_string()),
+        Err(error) => refuse(error.to_string()),
+    }
+}
+
+fn invoke_qualifier(scope: &crate::model::Scope, function: &super::FunctionRef) -> Option<String> {
+    Named::parse(scope, function).ok()?.qualifier.map(ToOwned::to_owned)
+}
+
+/// A new X-Ray trace, not sampled.
+fn trace_id(cx: &mut Cx<'_>) -> String {
+    let (high, low, parent) = (cx.ids.next_u64() >> 32, cx.ids.next_u64(), cx.ids.next_u64());
+    format!("Root=1-{:08x}-{high:08x}{low:016x};Parent={parent:016x};Sampled=0", cx.now.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_are_json() {
+        for legal in ["", "{}", " null ", "\"text\"", "[1, 2]", "3"] {
+            check_json(legal.as_bytes()).unwrap();
+        }
+        for illegal in [&b"{"[..], b"test data", b"{} {}", b"\"\xff\"", b" "] {
+            let error = check_json(illegal).unwrap_err();
+            assert_eq!(error.kind, LambdaErrorKind::InvalidRequestContent);
+            assert!(error.message.starts_with("Could not parse request body into json: "), "{error}");
+        }
+    }
+}

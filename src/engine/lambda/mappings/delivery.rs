@@ -1,0 +1,355 @@
+//! From messages to invocations and back: leases, batches, retries, and what becomes of each message.
+//!
+//! Every turn that may move a mapping ends in [`Lambda::rest`], where its level and its timer are set.
+
+use super::{
+    MappingId,
+    batch::{Batch, Gathering, Held, Running, leases},
+    mapping::State,
+    partial::{Verdict, verdict},
+};
+use crate::{
+    engine::{
+        Cx,
+        lambda::{
+            BatchId, Lambda, LambdaErrorKind, ThrottleReason,
+            invocation::{Completion, Origin},
+        },
+        logs::Logs,
+        sqs::{Lease, LeaseId, LeaseRequest, QueueId, Sqs},
+    },
+    model::limits::FUNCTION_TIMEOUT_DEFAULT_S,
+};
+
+/// Messages leased in one call: small, so that what is left of 6 MB is known before the next.
+const LEASE_MAX_MESSAGES: usize = 100;
+/// Messages that filters may discard in one turn; then others get theirs.
+const DISCARDS_PER_TURN: usize = 1_000;
+/// Throttled mappings that one free slot is offered to.
+const OFFERS_PER_SLOT: usize = 16;
+
+/// What one step of a mapping came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Something moved: another step may move more.
+    Moved,
+    /// Nothing to do, or no slot to do it in.
+    Rests,
+    /// Throttled, for want of a slot in the whole pool or of this function.
+    Throttled { pool: bool },
+}
+
+/// What the rest of the engine calls.
+impl Lambda {
+    /// Messages may be waiting in a queue that some mapping polls: leases what can be leased and starts invocations.
+    pub(in crate::engine) fn poll(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs, queue: QueueId) {
+        let turns = self.mappings.take_turns(queue);
+        let mut discards = 0;
+        loop {
+            let mut moved = false;
+            for id in &turns {
+                moved |= self.step(cx, sqs, logs, *id, &mut discards) == Step::Moved;
+            }
+            if !moved {
+                break;
+            }
+        }
+        for id in turns {
+            self.rest(cx, sqs, id);
+        }
+    }
+
+    /// The invocation of a batch came to its end: deletes or releases its messages and goes on with the next.
+    pub(in crate::engine::lambda) fn batch_ended(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        mapping: MappingId,
+        batch: BatchId,
+        completion: &Completion,
+    ) {
+        let Some(running) = self.mappings.running.remove(&batch) else { return };
+        let failed = failed_places(&running, completion);
+        let handled: Vec<LeaseId> = match &failed {
+            None => Vec::new(),
+            Some(places) => {
+                let handled =
+                    |(place, held): (usize, &Held)| places.binary_search(&place).is_err().then_some(held.lease);
+                running.held.iter().enumerate().filter_map(handled).collect()
+            }
+        };
+        if !handled.is_empty() {
+            // The others stay leased: they return when their visibility timeout ends.
+            sqs.delete_leases(cx, running.queue, &handled);
+        }
+        if let Some(mapping) = self.mappings.by_id.get_mut(&mapping) {
+            mapping.running = mapping.running.saturating_sub(1);
+            mapping.messages_handled += handled.len() as u64;
+            mapping.messages_failed += (running.held.len() - handled.len()) as u64;
+            mapping.scaling.advance(cx.now);
+            if failed.is_none() { mapping.scaling.back_off() } else { mapping.scaling.recover() }
+        }
+        // Whoever waited for a slot comes before the mapping whose batch has just left one.
+        self.slots_freed(cx, sqs, logs);
+        if let Some(mapping) = self.mappings.by_id.get_mut(&mapping)
+            && mapping.hold.is_some_and(|hold| hold.throttled)
+        {
+            mapping.hold = None;
+        }
+        self.poll(cx, sqs, logs, running.queue);
+    }
+
+    /// Concurrency came free in the pool: batches that were throttled are tried again.
+    pub(in crate::engine::lambda) fn slots_freed(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
+        for _ in 0..self.mappings.line.len().min(OFFERS_PER_SLOT) {
+            let Some(id) = self.mappings.line.pop_front() else { return };
+            let Some(mapping) = self.mappings.by_id.get_mut(&id) else { continue };
+            mapping.in_line = false;
+            if mapping.ready.is_empty() {
+                continue;
+            }
+            mapping.hold = None;
+            let step = self.step(cx, sqs, logs, id, &mut 0);
+            let queue = self.mappings.by_id.get(&id).and_then(|mapping| mapping.queue);
+            match (step, queue) {
+                (Step::Moved, Some(queue)) => self.poll(cx, sqs, logs, queue),
+                _ => self.rest(cx, sqs, id),
+            }
+            if step == (Step::Throttled { pool: true }) {
+                return;
+            }
+        }
+    }
+
+    /// Lets the mappings whose time has come go on.
+    pub(in crate::engine::lambda) fn fire_mapping_timers(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
+        // Taken out first: a mapping that wants to go on at once waits for the next turn.
+        let mut due = Vec::new();
+        while let Some((deadline, id)) = self.mappings.timers.first().copied()
+            && deadline <= cx.now
+        {
+            self.mappings.timers.pop_first();
+            due.push(id);
+        }
+        for id in due {
+            self.come_due(cx, sqs, logs, id);
+        }
+    }
+
+    /// Queues came or went: mappings find theirs again.
+    pub(in crate::engine) fn queues_changed(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs) {
+        let ids: Vec<MappingId> = self.mappings.by_id.keys().copied().collect();
+        for id in ids {
+            self.mappings.link(sqs, id);
+            self.rest(cx, sqs, id);
+        }
+    }
+}
+
+/// Steps.
+impl Lambda {
+    fn come_due(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs, id: MappingId) {
+        let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return };
+        mapping.armed = None;
+        let Some(state) = mapping.state.settle(cx.now) else { return self.mappings.remove(sqs, id) };
+        mapping.state = state;
+        mapping.resume_at = None;
+        mapping.hold = mapping.hold.filter(|hold| hold.until > cx.now);
+        let queue = mapping.queue;
+        self.close_due_gathering(cx, id);
+        match queue {
+            Some(queue) => {
+                self.mappings.tell_polled(sqs, queue);
+                self.poll(cx, sqs, logs, queue);
+            }
+            None => self.rest(cx, sqs, id),
+        }
+    }
+
+    fn close_due_gathering(&mut self, cx: &Cx<'_>, id: MappingId) {
+        let timeout_s = self.timeout_s(id);
+        let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return };
+        let window_s = mapping.settings.window_s;
+        if mapping.gathering.as_ref().is_some_and(|open| open.due_at(window_s, timeout_s) <= cx.now) {
+            mapping.close_gathering();
+        }
+    }
+
+    /// The mapping's turn is over: sets its level and its timer.
+    pub(super) fn rest(&mut self, cx: &Cx<'_>, sqs: &Sqs, id: MappingId) {
+        let timeout_s = self.timeout_s(id);
+        let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return };
+        let wants_more = mapping.wants_more(cx.now, sqs);
+        mapping.scaling.observe(cx.now, mapping.running, wants_more);
+        let deadline = mapping.deadline(timeout_s);
+        self.mappings.arm(id, deadline);
+    }
+
+    /// Starts a batch that waits, or leases messages for the next one.
+    fn step(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs, id: MappingId, discards: &mut usize) -> Step {
+        let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return Step::Rests };
+        mapping.scaling.advance(cx.now);
+        if mapping.is_held(cx.now) || !mapping.has_slot() {
+            return Step::Rests;
+        }
+        match (mapping.queue, mapping.ready.pop_front()) {
+            (Some(queue), Some(batch)) => self.start(cx, sqs, logs, id, queue, batch),
+            (Some(queue), None) if mapping.polls() => self.gather(cx, sqs, id, queue, discards),
+            _ => Step::Rests,
+        }
+    }
+
+    fn start(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        id: MappingId,
+        queue: QueueId,
+        batch: Batch,
+    ) -> Step {
+        if batch.is_over(cx.now) {
+            return Step::Moved;
+        }
+        let Some(mapping) = self.mappings.by_id.get(&id) else { return Step::Rests };
+        let (function, report_failures) = (mapping.function.clone(), mapping.settings.report_failures);
+        let batch_id = self.mappings.next_batch_id();
+        let origin = Origin::Mapping { mapping: id, batch: batch_id };
+        let started = self.start_invocation(cx, logs, &function, origin, batch.payload.clone());
+        let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return Step::Rests };
+        match started {
+            Ok(()) => {
+                mapping.delivers();
+                self.mappings.running.insert(batch_id, Running { queue, held: batch.held, report_failures });
+                Step::Moved
+            }
+            Err(error) => match error.kind {
+                LambdaErrorKind::TooManyRequests(reason) => {
+                    mapping.ready.push_front(batch);
+                    mapping.put_on_hold(cx.now, true);
+                    if !std::mem::replace(&mut mapping.in_line, true) {
+                        self.mappings.line.push_back(id);
+                    }
+                    Step::Throttled { pool: reason == ThrottleReason::ConcurrentInvocationLimitExceeded }
+                }
+                _ => {
+                    mapping.trouble = Some(error.message);
+                    mapping.put_on_hold(cx.now, false);
+                    sqs.release_leases(cx, queue, &leases(&batch.held), 0);
+                    Step::Rests
+                }
+            },
+        }
+    }
+
+    /// Leases messages for the batch that is being gathered.
+    fn gather(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, id: MappingId, queue: QueueId, discards: &mut usize) -> Step {
+        if sqs.available(queue) == 0 {
+            return Step::Rests;
+        }
+        if self.is_without_function(cx, id) {
+            return Step::Rests;
+        }
+        let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return Step::Rests };
+        if *discards >= DISCARDS_PER_TURN {
+            mapping.resume_at = Some(cx.now);
+            return Step::Rests;
+        }
+        let visible_s = sqs.visibility_timeout_s(queue).unwrap_or_default();
+        let expires_at = cx.now.plus_secs(u64::from(visible_s));
+        let open = mapping.gathering.get_or_insert_with(|| Gathering::new(cx.now, expires_at));
+        let wanted = (mapping.settings.batch_size as usize).saturating_sub(open.len()).min(LEASE_MAX_MESSAGES);
+        let leased = sqs.lease(cx, queue, &LeaseRequest { max_messages: wanted, max_bytes: open.room() });
+        if !leased.is_empty() {
+            *discards += self.take_in(cx, sqs, id, queue, leased);
+            return Step::Moved;
+        }
+        if open.len() == 0 {
+            mapping.gathering = None;
+        } else if sqs.available(queue) > 0 {
+            // What is left of 6 MB is too little for the next message.
+            mapping.close_gathering();
+            return Step::Moved;
+        }
+        Step::Rests
+    }
+
+    /// Puts leased messages into the batch that is being gathered, and closes it when it is full or need not wait. Returns
+    /// how many the filters discarded.
+    fn take_in(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, id: MappingId, queue: QueueId, leased: Vec<Lease>) -> usize {
+        let timeout_s = self.timeout_s(id);
+        let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return 0 };
+        let sorted = mapping.sort(cx.now, cx.scope.region.as_str(), leased);
+        let (batch_size, window_s) = (mapping.settings.batch_size as usize, mapping.settings.window_s);
+        let closes = |open: &Gathering| {
+            open.len() >= batch_size || !sorted.too_many.is_empty() || open.due_at(window_s, timeout_s) <= cx.now
+        };
+        match &mapping.gathering {
+            Some(open) if open.len() == 0 => mapping.gathering = None,
+            Some(open) if closes(open) => mapping.close_gathering(),
+            _ => {}
+        }
+        if !sorted.discarded.is_empty() {
+            sqs.delete_leases(cx, queue, &sorted.discarded);
+        }
+        if !sorted.too_many.is_empty() {
+            sqs.release_leases(cx, queue, &sorted.too_many, 0);
+        }
+        sorted.discarded.len()
+    }
+
+    /// Without a function nothing is leased: a lease counts as a receive.
+    fn is_without_function(&mut self, cx: &Cx<'_>, id: MappingId) -> bool {
+        let Some(mapping) = self.mappings.by_id.get(&id) else { return true };
+        if self.function_timeout_s(&mapping.function).is_some() {
+            return false;
+        }
+        if let Some(mapping) = self.mappings.by_id.get_mut(&id) {
+            mapping.trouble = Some(format!("Function not found: {}", mapping.function));
+            mapping.put_on_hold(cx.now, false);
+        }
+        true
+    }
+
+    /// Gives back what the mapping holds and has not handed to a function.
+    pub(super) fn let_go(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, id: MappingId) {
+        let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return };
+        let mut held: Vec<LeaseId> = mapping.ready.drain(..).flat_map(|batch| leases(&batch.held)).collect();
+        held.extend(mapping.gathering.take().map(Gathering::into_leases).unwrap_or_default());
+        mapping.hold = None;
+        if let Some(queue) = mapping.queue.filter(|_| !held.is_empty()) {
+            sqs.release_leases(cx, queue, &held, 0);
+        }
+    }
+
+    fn timeout_s(&self, id: MappingId) -> u32 {
+        let mapping = self.mappings.by_id.get(&id);
+        mapping
+            .filter(|mapping| mapping.gathering.is_some())
+            .and_then(|mapping| self.function_timeout_s(&mapping.function))
+            .unwrap_or(FUNCTION_TIMEOUT_DEFAULT_S)
+    }
+}
+
+/// The places of a batch that failed; `None` for all of them.
+fn failed_places(running: &Running, completion: &Completion) -> Option<Vec<usize>> {
+    if completion.function_error.is_some() {
+        return None;
+    }
+    if !running.report_failures {
+        return Some(Vec::new());
+    }
+    match verdict(&completion.payload, running.held.iter().map(|held| held.message_id.as_str())) {
+        Verdict::AllHandled => Some(Vec::new()),
+        Verdict::AllFailed => None,
+        Verdict::Failed(places) => Some(places),
+    }
+}
+
+impl State {
+    /// Whether requests that change the mapping are refused for now.
+    pub(super) fn is_in_transition(self) -> bool {
+        matches!(self, Self::Changing { .. } | Self::Deleting { .. })
+    }
+}

@@ -1,0 +1,362 @@
+//! What a mapping is set to: requests in, legal settings out. Pure.
+
+use serde::{Deserialize, Serialize};
+
+use super::pattern::{FILTERS_MAX, Filters, PATTERN_MAX_CHARS};
+use crate::{
+    engine::lambda::{
+        CreateEventSourceMapping, Filter, FilterCriteria, LambdaError, LambdaErrorKind, ScalingConfig,
+        UpdateEventSourceMapping,
+    },
+    model::limits::{
+        MAPPING_BATCH_MAX, MAPPING_BATCH_WITHOUT_WINDOW_MAX, MAPPING_CONCURRENCY_MAX, MAPPING_CONCURRENCY_MIN,
+        MAPPING_WINDOW_MAX_S,
+    },
+};
+
+/// `BatchSize` of a queue's mapping that sets none.
+const BATCH_DEFAULT: u32 = 10;
+/// The only response type there is.
+pub(super) const REPORT_BATCH_ITEM_FAILURES: &str = "ReportBatchItemFailures";
+
+/// Legal settings, as they are written down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Settings {
+    pub(super) batch_size: u32,
+    pub(super) window_s: u32,
+    pub(super) report_failures: bool,
+    pub(super) maximum_concurrency: Option<u32>,
+    /// The filters' patterns as they were given.
+    pub(super) patterns: Vec<String>,
+}
+
+impl Settings {
+    /// The settings of a new mapping.
+    ///
+    /// # Errors
+    /// AWS's refusal of a setting that is out of range, contradicts another, or is not enforced here.
+    pub(super) fn create(request: &CreateEventSourceMapping, fifo: bool) -> Result<Self, LambdaError> {
+        refuse_unenforced(request.provisioned_poller_config.as_ref(), request.metrics_config.as_ref())?;
+        let unset = Self {
+            batch_size: BATCH_DEFAULT,
+            window_s: 0,
+            report_failures: false,
+            maximum_concurrency: None,
+            patterns: Vec::new(),
+        };
+        let changed = unset.change(&Change {
+            batch_size: request.batch_size,
+            window_s: request.maximum_batching_window_in_seconds,
+            response_types: Some(&request.function_response_types),
+            scaling: request.scaling_config.as_ref(),
+            filters: request.filter_criteria.as_ref(),
+        })?;
+        changed.check(fifo)
+    }
+
+    /// These settings after an update, which keeps what it does not name.
+    ///
+    /// # Errors
+    /// As [`Settings::create`].
+    pub(super) fn update(&self, request: &UpdateEventSourceMapping, fifo: bool) -> Result<Self, LambdaError> {
+        refuse_unenforced(request.provisioned_poller_config.as_ref(), request.metrics_config.as_ref())?;
+        let changed = self.change(&Change {
+            batch_size: request.batch_size,
+            window_s: request.maximum_batching_window_in_seconds,
+            response_types: request.function_response_types.as_deref(),
+            scaling: request.scaling_config.as_ref(),
+            filters: request.filter_criteria.as_ref(),
+        })?;
+        changed.check(fifo)
+    }
+
+    /// The filters that the patterns describe.
+    ///
+    /// # Errors
+    /// The first pattern's mistake.
+    pub(super) fn filters(&self) -> Result<Filters, LambdaError> {
+        Filters::parse(self.patterns.iter().map(String::as_str))
+            .map_err(|wrong| invalid(format!("Invalid filter pattern definition. {}", sentence(&wrong.0))))
+    }
+
+    /// `FunctionResponseTypes`.
+    pub(super) fn response_types(&self) -> Vec<String> {
+        if self.report_failures { vec![REPORT_BATCH_ITEM_FAILURES.to_owned()] } else { Vec::new() }
+    }
+
+    /// `ScalingConfig`, when one is set.
+    pub(super) fn scaling_config(&self) -> Option<ScalingConfig> {
+        self.maximum_concurrency.map(|cap| ScalingConfig { maximum_concurrency: Some(i64::from(cap)) })
+    }
+
+    /// `FilterCriteria`, when there are filters.
+    pub(super) fn filter_criteria(&self) -> Option<FilterCriteria> {
+        let filter = |pattern: &String| Filter { pattern: Some(pattern.clone()) };
+        (!self.patterns.is_empty()).then(|| FilterCriteria { filters: self.patterns.iter().map(filter).collect() })
+    }
+
+    fn change(&self, change: &Change<'_>) -> Result<Self, LambdaError> {
+        let mut settings = self.clone();
+        if let Some(batch_size) = change.batch_size {
+            settings.batch_size = in_range("batchSize", batch_size, 1, MAPPING_BATCH_MAX)?;
+        }
+        if let Some(window_s) = change.window_s {
+            settings.window_s = in_range("maximumBatchingWindowInSeconds", window_s, 0, MAPPING_WINDOW_MAX_S)?;
+        }
+        if let Some(types) = change.response_types {
+            settings.report_failures = response_types(types)?;
+        }
+        if let Some(scaling) = change.scaling {
+            // An empty configuration takes the cap away.
+            let cap = scaling.maximum_concurrency;
+            let member = "scalingConfig.maximumConcurrency";
+            settings.maximum_concurrency =
+                cap.map(|cap| in_range(member, cap, MAPPING_CONCURRENCY_MIN, MAPPING_CONCURRENCY_MAX)).transpose()?;
+        }
+        if let Some(criteria) = change.filters {
+            settings.patterns = patterns(criteria)?;
+        }
+        Ok(settings)
+    }
+
+    fn check(self, fifo: bool) -> Result<Self, LambdaError> {
+        if fifo && self.window_s > 0 {
+            return Err(invalid("Batching window is not supported for FIFO queues"));
+        }
+        if fifo && self.batch_size > MAPPING_BATCH_WITHOUT_WINDOW_MAX {
+            return Err(invalid(format!(
+                "Batch size {} is not supported for FIFO queues: it is at most {MAPPING_BATCH_WITHOUT_WINDOW_MAX}",
+                self.batch_size
+            )));
+        }
+        if self.batch_size > MAPPING_BATCH_WITHOUT_WINDOW_MAX && self.window_s == 0 {
+            return Err(invalid(
+                "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
+            ));
+        }
+        self.filters()?;
+        Ok(self)
+    }
+}
+
+/// What a request changes.
+struct Change<'a> {
+    batch_size: Option<i64>,
+    window_s: Option<i64>,
+    response_types: Option<&'a [String]>,
+    scaling: Option<&'a ScalingConfig>,
+    filters: Option<&'a FilterCriteria>,
+}
+
+pub(super) fn invalid(message: impl Into<String>) -> LambdaError {
+    LambdaError::new(LambdaErrorKind::InvalidParameterValue, message)
+}
+
+/// A value outside the service model's constraints, in the words of AWS's validation.
+pub(super) fn constraint(value: impl std::fmt::Display, member: &str, rule: impl std::fmt::Display) -> LambdaError {
+    LambdaError::new(
+        LambdaErrorKind::Validation,
+        format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"),
+    )
+}
+
+fn in_range(member: &str, value: i64, min: u32, max: u32) -> Result<u32, LambdaError> {
+    match u32::try_from(value) {
+        Ok(number) if number > max => {
+            Err(constraint(value, member, format_args!("Member must have value less than or equal to {max}")))
+        }
+        Ok(number) if number >= min => Ok(number),
+        _ if value > 0 && value > i64::from(max) => {
+            Err(constraint(value, member, format_args!("Member must have value less than or equal to {max}")))
+        }
+        _ => Err(constraint(value, member, format_args!("Member must have value greater than or equal to {min}"))),
+    }
+}
+
+fn response_types(types: &[String]) -> Result<bool, LambdaError> {
+    match types {
+        [] => Ok(false),
+        [only] if only == REPORT_BATCH_ITEM_FAILURES => Ok(true),
+        _ => Err(constraint(
+            format_args!("[{}]", types.join(", ")),
+            "functionResponseTypes",
+            format_args!("Member must satisfy enum value set: [{REPORT_BATCH_ITEM_FAILURES}]"),
+        )),
+    }
+}
+
+fn patterns(criteria: &FilterCriteria) -> Result<Vec<String>, LambdaError> {
+    if criteria.filters.len() > FILTERS_MAX {
+        let count = criteria.filters.len();
+        return Err(invalid(format!("Too many filters: {count} were given, and at most {FILTERS_MAX} are allowed")));
+    }
+    let pattern = |filter: &Filter| {
+        let pattern = filter.pattern.clone().unwrap_or_default();
+        if pattern.chars().count() > PATTERN_MAX_CHARS {
+            let rule = format_args!("Member must have length less than or equal to {PATTERN_MAX_CHARS}");
+            return Err(constraint(&pattern, "filterCriteria.filters.1.member.pattern", rule));
+        }
+        Ok(pattern)
+    };
+    criteria.filters.iter().map(pattern).collect()
+}
+
+/// Settings that would be stored and not enforced are refused by name.
+fn refuse_unenforced(
+    provisioned_pollers: Option<&serde_json::Value>,
+    metrics: Option<&serde_json::Value>,
+) -> Result<(), LambdaError> {
+    let set = |value: Option<&serde_json::Value>| {
+        value.is_some_and(|value| match value {
+            serde_json::Value::Null => false,
+            serde_json::Value::Object(map) => !map.is_empty(),
+            _ => true,
+        })
+    };
+    if set(provisioned_pollers) {
+        return Err(invalid(
+            "ProvisionedPollerConfig is not supported here: leave it out, and use ScalingConfig.MaximumConcurrency to cap the mapping",
+        ));
+    }
+    if set(metrics) {
+        return Err(invalid("MetricsConfig is not supported here: leave it out"));
+    }
+    Ok(())
+}
+
+/// `text` as a sentence: upper case at the start, a full stop at the end.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase()).into_iter();
+    first.chain(characters).chain(std::iter::once('.')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(request: serde_json::Value, fifo: bool, expected: &str) {
+        let text = request.to_string();
+        let request: CreateEventSourceMapping = serde_json::from_value(request).unwrap();
+        let found = match Settings::create(&request, fifo) {
+            Ok(settings) => {
+                let Settings { batch_size, window_s, report_failures, maximum_concurrency, patterns } = settings;
+                format!("{batch_size} {window_s} {report_failures} {maximum_concurrency:?} {}", patterns.len())
+            }
+            Err(error) => error.to_string(),
+        };
+        assert!(found.starts_with(expected), "{text}: {found}");
+    }
+
+    #[test]
+    fn legal_settings() {
+        for (request, fifo, expected) in [
+            (json!({}), false, "10 0 false None 0"),
+            (json!({"BatchSize": 1}), true, "1 0 false None 0"),
+            (json!({"BatchSize": 10_000, "MaximumBatchingWindowInSeconds": 1}), false, "10000 1 false None 0"),
+            (json!({"BatchSize": 10, "MaximumBatchingWindowInSeconds": 300}), false, "10 300 false None 0"),
+            (json!({"FunctionResponseTypes": ["ReportBatchItemFailures"]}), false, "10 0 true None 0"),
+            (json!({"ScalingConfig": {"MaximumConcurrency": 2}}), false, "10 0 false Some(2) 0"),
+            (json!({"ScalingConfig": {"MaximumConcurrency": 1000}}), true, "10 0 false Some(1000) 0"),
+            (json!({"ScalingConfig": {}}), true, "10 0 false None 0"),
+            (json!({"FilterCriteria": {"Filters": [{"Pattern": "{\"body\":[\"a\"]}"}]}}), false, "10 0 false None 1"),
+            (json!({"ProvisionedPollerConfig": {}}), false, "10 0 false None 0"),
+        ] {
+            check(request, fifo, expected);
+        }
+    }
+
+    #[test]
+    fn refusals_are_in_awss_words() {
+        let at_least = "failed to satisfy constraint: Member must have value greater than or equal to";
+        let at_most = "failed to satisfy constraint: Member must have value less than or equal to";
+        let range = |value: i64, member: &str, rule: &str, bound: u32| {
+            format!("Validation: 1 validation error detected: Value '{value}' at '{member}' {rule} {bound}")
+        };
+        for (request, fifo, expected) in [
+            (json!({"BatchSize": 0}), false, range(0, "batchSize", at_least, 1)),
+            (json!({"BatchSize": 10_001}), false, range(10_001, "batchSize", at_most, 10_000)),
+            (json!({"BatchSize": 5_000_000_000_i64}), false, range(5_000_000_000, "batchSize", at_most, 10_000)),
+            (
+                json!({"MaximumBatchingWindowInSeconds": 301}),
+                false,
+                range(301, "maximumBatchingWindowInSeconds", at_most, 300),
+            ),
+            (
+                json!({"MaximumBatchingWindowInSeconds": -1}),
+                false,
+                range(-1, "maximumBatchingWindowInSeconds", at_least, 0),
+            ),
+            (
+                json!({"ScalingConfig": {"MaximumConcurrency": 1}}),
+                false,
+                range(1, "scalingConfig.maximumConcurrency", at_least, 2),
+            ),
+            (
+                json!({"ScalingConfig": {"MaximumConcurrency": 1001}}),
+                false,
+                range(1001, "scalingConfig.maximumConcurrency", at_most, 1000),
+            ),
+            (
+                json!({"BatchSize": 11}),
+                false,
+                "InvalidParameterValue: Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10".into(),
+            ),
+            (json!({"BatchSize": 11}), true, "InvalidParameterValue: Batch size 11 is not supported for FIFO".into()),
+            (
+                json!({"MaximumBatchingWindowInSeconds": 1}),
+                true,
+                "InvalidParameterValue: Batching window is not supported for FIFO queues".into(),
+            ),
+            (
+                json!({"FunctionResponseTypes": ["Other"]}),
+                false,
+                "Validation: 1 validation error detected: Value '[Other]' at 'functionResponseTypes'".into(),
+            ),
+            (
+                json!({"FilterCriteria": {"Filters": [{"Pattern": "{\"body\":{\"a\":1}}"}]}}),
+                false,
+                "InvalidParameterValue: Invalid filter pattern definition.".into(),
+            ),
+            (
+                json!({"FilterCriteria": {"Filters": [{}, {}, {}, {}, {}, {}]}}),
+                false,
+                "InvalidParameterValue: Too many filters: 6".into(),
+            ),
+            (
+                json!({"ProvisionedPollerConfig": {"MinimumPollers": 2}}),
+                false,
+                "InvalidParameterValue: ProvisionedPollerConfig is not supported".into(),
+            ),
+            (
+                json!({"MetricsConfig": {"Metrics": ["EventCount"]}}),
+                false,
+                "InvalidParameterValue: MetricsConfig is not supported".into(),
+            ),
+        ] {
+            check(request, fifo, &expected);
+        }
+    }
+
+    #[test]
+    fn an_update_keeps_what_it_does_not_name() {
+        let create = json!({
+            "BatchSize": 5, "ScalingConfig": {"MaximumConcurrency": 3},
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "FilterCriteria": {"Filters": [{"Pattern": "{\"body\":[\"a\"]}"}]}
+        });
+        let settings = Settings::create(&serde_json::from_value(create).unwrap(), false).unwrap();
+        let update =
+            |request: serde_json::Value| settings.update(&serde_json::from_value(request).unwrap(), false).unwrap();
+        assert_eq!(update(json!({})), settings);
+        assert_eq!(update(json!({"BatchSize": 7})), Settings { batch_size: 7, ..settings.clone() });
+        assert_eq!(update(json!({"ScalingConfig": {}})), Settings { maximum_concurrency: None, ..settings.clone() });
+        assert_eq!(
+            update(json!({"FunctionResponseTypes": []})),
+            Settings { report_failures: false, ..settings.clone() }
+        );
+        assert_eq!(update(json!({"FilterCriteria": {}})), Settings { patterns: Vec::new(), ..settings.clone() });
+    }
+}

@@ -1,0 +1,108 @@
+//! What of Lambda is durable: functions, mappings, and asynchronous invocations that were accepted.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{CodeRef, Lambda, MappingRecord, configuration::Settings};
+use crate::{
+    engine::RestoreError,
+    model::{FunctionName, Timestamp},
+};
+
+/// One durable change of Lambda's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum LambdaRecord {
+    Function(FunctionRecord),
+    Mapping(MappingRecord),
+    AsyncEvent(AsyncEventRecord),
+}
+
+/// Sets or removes a function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FunctionRecord {
+    pub name: FunctionName,
+    /// `None` removes it.
+    pub function: Option<Box<StoredFunction>>,
+}
+
+/// A function, its environments and invocations aside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredFunction {
+    pub settings: Settings,
+    pub code: CodeRef,
+    pub revision_id: String,
+    pub last_modified: Timestamp,
+    pub tags: BTreeMap<String, String>,
+    pub reserved: Option<u32>,
+}
+
+/// Sets or removes an asynchronous invocation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AsyncEventRecord {
+    pub request_id: String,
+    /// `None` removes it: it was handled, or given up.
+    pub event: Option<Box<StoredEvent>>,
+}
+
+/// An asynchronous invocation as it was accepted, and how often it failed since.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredEvent {
+    pub function: FunctionName,
+    pub qualifier: Option<String>,
+    pub payload: Bytes,
+    pub client_context: Option<String>,
+    pub trace_id: Option<String>,
+    pub received_at: Timestamp,
+    /// Attempts that ended with a function error.
+    pub failures: u32,
+    /// When it is tried again.
+    pub due: Timestamp,
+}
+
+impl LambdaRecord {
+    /// Functions come before the mappings and invocations that refer to them.
+    pub(in crate::engine) fn push_key(&self, key: &mut Vec<u8>) {
+        match self {
+            Self::Function(record) => {
+                key.push(b'0');
+                key.extend_from_slice(record.name.as_str().as_bytes());
+            }
+            Self::Mapping(record) => {
+                key.push(b'1');
+                record.push_key(key);
+            }
+            Self::AsyncEvent(record) => {
+                key.push(b'2');
+                key.extend_from_slice(record.request_id.as_bytes());
+            }
+        }
+    }
+
+    pub(in crate::engine) fn is_removal(&self) -> bool {
+        match self {
+            Self::Function(record) => record.function.is_none(),
+            Self::Mapping(record) => record.is_removal(),
+            Self::AsyncEvent(record) => record.event.is_none(),
+        }
+    }
+}
+
+impl Lambda {
+    pub(super) fn restore_function(&mut self, record: FunctionRecord) {
+        if let Some(stored) = record.function {
+            self.insert_function(record.name, *stored);
+        }
+    }
+
+    pub(super) fn restore_event(&mut self, record: AsyncEventRecord) -> Result<(), RestoreError> {
+        let Some(event) = record.event else { return Ok(()) };
+        let Some(function) = self.functions.id(event.function.as_str()) else {
+            let message = format!("invocation `{}` is of unknown function `{}`", record.request_id, event.function);
+            return Err(RestoreError { message });
+        };
+        self.enqueue_event(function, record.request_id, *event);
+        Ok(())
+    }
+}

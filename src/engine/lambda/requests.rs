@@ -1,0 +1,76 @@
+//! From a command to the operation that carries it out.
+
+use super::{Command, Lambda, LambdaError, Response};
+use crate::{
+    engine::{self, Cx, Error, RequestToken, logs::Logs, sqs::Sqs},
+    model::MappingArn,
+};
+
+impl Lambda {
+    /// Carries out a request. All are answered in this turn but `RequestResponse` invocations.
+    pub(in crate::engine) fn request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        token: RequestToken,
+        command: Command,
+    ) {
+        let answer = match command {
+            Command::Invoke(invoke) => self.invoke(cx, logs, token, invoke),
+            command => Some(self.carry_out(cx, sqs, logs, command)),
+        };
+        if let Some(answer) = answer {
+            let accepted = matches!(answer, Ok(Response::Accepted));
+            cx.reply(token, answer.map(engine::Response::Lambda).map_err(Error::Lambda));
+            if accepted {
+                // Its first attempt is due now, and not at the next tick.
+                self.fire_timers(cx, sqs, logs);
+            }
+        }
+        self.offer_slots(cx, sqs, logs);
+    }
+
+    fn carry_out(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        command: Command,
+    ) -> Result<Response, LambdaError> {
+        match command {
+            Command::CreateFunction { function, code } => self.create_function(cx, function, code),
+            Command::GetFunction { name } => self.get_function(&name),
+            Command::GetFunctionConfiguration { name } => self.get_function_configuration(&name),
+            Command::UpdateFunctionCode { name, update, code } => self.update_function_code(cx, &name, &update, code),
+            Command::UpdateFunctionConfiguration { name, update } => {
+                self.update_function_configuration(cx, &name, &update)
+            }
+            Command::DeleteFunction { name } => self.delete_function(cx, sqs, logs, &name),
+            Command::ListFunctions { marker, max_items } => self.list_functions(marker.as_deref(), max_items),
+            Command::PutFunctionConcurrency { name, reserved_concurrent_executions } => {
+                self.put_function_concurrency(cx, &name, reserved_concurrent_executions)
+            }
+            Command::GetFunctionConcurrency { name } => self.get_function_concurrency(&name),
+            Command::DeleteFunctionConcurrency { name } => self.delete_function_concurrency(cx, &name),
+            Command::GetAccountSettings => Ok(Response::AccountSettings(self.account_settings())),
+            Command::TagResource { ref arn, .. }
+            | Command::UntagResource { ref arn, .. }
+            | Command::ListTags { ref arn }
+                if MappingArn::parse(arn).is_some() =>
+            {
+                self.mapping_request(cx, sqs, logs, command)
+            }
+            Command::TagResource { arn, tags } => self.tag_function(cx, &arn, tags),
+            Command::UntagResource { arn, tag_keys } => self.untag_function(cx, &arn, &tag_keys),
+            Command::ListTags { arn } => self.list_function_tags(&arn),
+            Command::DescribeActivity => Ok(Response::Activity(self.activity())),
+            command @ (Command::CreateEventSourceMapping(_)
+            | Command::GetEventSourceMapping { .. }
+            | Command::ListEventSourceMappings { .. }
+            | Command::UpdateEventSourceMapping { .. }
+            | Command::DeleteEventSourceMapping { .. }
+            | Command::Invoke(_)) => self.mapping_request(cx, sqs, logs, command),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Reserved concurrency and account settings: the operations on the pool.
+
+use super::{
+    AccountSettings, FunctionRef, Lambda, LambdaError, Response,
+    validate::{Constraints, invalid},
+};
+use crate::engine::Cx;
+
+const QUALIFIED: &str = "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. \
+     Please specify either a function name or an unqualified function ARN.";
+
+impl Lambda {
+    pub(super) fn put_function_concurrency(
+        &mut self,
+        cx: &mut Cx<'_>,
+        name: &FunctionRef,
+        reserved: Option<i64>,
+    ) -> Result<Response, LambdaError> {
+        let mut constraints = Constraints::default();
+        let reserved = match reserved {
+            Some(reserved) => constraints.number("reservedConcurrentExecutions", reserved, 0, u32::MAX),
+            None => {
+                constraints.required("reservedConcurrentExecutions");
+                0
+            }
+        };
+        constraints.finish()?;
+        let (id, function) = self.whole_function(name, QUALIFIED)?;
+        let old = function.reserved;
+        let minimum = cx.config.unreserved_minimum;
+        if !self.pool.leaves(old, reserved, minimum) {
+            return Err(invalid(format!(
+                "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below \
+                 its minimum value of [{minimum}]."
+            )));
+        }
+        self.reserve(cx, id, Some(reserved));
+        Ok(Response::FunctionConcurrency { reserved_concurrent_executions: Some(reserved) })
+    }
+
+    pub(super) fn get_function_concurrency(&mut self, name: &FunctionRef) -> Result<Response, LambdaError> {
+        let (_, function) = self.whole_function(name, QUALIFIED)?;
+        Ok(Response::FunctionConcurrency { reserved_concurrent_executions: function.reserved })
+    }
+
+    pub(super) fn delete_function_concurrency(
+        &mut self,
+        cx: &mut Cx<'_>,
+        name: &FunctionRef,
+    ) -> Result<Response, LambdaError> {
+        let (id, _) = self.whole_function(name, QUALIFIED)?;
+        self.reserve(cx, id, None);
+        Ok(Response::Done)
+    }
+
+    fn reserve(&mut self, cx: &mut Cx<'_>, id: super::FunctionId, reserved: Option<u32>) {
+        let Some(function) = self.functions.get_mut(id) else { return };
+        self.pool.reserve(function.reserved, reserved, function.load.running);
+        function.reserved = reserved;
+        function.record(cx);
+        // Somebody may find room now who did not before.
+        self.slots_came_free = true;
+    }
+
+    pub(super) fn account_settings(&self) -> AccountSettings {
+        AccountSettings {
+            concurrent_executions: self.pool.limit(),
+            unreserved_concurrent_executions: self.pool.unreserved(),
+            total_code_size_bytes: self.functions.iter().map(|function| function.code.size_bytes).sum(),
+            function_count: self.functions.iter().map(|_| 1).sum(),
+        }
+    }
+}

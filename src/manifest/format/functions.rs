@@ -1,0 +1,312 @@
+//! `[functions.NAME]`.
+
+use super::{
+    Others, Presence::Default, Presence::Derived, Presence::Required, Shape, Table, Text, key, map, queues::TAGS_KEY,
+    rules, table,
+};
+use crate::model::limits;
+
+const MIB: u64 = 1 << 20;
+/// `Description` (Lambda API reference, `CreateFunction`).
+const DESCRIPTION_MAX: usize = 256;
+/// `EphemeralStorage.Size`, smallest and largest (Lambda API reference, `EphemeralStorage`).
+const STORAGE_MIN_MB: u64 = 512;
+const STORAGE_MAX_MB: u64 = 10_240;
+/// `FilterCriteria.Filters` (Lambda developer guide, "Lambda quotas": five, ten on request).
+const FILTERS_MAX: usize = 10;
+/// More than any region's limit; bounds what a manifest can ask for.
+pub(super) const CONCURRENCY_MAX: i64 = 1_000_000;
+/// More functions than any stack has; bounds what a manifest can ask for.
+const FUNCTIONS_MAX: usize = 1000;
+/// More queues than a function is ever mapped to.
+const TRIGGERS_MAX: usize = 100;
+const VARIABLES_MAX: usize = 1000;
+const FLAGS_MAX: usize = 100;
+
+pub(super) static FUNCTIONS: Table = map("The stack's functions, by name.", &FUNCTION_KEYS);
+
+static FUNCTION_KEYS: Others =
+    Others { noun: "a function", names: &rules::FUNCTION_KEY, max: FUNCTIONS_MAX, shape: Shape::Table(&FUNCTION) };
+
+static FUNCTION: Table = table(
+    "A function. Its name on the target is its key.",
+    &[
+        key(
+            "description",
+            Shape::Text(Text::Free { max: DESCRIPTION_MAX }),
+            Default("\"\""),
+            "Description",
+            "What the function does.",
+        ),
+        key("runtime", Shape::Text(Text::Rule(&rules::RUNTIME)), Required, "Runtime", "AWS's name of the runtime."),
+        key(
+            "handler",
+            Shape::Text(Text::Rule(&rules::HANDLER)),
+            Derived("`bootstrap` on `provided.*`; required elsewhere"),
+            "Handler",
+            "What the runtime calls: `module.function`, or the executable on `go1.x`.",
+        ),
+        key(
+            "source",
+            Shape::Text(Text::Path),
+            Default("\".\""),
+            "",
+            "The directory that is built and watched, relative to the manifest.",
+        ),
+        key(
+            "build",
+            Shape::Either(&[Shape::OneOf(&["go", "rust", "node", "python", "java", "none"]), Shape::Choice(&BUILD)]),
+            Default("\"none\""),
+            "",
+            "How the source becomes what is deployed. `\"none\"` deploys the source directory as it is.",
+        ),
+        key(
+            "memory",
+            Shape::Bytes {
+                min: limits::MEMORY_MIN_MB as u64 * MIB,
+                max: limits::MEMORY_MAX_MB as u64 * MIB,
+                step: MIB,
+            },
+            Default("\"128MiB\""),
+            "MemorySize",
+            "The memory of an environment.",
+        ),
+        key(
+            "timeout",
+            Shape::Seconds { min: 1, max: limits::FUNCTION_TIMEOUT_MAX_S as u64 },
+            Default("\"3s\""),
+            "Timeout",
+            "How long an invocation may take.",
+        ),
+        key(
+            "ephemeral_storage",
+            Shape::Bytes { min: STORAGE_MIN_MB * MIB, max: STORAGE_MAX_MB * MIB, step: MIB },
+            Default("\"512MiB\""),
+            "EphemeralStorage",
+            "The size of `/tmp`.",
+        ),
+        key(
+            "architecture",
+            Shape::OneOf(&["x86_64", "arm64"]),
+            Default("\"x86_64\""),
+            "Architectures",
+            "The instruction set.",
+        ),
+        key(
+            "role",
+            Shape::Text(Text::Rule(&rules::ROLE)),
+            Derived("a placeholder on local targets; needed on AWS"),
+            "Role",
+            "The ARN of the execution role.",
+        ),
+        key(
+            "environment",
+            Shape::Table(&ENVIRONMENT),
+            Derived("no variables of your own"),
+            "Environment",
+            "Environment variables. Values may refer to the stack: `${queues.NAME.url}`.",
+        ),
+        key(
+            "concurrency",
+            Shape::Table(&CONCURRENCY),
+            Derived("the function shares the unreserved pool"),
+            "",
+            "How many environments the function has.",
+        ),
+        key(
+            "triggers",
+            Shape::List { item: &Shape::Table(&TRIGGER), max: TRIGGERS_MAX },
+            Derived("nothing but direct invocations"),
+            "CreateEventSourceMapping",
+            "The queues whose messages the function gets.",
+        ),
+        key(
+            "log_format",
+            Shape::OneOf(&["text", "json"]),
+            Default("\"text\""),
+            "LoggingConfig.LogFormat",
+            "The form of the log lines that the platform writes.",
+        ),
+        TAGS_KEY,
+    ],
+);
+
+static ENVIRONMENT: Table = map("Environment variables of a function.", &ENVIRONMENT_KEYS);
+
+static ENVIRONMENT_KEYS: Others = Others {
+    noun: "an environment variable",
+    names: &rules::ENVIRONMENT_NAMES,
+    max: VARIABLES_MAX,
+    shape: Shape::Text(Text::Template),
+};
+
+static CONCURRENCY: Table = table(
+    "How many environments a function has.",
+    &[
+        key(
+            "reserved",
+            Shape::Integer { min: 0, max: CONCURRENCY_MAX },
+            Derived("no guarantee and no cap of its own"),
+            "PutFunctionConcurrency",
+            "Concurrent executions that only this function can use, and more than which it never has. `0` stops it.",
+        ),
+        key(
+            "provisioned",
+            Shape::Either(&[Shape::Integer { min: 1, max: CONCURRENCY_MAX }, Shape::Table(&PROVISIONED)]),
+            Derived("environments start on demand"),
+            "PutProvisionedConcurrencyConfig",
+            "Environments that are kept initialised: a number, or bounds between which it follows the load.",
+        ),
+    ],
+);
+
+static PROVISIONED: Table = table(
+    "Provisioned concurrency that follows the load.",
+    &[
+        key("min", Shape::Integer { min: 1, max: CONCURRENCY_MAX }, Required, "MinCapacity", "The lower bound."),
+        key("max", Shape::Integer { min: 1, max: CONCURRENCY_MAX }, Required, "MaxCapacity", "The upper bound."),
+        key(
+            "target_utilization",
+            Shape::Fraction { min_percent: 10, max_percent: 90 },
+            Default("0.7"),
+            "TargetValue",
+            "The share of the provisioned environments that shall be busy.",
+        ),
+    ],
+);
+
+static TRIGGER: Table = table(
+    "A queue whose messages the function gets.",
+    &[
+        key("queue", Shape::Text(Text::QueueKey), Required, "EventSourceArn", "The queue, by its key."),
+        key(
+            "batch_size",
+            Shape::Integer { min: 1, max: limits::MAPPING_BATCH_MAX as i64 },
+            Default("10"),
+            "BatchSize",
+            "Messages of an invocation, at most. Above 10 needs a `batching_window`; a FIFO queue has at most 10.",
+        ),
+        key(
+            "batching_window",
+            Shape::Seconds { min: 0, max: limits::MAPPING_WINDOW_MAX_S as u64 },
+            Default("\"0s\""),
+            "MaximumBatchingWindowInSeconds",
+            "How long a batch waits to become full. Standard queues only.",
+        ),
+        key(
+            "max_concurrency",
+            Shape::Integer { min: limits::MAPPING_CONCURRENCY_MIN as i64, max: limits::MAPPING_CONCURRENCY_MAX as i64 },
+            Derived("as many as the function may have"),
+            "ScalingConfig.MaximumConcurrency",
+            "Batches of this trigger that are in flight together, at most.",
+        ),
+        key(
+            "report_batch_item_failures",
+            Shape::Bool,
+            Default("false"),
+            "FunctionResponseTypes",
+            "Whether the function's response names the messages that failed, so that only they return.",
+        ),
+        key(
+            "filters",
+            Shape::List { item: &Shape::Json, max: FILTERS_MAX },
+            Derived("every message is delivered"),
+            "FilterCriteria",
+            "Patterns, one of which a message must match; others are deleted. Tables, or strings of JSON.",
+        ),
+        key("enabled", Shape::Bool, Default("true"), "Enabled", "Whether the trigger polls."),
+    ],
+);
+
+static BUILD: Table = table(
+    "How the source becomes what is deployed.",
+    &[
+        key("go", Shape::Table(&GO), Derived(""), "", "`go build` for the function's architecture."),
+        key("rust", Shape::Table(&RUST), Derived(""), "", "`cargo build` for the function's architecture."),
+        key("node", Shape::Table(&NOTHING), Derived(""), "", "The source with its `node_modules`."),
+        key("python", Shape::Table(&PYTHON), Derived(""), "", "The source with its requirements installed beside it."),
+        key("java", Shape::Table(&JAVA), Derived(""), "", "Maven or Gradle, whichever the source has."),
+        key("command", Shape::Table(&COMMAND), Derived(""), "", "A command of your own."),
+        key("none", Shape::Table(&NOTHING), Derived(""), "", "The source directory as it is."),
+    ],
+);
+
+static NOTHING: Table = table("Nothing to say.", &[]);
+
+static GO: Table = table(
+    "`go build`.",
+    &[
+        key(
+            "package",
+            Shape::Text(Text::Free { max: 4096 }),
+            Default("\".\""),
+            "",
+            "The main package, relative to the source.",
+        ),
+        key(
+            "flags",
+            Shape::List { item: &ARGUMENT, max: FLAGS_MAX },
+            Default("[]"),
+            "",
+            "Further flags of `go build`, like `[\"-tags\", \"local\"]`.",
+        ),
+    ],
+);
+
+static RUST: Table = table(
+    "`cargo build`.",
+    &[
+        key(
+            "bin",
+            Shape::Text(Text::Free { max: 256 }),
+            Derived("the package's only binary"),
+            "",
+            "The binary, when the package has several.",
+        ),
+        key("profile", Shape::Text(Text::Free { max: 256 }), Default("\"release\""), "", "The cargo profile."),
+    ],
+);
+
+static PYTHON: Table = table(
+    "Python as it is, with its requirements.",
+    &[key(
+        "requirements",
+        Shape::Text(Text::Path),
+        Derived("`requirements.txt` of the source, when there is one"),
+        "",
+        "The requirements file, relative to the manifest.",
+    )],
+);
+
+static JAVA: Table = table(
+    "A build tool of the JVM.",
+    &[key(
+        "tool",
+        Shape::OneOf(&["maven", "gradle"]),
+        Derived("what the source has a build file of"),
+        "",
+        "Which one, when the source has both.",
+    )],
+);
+
+static COMMAND: Table = table(
+    "A command of your own.",
+    &[
+        key(
+            "run",
+            Shape::Text(Text::Rule(&rules::NOT_EMPTY)),
+            Required,
+            "",
+            "The command, run by `sh -c` in the source directory.",
+        ),
+        key(
+            "artifact",
+            Shape::Text(Text::Rule(&rules::NOT_EMPTY)),
+            Required,
+            "",
+            "The directory, zip or executable that it leaves, relative to the source.",
+        ),
+    ],
+);
+
+static ARGUMENT: Shape = Shape::Text(Text::Free { max: 4096 });

@@ -1,0 +1,243 @@
+//! The root of a manifest, and its small tables: stack, concurrency, services, targets, profiles.
+
+use super::{
+    Key, Others,
+    Presence::Default,
+    Presence::Derived,
+    Presence::Required,
+    Shape, Table, Text,
+    functions::{CONCURRENCY_MAX, FUNCTIONS},
+    key, map,
+    queues::QUEUES,
+    rules, table,
+};
+
+/// More than any stack has; bounds what a manifest can ask for.
+const SERVICES_MAX: usize = 100;
+const TARGETS_MAX: usize = 20;
+const PROFILES_MAX: usize = 100;
+const LIST_MAX: usize = 100;
+
+/// A whole manifest.
+pub(in crate::manifest) static ROOT: Table = table(
+    "A stack of SQS queues and Lambda functions: https://stackctl.dev",
+    &[STACK_KEY, CONCURRENCY_KEY, QUEUES_KEY, FUNCTIONS_KEY, SERVICES_KEY, TARGETS_KEY, PROFILES_KEY],
+);
+
+/// What a profile or a local overlay can set.
+pub(in crate::manifest) static OVERLAY: Table = table(
+    "What this profile changes. Tables are merged, everything else is replaced.",
+    &[STACK_KEY, CONCURRENCY_KEY, QUEUES_KEY, FUNCTIONS_KEY, SERVICES_KEY, TARGETS_KEY],
+);
+
+const STACK_KEY: Key = key("stack", Shape::Table(&STACK), Required, "", "The stack itself.");
+const CONCURRENCY_KEY: Key = key(
+    "concurrency",
+    Shape::Table(&POOL),
+    Derived("AWS's defaults"),
+    "",
+    "The pool of concurrent executions that all functions of an account and region share.",
+);
+const QUEUES_KEY: Key = key("queues", Shape::Table(&QUEUES), Derived("no queues"), "", "The queues, by name.");
+const FUNCTIONS_KEY: Key =
+    key("functions", Shape::Table(&FUNCTIONS), Derived("no functions"), "", "The functions, by name.");
+const SERVICES_KEY: Key = key(
+    "services",
+    Shape::Table(&SERVICES),
+    Derived("no containers"),
+    "",
+    "Containers that run beside the stack, by name.",
+);
+const TARGETS_KEY: Key = key(
+    "targets",
+    Shape::Table(&TARGETS),
+    Derived("the embedded engine"),
+    "",
+    "Where the stack can be converged. A name of your own is any AWS-compatible endpoint.",
+);
+const PROFILES_KEY: Key =
+    key("profiles", Shape::Table(&PROFILES), Derived("no profiles"), "", "Overlays, chosen with `--profile NAME`.");
+
+static STACK: Table = table(
+    "The stack itself.",
+    &[
+        key(
+            "name",
+            Shape::Text(Text::Rule(&rules::STACK_NAME)),
+            Required,
+            "",
+            "The stack's name. It marks what the stack owns, so a new name is a new stack.",
+        ),
+        key("region", Shape::Text(Text::Rule(&rules::REGION)), Default("\"us-east-1\""), "", "The AWS region."),
+        key(
+            "account",
+            Shape::Text(Text::Rule(&rules::ACCOUNT)),
+            Default("\"000000000000\""),
+            "",
+            "The AWS account that local targets show.",
+        ),
+        key(
+            "requires",
+            Shape::Text(Text::Rule(&rules::REQUIRES)),
+            Derived("any version"),
+            "",
+            "The stackctl that the manifest needs, like `\">=0.1\"`.",
+        ),
+    ],
+);
+
+static POOL: Table = table(
+    "The pool of concurrent executions of the account and region.",
+    &[
+        key(
+            "limit",
+            Shape::Integer { min: 1, max: CONCURRENCY_MAX },
+            Default("1000"),
+            "ConcurrentExecutions",
+            "Concurrent executions of all functions together.",
+        ),
+        key(
+            "unreserved_minimum",
+            Shape::Integer { min: 0, max: CONCURRENCY_MAX },
+            Derived("a tenth of `limit`, at most 100"),
+            "UnreservedConcurrentExecutions",
+            "What reservations must leave of it; 100 on AWS.",
+        ),
+    ],
+);
+
+static SERVICES: Table = map("Containers beside the stack.", &SERVICE_KEYS);
+
+static SERVICE_KEYS: Others =
+    Others { noun: "a service", names: &rules::WORD, max: SERVICES_MAX, shape: Shape::Table(&SERVICE) };
+
+static SERVICE: Table = table(
+    "A container that runs beside the stack.",
+    &[
+        key("image", Shape::Text(Text::Rule(&rules::IMAGE)), Required, "", "The image."),
+        key(
+            "command",
+            Shape::List { item: &Shape::Text(Text::Free { max: 4096 }), max: LIST_MAX },
+            Default("[]"),
+            "",
+            "The command and its arguments, instead of the image's own.",
+        ),
+        key(
+            "environment",
+            Shape::Table(&SERVICE_ENVIRONMENT),
+            Derived("the image's own"),
+            "",
+            "Environment variables. Values may refer to the stack.",
+        ),
+        key(
+            "ports",
+            Shape::List { item: &Shape::Text(Text::Rule(&rules::PORT_MAPPING)), max: LIST_MAX },
+            Default("[]"),
+            "",
+            "Ports on the host, as `HOST:CONTAINER`.",
+        ),
+        key(
+            "volumes",
+            Shape::List { item: &Shape::Text(Text::Rule(&rules::VOLUME)), max: LIST_MAX },
+            Default("[]"),
+            "",
+            "Volumes, as `SOURCE:PATH`.",
+        ),
+    ],
+);
+
+static SERVICE_ENVIRONMENT: Table = map("Environment variables of a container.", &SERVICE_ENVIRONMENT_KEYS);
+
+static SERVICE_ENVIRONMENT_KEYS: Others = Others {
+    noun: "an environment variable",
+    names: &rules::SERVICE_ENVIRONMENT_NAMES,
+    max: LIST_MAX,
+    shape: Shape::Text(Text::Template),
+};
+
+static TARGETS: Table = Table {
+    doc: "Where the stack can be converged.",
+    keys: &[
+        key(
+            "embedded",
+            Shape::Table(&EMBEDDED),
+            Derived("port 4566"),
+            "",
+            "The engine inside the binary; the default target.",
+        ),
+        key("localstack", Shape::Table(&LOCALSTACK), Derived("not a target"), "", "LocalStack in a container."),
+        key("aws", Shape::Table(&AWS), Derived("not a target"), "", "AWS itself."),
+    ],
+    others: Some(&Others { noun: "a target", names: &rules::WORD, max: TARGETS_MAX, shape: Shape::Table(&ENDPOINT) }),
+};
+
+const PORT: Shape = Shape::Integer { min: 1, max: u16::MAX as i64 };
+
+static EMBEDDED: Table = table(
+    "The engine inside the binary.",
+    &[key(
+        "port",
+        Shape::Either(&[PORT, Shape::OneOf(&["auto"])]),
+        Default("4566"),
+        "",
+        "The port on loopback; `\"auto\"` picks a free one and keeps it.",
+    )],
+);
+
+static LOCALSTACK: Table = table(
+    "LocalStack in a container.",
+    &[
+        key(
+            "image",
+            Shape::Text(Text::Rule(&rules::IMAGE)),
+            Derived("the version that stackctl is tested with"),
+            "",
+            "The image.",
+        ),
+        key("port", PORT, Default("4566"), "", "The port on loopback."),
+    ],
+);
+
+static AWS: Table = table(
+    "AWS itself.",
+    &[
+        key(
+            "profile",
+            Shape::Text(Text::Free { max: 256 }),
+            Derived("the AWS SDK's default chain"),
+            "",
+            "The profile of the AWS configuration.",
+        ),
+        key(
+            "role",
+            Shape::Text(Text::Rule(&rules::ROLE)),
+            Derived("each function's own `role`"),
+            "Role",
+            "The execution role of functions that name none.",
+        ),
+        key(
+            "bucket",
+            Shape::Text(Text::Free { max: 63 }),
+            Derived("code is uploaded directly"),
+            "Code.S3Bucket",
+            "The bucket for artifacts.",
+        ),
+        key(
+            "name_prefix",
+            Shape::Text(Text::Rule(&rules::NAME_PREFIX)),
+            Default("\"\""),
+            "",
+            "What precedes each name, so that two developers do not meet: `\"${env:USER}-\"`.",
+        ),
+    ],
+);
+
+static ENDPOINT: Table = table(
+    "Any AWS-compatible endpoint.",
+    &[key("endpoint", Shape::Text(Text::Rule(&rules::ENDPOINT)), Required, "", "Its URL.")],
+);
+
+static PROFILES: Table = map("Overlays, chosen with `--profile NAME`.", &PROFILE_KEYS);
+
+static PROFILE_KEYS: Others =
+    Others { noun: "a profile", names: &rules::WORD, max: PROFILES_MAX, shape: Shape::Partial(&OVERLAY) };

@@ -1,0 +1,177 @@
+//! Functions that are triggered by queues.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Lint;
+use crate::{
+    manifest::{problem::Kind, problem::Problem, suggest, units::show_seconds},
+    model::limits,
+    stack::{DesiredFunction, DesiredQueue, Trigger},
+};
+
+/// Queue visibility over function timeout that AWS recommends (Lambda developer guide, "using Lambda with SQS").
+const VISIBILITY_FACTOR: u32 = 6;
+
+/// One trigger with what it joins.
+#[derive(Clone, Copy)]
+struct Joint<'a> {
+    function_key: &'a str,
+    function: &'a DesiredFunction,
+    /// The trigger's place in the list, as a part of a path.
+    index: &'a str,
+    trigger: &'a Trigger,
+    queue: &'a DesiredQueue,
+}
+
+impl Lint<'_> {
+    pub(super) fn triggers(&mut self) {
+        let desired = self.desired;
+        let dead_letters: BTreeSet<&str> =
+            desired.queues.values().filter_map(|queue| Some(queue.dead_letter.as_ref()?.queue.as_str())).collect();
+        let mut consumers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (function_key, function) in &desired.functions {
+            let mut seen = BTreeSet::new();
+            for (index, trigger) in function.triggers.iter().enumerate() {
+                let Some(queue) = desired.queues.get(&trigger.queue) else { continue };
+                let joint = Joint { function_key, function, index: &index.to_string(), trigger, queue };
+                if !seen.insert(trigger.queue.as_str()) {
+                    self.mapped_twice(joint);
+                    continue;
+                }
+                if trigger.enabled {
+                    consumers.entry(&trigger.queue).or_default().push(function_key);
+                }
+                self.visibility(joint);
+                self.batch(joint);
+                self.stopped(joint);
+                if queue.dead_letter.is_none() && !dead_letters.contains(trigger.queue.as_str()) {
+                    self.no_dead_letter(joint);
+                }
+            }
+        }
+        for (queue, functions) in consumers.iter().filter(|(_, functions)| functions.len() > 1) {
+            self.competing(queue, functions);
+        }
+    }
+
+    /// Lambda API reference, `CreateEventSourceMapping`: `ResourceConflictException`.
+    fn mapped_twice(&mut self, joint: Joint<'_>) {
+        let (function, queue) = (joint.function_key, &joint.trigger.queue);
+        let problem = Problem::mistake("duplicate_trigger", format!("`{function}` is triggered by `{queue}` twice"))
+            .at(self.place(&["functions", function, "triggers", joint.index, "queue"]), "again here")
+            .help("AWS refuses a second mapping of the same queue and function; remove one");
+        self.report(problem);
+    }
+
+    fn visibility(&mut self, joint: Joint<'_>) {
+        let (visibility, timeout) = (joint.queue.visibility_timeout_s, joint.function.timeout_s);
+        let (function, queue) = (joint.function_key, joint.trigger.queue.as_str());
+        let wanted = (timeout * VISIBILITY_FACTOR).min(limits::VISIBILITY_TIMEOUT_MAX_S);
+        let (shown, of_function) = (show_seconds(visibility.into()), show_seconds(timeout.into()));
+        let problem = if visibility < timeout {
+            let message = format!(
+                "the visibility timeout of `{queue}`, `{shown}`, is below the timeout of `{function}`, `{of_function}`"
+            );
+            Problem::mistake("visibility_below_timeout", message)
+        } else if visibility < wanted {
+            let message = format!(
+                "the visibility timeout of `{queue}`, `{shown}`, is below {VISIBILITY_FACTOR} times the timeout of \
+                 `{function}`, `{of_function}`"
+            );
+            Problem::warning("visibility_below_recommended", message)
+        } else {
+            return;
+        };
+        let why = if visibility < timeout {
+            "AWS refuses the trigger"
+        } else {
+            "a slow or throttled batch is delivered twice"
+        };
+        let problem = problem
+            .at(self.place(&["queues", queue, "visibility_timeout"]), format!("`{shown}`"))
+            .at(self.place(&["functions", function, "timeout"]), format!("`{of_function}`"))
+            .help(format!("{why}: set `visibility_timeout = \"{}\"`", show_seconds(wanted.into())));
+        self.report(problem);
+    }
+
+    /// Lambda API reference, `CreateEventSourceMapping`: `BatchSize`, `MaximumBatchingWindowInSeconds`.
+    fn batch(&mut self, joint: Joint<'_>) {
+        let (trigger, path) = (joint.trigger, ["functions", joint.function_key, "triggers", joint.index]);
+        let size = self.place(&[&path[..], &["batch_size"]].concat());
+        let window = self.place(&[&path[..], &["batching_window"]].concat());
+        let large = trigger.batch_size > limits::MAPPING_BATCH_WITHOUT_WINDOW_MAX;
+        let most = limits::MAPPING_BATCH_WITHOUT_WINDOW_MAX;
+        if joint.queue.fifo.is_some() {
+            if large {
+                let message =
+                    format!("`{}` is a FIFO queue, whose batches have at most {most} messages", trigger.queue);
+                let problem = Problem::mistake("batch_of_fifo", message).at(size, format!("`{}`", trigger.batch_size));
+                self.report(problem.help(format!("set `batch_size = {most}` or less")));
+            }
+            if trigger.batching_window_s > 0 {
+                let message = format!("`{}` is a FIFO queue, which has no batching window", trigger.queue);
+                let problem = Problem::mistake("window_of_fifo", message).at(window, "not on a FIFO queue");
+                self.report(problem.help("AWS refuses it; remove `batching_window`"));
+            }
+        } else if large && trigger.batching_window_s == 0 {
+            let message = format!("a batch of {} messages needs a batching window", trigger.batch_size);
+            let problem = Problem::mistake("batch_without_window", message).at(size, format!("above {most}"));
+            self.report(problem.help("AWS refuses it; add `batching_window = \"1s\"` or longer"));
+        }
+    }
+
+    fn stopped(&mut self, joint: Joint<'_>) {
+        let function = joint.function_key;
+        let reserved = self.place(&["functions", function, "concurrency", "reserved"]);
+        let path = ["functions", function, "triggers", joint.index, "max_concurrency"];
+        match (joint.function.reserved_concurrency, joint.trigger.max_concurrency) {
+            (Some(0), _) if joint.trigger.enabled => {
+                let problem = Problem::warning(
+                    "stopped_with_trigger",
+                    format!("`{function}` reserves 0, so it never runs"),
+                )
+                .at(reserved, "stops the function")
+                .at(self.place(&path[..4]), format!("while `{}` waits for it", joint.trigger.queue))
+                .help("messages go to the dead-letter queue or expire; set `enabled = false` to pause the trigger");
+                self.report(problem);
+            }
+            (Some(most), Some(wanted)) if most > 0 && wanted > most => {
+                let message = format!("`max_concurrency` is {wanted}, and `{function}` reserves only {most}");
+                let problem = Problem::warning("concurrency_above_reserved", message)
+                    .at(self.place(&path), "more than the function may have")
+                    .at(reserved, "its cap")
+                    .help(format!(
+                        "what is above is throttled, and each throttle counts as a receive: set `max_concurrency` to \
+                         {most} or less"
+                    ));
+                self.report(problem);
+            }
+            _ => {}
+        }
+    }
+
+    fn no_dead_letter(&mut self, joint: Joint<'_>) {
+        let queue = joint.trigger.queue.as_str();
+        let problem = Problem::warning(
+            "no_dead_letter",
+            format!("`{queue}` triggers `{}` without a dead-letter queue", joint.function_key),
+        )
+        .at(self.place(&["queues", queue]), "has no `dead_letter`")
+        .help(format!(
+            "a message that always fails comes back until its retention ends: add `[queues.{queue}-dlq]` and \
+                 `dead_letter = {{ queue = \"{queue}-dlq\" }}`"
+        ));
+        if !self.problems.iter().any(|known| known.same_as(&problem)) {
+            self.report(problem);
+        }
+    }
+
+    fn competing(&mut self, queue: &str, functions: &[&str]) {
+        let message =
+            format!("`{queue}` triggers {} functions: {}", functions.len(), suggest::all_of(functions.iter().copied()));
+        let problem = Problem::advice(Kind::Lint, "competing_triggers", message)
+            .at(self.place(&["queues", queue]), "each of its messages goes to one of them")
+            .help("for a copy to each, give each a queue of its own");
+        self.report(problem);
+    }
+}

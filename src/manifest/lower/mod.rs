@@ -1,0 +1,169 @@
+//! The checked tree into a [`Desired`]: defaults filled in, references resolved, paths made absolute.
+//!
+//! Types and ranges were checked before. A value that failed there is replaced by its default here, so that whatever else
+//! is wrong is found in the same run; a stack that comes of it is thrown away.
+
+mod fields;
+mod function;
+mod queue;
+mod reference;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use fields::Fields;
+
+use super::{
+    Context,
+    format::ROOT,
+    problem::Problem,
+    suggest,
+    tree::{Files, Node},
+};
+use crate::{
+    model::{AccountId, Region, StackName, limits},
+    stack::{Desired, DesiredService, Pool, PortChoice, Target, Template},
+};
+
+/// The port of local targets that name none: LocalStack's, which every client's documentation names.
+const PORT_DEFAULT: u16 = 4566;
+
+/// Lowers a checked manifest.
+pub(super) fn lower(root: &Node, files: &Files<'_>, cx: &Context<'_>) -> (Option<Desired>, Vec<Problem>) {
+    let mut lowering = Lowering { root, files, cx, problems: Vec::new() };
+    let desired = lowering.stack();
+    (desired, lowering.problems)
+}
+
+struct Lowering<'a> {
+    root: &'a Node,
+    files: &'a Files<'a>,
+    cx: &'a Context<'a>,
+    problems: Vec<Problem>,
+}
+
+impl Lowering<'_> {
+    fn stack(&mut self) -> Option<Desired> {
+        let root = Fields::new(Some(self.root), &ROOT);
+        let stack = root.table("stack");
+        self.requires(&stack);
+        let queues = root.table("queues").others().filter_map(|(key, fields)| self.queue(key, &fields)).collect();
+        let functions =
+            root.table("functions").others().filter_map(|(key, fields)| self.function(key, &fields)).collect();
+        let services =
+            root.table("services").others().map(|(key, fields)| (key.to_owned(), self.service(&fields))).collect();
+        Some(Desired {
+            name: stack.text("name").and_then(|name| StackName::parse(&name).ok()).or_else(unnamed)?,
+            region: stack.text("region").and_then(|region| Region::parse(&region)).unwrap_or_default(),
+            account: stack.text("account").and_then(|account| AccountId::parse(&account)).unwrap_or(AccountId::DEFAULT),
+            requires: stack.text("requires"),
+            pool: pool(&root.table("concurrency")),
+            queues,
+            functions,
+            services,
+            targets: targets(&root.table("targets")),
+        })
+    }
+
+    fn requires(&mut self, stack: &Fields<'_>) {
+        let (Some(node), Ok(version)) = (stack.node("requires"), semver::Version::parse(self.cx.version)) else {
+            return;
+        };
+        let Some(text) = node.as_text() else { return };
+        if semver::VersionReq::parse(text).is_ok_and(|requirement| !requirement.matches(&version)) {
+            let problem =
+                Problem::mistake("requires", format!("the manifest needs stackctl `{text}`, and this is `{version}`"))
+                    .at(node.span, "not met")
+                    .help("install a version that the manifest asks for, or change `requires`");
+            self.problems.push(problem);
+        }
+    }
+
+    fn service(&mut self, fields: &Fields<'_>) -> DesiredService {
+        DesiredService {
+            image: fields.text("image").unwrap_or_default(),
+            command: fields.texts("command"),
+            environment: self.templates(fields.node("environment")),
+            ports: fields.texts("ports"),
+            volumes: fields.texts("volumes"),
+        }
+    }
+
+    fn templates(&mut self, table: Option<&Node>) -> BTreeMap<String, Template> {
+        let entries = table.map(Node::entries).unwrap_or_default();
+        entries.iter().map(|entry| (entry.key.clone(), self.template(&entry.node))).collect()
+    }
+
+    /// A queue's key; one that is in no `[queues.KEY]` is a mistake at `node`.
+    fn queue_key(&mut self, node: Option<&Node>, what: &str) -> String {
+        let Some((node, key)) = node.and_then(|node| Some((node, node.as_text()?))) else { return String::new() };
+        let queues = self.root.get("queues").map(Node::entries).unwrap_or_default();
+        if queues.iter().any(|entry| entry.key == key) {
+            return key.to_owned();
+        }
+        let names = queues.iter().map(|entry| entry.key.as_str());
+        let bare = key.strip_suffix(".fifo").filter(|bare| names.clone().any(|name| name == *bare));
+        let help = bare
+            .map(|bare| format!("write `\"{bare}\"`: a queue is known by its key, without `.fifo`"))
+            .or_else(|| suggest::did_you_mean(key, names))
+            .unwrap_or_else(|| format!("add `[queues.{key}]`"));
+        let problem = Problem::mistake("unknown_reference", format!("{what} `{key}` is no queue of this manifest"));
+        self.problems.push(problem.at(node.span, "no such queue").help(help));
+        key.to_owned()
+    }
+
+    /// An absolute path: relative ones start from the manifest's directory.
+    fn path(&self, text: &str) -> PathBuf {
+        let mut path = PathBuf::new();
+        for part in self.cx.base.join(text).components() {
+            match part {
+                std::path::Component::CurDir => {}
+                part => path.push(part),
+            }
+        }
+        path
+    }
+}
+
+/// Stands in for a missing name, which was reported.
+fn unnamed() -> Option<StackName> {
+    StackName::parse("unnamed").ok()
+}
+
+fn pool(fields: &Fields<'_>) -> Pool {
+    let limit = fields.number("limit").unwrap_or(limits::CONCURRENCY_DEFAULT);
+    let unreserved_minimum = fields.number("unreserved_minimum").unwrap_or((limit / 10).min(limits::UNRESERVED_MIN));
+    Pool { limit, unreserved_minimum }
+}
+
+fn targets(fields: &Fields<'_>) -> BTreeMap<String, Target> {
+    let mut targets = BTreeMap::new();
+    targets.insert("embedded".to_owned(), Target::Embedded { port: embedded_port(&fields.table("embedded")) });
+    if fields.node("localstack").is_some() {
+        let localstack = fields.table("localstack");
+        let port = localstack.number("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(PORT_DEFAULT);
+        targets.insert("localstack".to_owned(), Target::LocalStack { image: localstack.text("image"), port });
+    }
+    if fields.node("aws").is_some() {
+        let aws = fields.table("aws");
+        let target = Target::Aws {
+            profile: aws.text("profile"),
+            role: aws.text("role"),
+            bucket: aws.text("bucket"),
+            name_prefix: aws.text("name_prefix").unwrap_or_default(),
+        };
+        targets.insert("aws".to_owned(), target);
+    }
+    let endpoints = fields
+        .others()
+        .filter_map(|(key, target)| target.text("endpoint").map(|url| (key.to_owned(), Target::Endpoint { url })));
+    targets.extend(endpoints);
+    targets
+}
+
+fn embedded_port(fields: &Fields<'_>) -> PortChoice {
+    if fields.node("port").and_then(Node::as_text).is_some() {
+        return PortChoice::Auto;
+    }
+    let port = fields.number("port").and_then(|port| u16::try_from(port).ok());
+    PortChoice::Fixed(port.unwrap_or(PORT_DEFAULT))
+}

@@ -1,0 +1,155 @@
+//! Refuses requests that a web page or a foreign name made. A listener on loopback is within reach of every page that the
+//! user's browser shows: by a cross-site request (it has an `Origin`, or says so in `Sec-Fetch-Site`), or by a name of the
+//! attacker's that resolves to 127.0.0.1 (its `Host` is foreign). This is no authentication of local programs.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::{Response, StatusCode, header, request};
+
+use super::{json, response};
+
+/// Names that lead to this machine, beside loopback addresses: themselves, or with labels before them.
+const LOCAL_DOMAINS: [&str; 2] = ["localhost", "localhost.localstack.cloud"];
+/// What containers call the machine that they run on.
+const CONTAINER_HOST: &str = "host.docker.internal";
+
+/// The refusal of a request that no program on this machine meant, or `None` for a good one. `allowed_hosts` are further
+/// names, without port, under which the engine is reached.
+pub fn guard(head: &request::Parts, allowed_hosts: &[String]) -> Option<Response<Bytes>> {
+    if head.headers.contains_key(header::ORIGIN) {
+        return Some(refusal("it has an `Origin`, as requests of web pages have; call from a program instead"));
+    }
+    if let Some(site) = head.headers.get("sec-fetch-site").filter(|site| site.as_bytes() != b"none") {
+        let site = String::from_utf8_lossy(site.as_bytes());
+        return Some(refusal(&format!(
+            "`Sec-Fetch-Site` is `{site}`, so a web page made it; call from a program instead"
+        )));
+    }
+    let named = head.headers.get_all(header::HOST).iter().map(|host| host.to_str().ok());
+    let named = named.chain(head.uri.authority().map(|authority| Some(authority.as_str())));
+    for host in named {
+        if !host.is_some_and(|host| is_local(host_name(host), allowed_hosts)) {
+            let host = host.unwrap_or("(not text)");
+            return Some(refusal(&format!(
+                "`Host` is `{host}`, which is no name of this machine; use `localhost`, or allow the name explicitly"
+            )));
+        }
+    }
+    None
+}
+
+/// Host and port that the caller used.
+pub(super) fn host(head: &request::Parts) -> Option<&str> {
+    head.headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .or_else(|| head.uri.authority().map(http::uri::Authority::as_str))
+        .filter(|host| !host.is_empty())
+}
+
+/// A host without its port, its user and the dot at its end; an IPv6 address without its brackets.
+pub(super) fn host_name(host: &str) -> &str {
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.strip_suffix('.').unwrap_or(name)
+}
+
+fn is_local(name: &str, allowed_hosts: &[String]) -> bool {
+    if let Ok(address) = name.parse::<IpAddr>() {
+        return address.to_canonical().is_loopback() || allowed_hosts.iter().any(|allowed| allowed == name);
+    }
+    let name = name.to_ascii_lowercase();
+    LOCAL_DOMAINS
+        .iter()
+        .any(|domain| name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+        || name == CONTAINER_HOST
+        || allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(&name))
+}
+
+fn refusal(why: &str) -> Response<Bytes> {
+    let mut body = Vec::with_capacity(160 + why.len());
+    let mut object = json::Object::open(&mut body);
+    object.text("__type", "AccessDeniedException");
+    object.text("message", &format!("this request is refused: {why}"));
+    object.close();
+    let mut refusal = response::bare(StatusCode::FORBIDDEN, response::JSON, body);
+    refusal.headers_mut().insert(response::ERROR_TYPE, http::HeaderValue::from_static("AccessDeniedException"));
+    refusal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::testing::head_of;
+
+    #[test]
+    fn only_this_machine_is_listened_to() {
+        let allowed = ["engine.test".to_owned(), "10.0.0.7".to_owned()];
+        let check = |headers: &str, passes: bool| {
+            let head = head_of(&format!("POST /\n{headers}"));
+            assert_eq!(guard(&head, &allowed).is_none(), passes, "{headers}");
+        };
+        for host in [
+            "localhost",
+            "localhost:4566",
+            "LOCALHOST:4566",
+            "localhost.:4566",
+            "127.0.0.1:4566",
+            "127.8.9.1",
+            "[::1]:4566",
+            "[::1]",
+            "[::ffff:127.0.0.1]:1",
+            "sqs.us-east-1.localhost:4566",
+            "localhost.localstack.cloud:4566",
+            "sqs.eu-west-1.localhost.localstack.cloud",
+            "host.docker.internal:4566",
+            "engine.test:1",
+            "Engine.Test",
+            "10.0.0.7:4566",
+        ] {
+            check(&format!("host: {host}"), true);
+        }
+        for host in [
+            "evil.example",
+            "evil.example:4566",
+            "localhost.evil.example",
+            "notlocalhost",
+            "localstack.cloud",
+            "0.0.0.0:4566",
+            "10.0.0.8",
+            "127.0.0.1.evil.example",
+            "x.host.docker.internal",
+            "[::2]:1",
+            "a@evil.example",
+            "localhost@evil.example",
+        ] {
+            check(&format!("host: {host}"), false);
+        }
+        check("", true);
+        check("host: localhost\norigin: http://localhost:4566", false);
+        check("host: localhost\norigin: null", false);
+        check("host: localhost\nsec-fetch-site: none", true);
+        check("host: localhost\nsec-fetch-site: same-origin", false);
+        check("host: localhost\nsec-fetch-site: cross-site", false);
+        check("host: localhost\nsec-fetch-mode: cors", true);
+        check("host: localhost\nhost: evil.example", false);
+    }
+
+    #[test]
+    fn a_refusal_says_why() {
+        let refusal = guard(&head_of("GET /\nhost: evil.example"), &[]).unwrap();
+        assert_eq!(refusal.status(), 403);
+        let body = String::from_utf8(refusal.into_body().to_vec()).unwrap();
+        assert!(body.contains("`Host` is `evil.example`"), "{body}");
+    }
+
+    #[test]
+    fn an_absolute_target_is_a_host_too() {
+        assert!(guard(&head_of("GET http://evil.example/\nhost: localhost"), &[]).is_some());
+        assert!(guard(&head_of("GET http://localhost:4566/\nhost: localhost"), &[]).is_none());
+    }
+}

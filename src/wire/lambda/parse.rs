@@ -1,0 +1,289 @@
+//! Requests to Lambda: path, query, headers and body into the engine's shapes.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, de::DeserializeOwned, de::IgnoredAny};
+
+use super::{
+    super::{Call, Caller, CodeCommand, CodeSource, Parsed, Protocol, json},
+    errors,
+    route::{Operation, Routed, Served, route},
+};
+use crate::engine::{
+    self,
+    lambda::{Command, FunctionRef, InvocationType, Invoke, LambdaError, LambdaErrorKind},
+};
+
+type Read<T> = Result<T, Refusal>;
+
+/// Entries of a page (service model, `MaxListItems`).
+const MAX_ITEMS: u32 = 10_000;
+
+/// Why a request is not for the engine.
+enum Refusal {
+    Error(LambdaError),
+    /// A body or parameter that cannot be read; not an error of the service model.
+    Serialization(String),
+}
+
+/// What is for the engine.
+enum Asked {
+    Command(Box<Command>),
+    WithCode(CodeSource, CodeCommand),
+}
+
+pub(in crate::wire) fn parse(caller: &Caller<'_>, body: Bytes) -> Parsed {
+    let head = caller.head;
+    let query = head.uri.query().unwrap_or_default();
+    let served = match route(head.method.as_str(), head.uri.path(), query) {
+        Routed::Served(served) => served,
+        Routed::Refused(name) => {
+            let message = format!("`{name}` of Lambda is not served by this engine");
+            return Parsed::Answered(errors::refuse("UnsupportedOperationException", &message, caller.request_id));
+        }
+        Routed::Unknown => {
+            let message = format!("`{} {}` is no operation of Lambda", head.method, head.uri.path());
+            return Parsed::Answered(errors::refuse("UnknownOperationException", &message, caller.request_id));
+        }
+    };
+    match asked(&served, &Query { query }, &head.headers, body) {
+        Ok(asked) => accept(caller, &served, asked),
+        Err(Refusal::Error(error)) => Parsed::Answered(errors::refusal(&error, caller.request_id)),
+        Err(Refusal::Serialization(message)) => {
+            Parsed::Answered(errors::refuse("SerializationException", &message, caller.request_id))
+        }
+    }
+}
+
+fn accept(caller: &Caller<'_>, served: &Served<'_>, asked: Asked) -> Parsed {
+    let scope = caller.scope.clone();
+    let success = StatusCode::from_u16(served.success).unwrap_or(StatusCode::OK);
+    let url_base = (served.operation == Operation::GetFunction).then(|| caller.url_base(scope.account));
+    let call = Call { protocol: Protocol::Lambda(success), url_base };
+    match asked {
+        Asked::Command(command) => Parsed::Command { call, scope, command: engine::Command::Lambda(command) },
+        Asked::WithCode(source, command) => Parsed::WithCode { call, scope, source, command },
+    }
+}
+
+fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Bytes) -> Read<Asked> {
+    let label = || served.label.clone().into_owned();
+    let name = || FunctionRef { name: label(), qualifier: query.get("Qualifier") };
+    Ok(Asked::Command(Box::new(match served.operation {
+        Operation::Invoke => Command::Invoke(invoke(name(), headers, body)?),
+        Operation::GetFunction => Command::GetFunction { name: name() },
+        Operation::GetFunctionConfiguration => Command::GetFunctionConfiguration { name: name() },
+        Operation::ListFunctions => {
+            Command::ListFunctions { marker: query.get("Marker"), max_items: query.max_items()? }
+        }
+        Operation::CreateFunction => {
+            let source = read::<CodeMember>(&body)?.code.ok_or_else(|| missing("code"))?.source()?;
+            return Ok(Asked::WithCode(source, CodeCommand::CreateFunction(read(&body)?)));
+        }
+        Operation::UpdateFunctionCode => {
+            let source = read::<Code>(&body)?.source()?;
+            let update = CodeCommand::UpdateFunctionCode { name: name(), update: read(&body)? };
+            return Ok(Asked::WithCode(source, update));
+        }
+        Operation::UpdateFunctionConfiguration => {
+            Command::UpdateFunctionConfiguration { name: name(), update: read(&body)? }
+        }
+        Operation::DeleteFunction => Command::DeleteFunction { name: name() },
+        Operation::PutFunctionConcurrency => {
+            let ReservedConcurrency { reserved_concurrent_executions } = read(&body)?;
+            Command::PutFunctionConcurrency { name: name(), reserved_concurrent_executions }
+        }
+        Operation::GetFunctionConcurrency => Command::GetFunctionConcurrency { name: name() },
+        Operation::DeleteFunctionConcurrency => Command::DeleteFunctionConcurrency { name: name() },
+        Operation::GetAccountSettings => Command::GetAccountSettings,
+        Operation::CreateEventSourceMapping => Command::CreateEventSourceMapping(read(&body)?),
+        Operation::GetEventSourceMapping => Command::GetEventSourceMapping { uuid: label() },
+        Operation::ListEventSourceMappings => Command::ListEventSourceMappings {
+            event_source_arn: query.get("EventSourceArn"),
+            function_name: query.get("FunctionName"),
+            marker: query.get("Marker"),
+            max_items: query.max_items()?,
+        },
+        Operation::UpdateEventSourceMapping => {
+            Command::UpdateEventSourceMapping { uuid: label(), update: read(&body)? }
+        }
+        Operation::DeleteEventSourceMapping => Command::DeleteEventSourceMapping { uuid: label() },
+        Operation::TagResource => {
+            let TagsMember { tags } = read(&body)?;
+            Command::TagResource { arn: label(), tags: tags.ok_or_else(|| missing("tags"))? }
+        }
+        Operation::UntagResource => Command::UntagResource { arn: label(), tag_keys: query.all("tagKeys") },
+        Operation::ListTags => Command::ListTags { arn: label() },
+    })))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ReservedConcurrency {
+    reserved_concurrent_executions: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct TagsMember {
+    tags: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct CodeMember {
+    code: Option<Code>,
+}
+
+/// `FunctionCode`, which `UpdateFunctionCode` has among its own members.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Code {
+    zip_file: Option<String>,
+    #[serde(rename = "S3Bucket")]
+    s3_bucket: Option<String>,
+    #[serde(rename = "S3Key")]
+    s3_key: Option<String>,
+    #[serde(rename = "S3ObjectVersion")]
+    s3_object_version: Option<String>,
+    image_uri: Option<String>,
+    #[serde(rename = "SourceKMSKeyArn")]
+    source_kms_key_arn: Option<String>,
+}
+
+impl Code {
+    fn source(self) -> Read<CodeSource> {
+        if self.image_uri.is_some() {
+            return Err(invalid(
+                "`ImageUri`: this engine runs no container images; give `ZipFile`, or `S3Bucket` and `S3Key`",
+            ));
+        }
+        if self.s3_object_version.is_some() {
+            return Err(invalid("`S3ObjectVersion`: this engine's store has no versions; leave it out"));
+        }
+        if self.source_kms_key_arn.is_some() {
+            return Err(invalid("`SourceKMSKeyArn`: this engine encrypts no code; leave it out"));
+        }
+        match (self.zip_file, self.s3_bucket, self.s3_key) {
+            (Some(zip), None, None) => Ok(CodeSource::Zip(decoded_zip(&zip)?)),
+            (None, Some(bucket), Some(key)) => Ok(CodeSource::Stored { bucket, key }),
+            (None, None, None) => Err(invalid("Please provide a source for function code.")),
+            (None, _, _) => Err(invalid("`S3Bucket` and `S3Key` come together; give both")),
+            (Some(_), _, _) => {
+                Err(invalid("Please do not provide other FunctionCode parameters when providing a ZipFile."))
+            }
+        }
+    }
+}
+
+fn decoded_zip(text: &str) -> Read<Bytes> {
+    let decoded = base64::engine::general_purpose::STANDARD.decode(text);
+    decoded.map(Bytes::from).map_err(|error| Refusal::Serialization(format!("`ZipFile` is not Base64: {error}")))
+}
+
+fn invoke(function: FunctionRef, headers: &HeaderMap, body: Bytes) -> Read<Invoke> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let invocation_type = match header("x-amz-invocation-type") {
+        None | Some("" | "RequestResponse") => InvocationType::RequestResponse,
+        Some("Event") => InvocationType::Event,
+        Some("DryRun") => InvocationType::DryRun,
+        Some(other) => return Err(not_in_set("invocationType", other, "[Event, RequestResponse, DryRun]")),
+    };
+    let log_tail = match header("x-amz-log-type") {
+        None | Some("" | "None") => false,
+        Some("Tail") => true,
+        Some(other) => return Err(not_in_set("logType", other, "[None, Tail]")),
+    };
+    for unserved in ["x-amz-durable-execution-name", "x-amz-tenant-id"] {
+        if headers.contains_key(unserved) {
+            return Err(invalid(&format!("`{unserved}` asks for what this engine does not do; leave it out")));
+        }
+    }
+    Ok(Invoke {
+        function,
+        invocation_type,
+        log_tail,
+        client_context: header("x-amz-client-context").map(client_context).transpose()?,
+        payload: payload(body)?,
+        trace_id: header("x-amzn-trace-id").map(str::to_owned),
+    })
+}
+
+/// A payload is JSON; none at all is an empty object.
+fn payload(body: Bytes) -> Read<Bytes> {
+    if body.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    match serde_json::from_slice::<IgnoredAny>(&body) {
+        Ok(_) => Ok(body),
+        Err(error) => {
+            let message = format!("Could not parse request body into json: {error}");
+            Err(Refusal::Error(LambdaError::new(LambdaErrorKind::InvalidRequestContent, message)))
+        }
+    }
+}
+
+fn client_context(header: &str) -> Read<String> {
+    let decoded = base64::engine::general_purpose::STANDARD.decode(header).ok();
+    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    text.filter(|text| serde_json::from_str::<IgnoredAny>(text).is_ok()).ok_or_else(|| {
+        let message = "Client context must be a valid Base64-encoded JSON object.";
+        Refusal::Error(LambdaError::new(LambdaErrorKind::InvalidRequestContent, message))
+    })
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Read<T> {
+    json::read(body).map_err(|error| Refusal::Serialization(format!("the body cannot be read: {error}")))
+}
+
+fn invalid(message: &str) -> Refusal {
+    Refusal::Error(LambdaError::new(LambdaErrorKind::InvalidParameterValue, message))
+}
+
+fn validation(value: &str, member: &str, constraint: &str) -> Refusal {
+    let message = format!(
+        "1 validation error detected: Value {value} at '{member}' failed to satisfy constraint: Member {constraint}"
+    );
+    Refusal::Error(LambdaError::new(LambdaErrorKind::Validation, message))
+}
+
+fn missing(member: &str) -> Refusal {
+    validation("null", member, "must not be null")
+}
+
+fn not_in_set(member: &str, value: &str, set: &str) -> Refusal {
+    validation(&format!("'{value}'"), member, &format!("must satisfy enum value set: {set}"))
+}
+
+/// The query of a request, still encoded.
+struct Query<'a> {
+    query: &'a str,
+}
+
+impl Query<'_> {
+    fn all(&self, name: &str) -> Vec<String> {
+        let pairs = form_urlencoded::parse(self.query.as_bytes());
+        pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).collect()
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        let mut pairs = form_urlencoded::parse(self.query.as_bytes());
+        pairs.find(|(key, _)| key == name).map(|(_, value)| Cow::into_owned(value))
+    }
+
+    fn max_items(&self) -> Read<Option<u32>> {
+        let Some(text) = self.get("MaxItems") else { return Ok(None) };
+        match text.parse() {
+            Ok(0) => Err(validation("'0'", "maxItems", "must have value greater than or equal to 1")),
+            Ok(count) if count > MAX_ITEMS => {
+                let constraint = format!("must have value less than or equal to {MAX_ITEMS}");
+                Err(validation(&format!("'{count}'"), "maxItems", &constraint))
+            }
+            Ok(count) => Ok(Some(count)),
+            Err(_) => Err(Refusal::Serialization(format!("`MaxItems` is a number, and `{text}` is not"))),
+        }
+    }
+}

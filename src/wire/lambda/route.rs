@@ -1,0 +1,308 @@
+//! Lambda's operations by method and path, all of the service model (`lambda/2015-03-31`): what the engine serves, and what
+//! it refuses by name.
+
+use std::borrow::Cow;
+
+/// A request's operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Routed<'a> {
+    Served(Served<'a>),
+    /// An operation of Lambda that the engine does not serve.
+    Refused(&'static str),
+    /// No operation of Lambda.
+    Unknown,
+}
+
+/// A served operation and what its path says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Served<'a> {
+    pub(super) operation: Operation,
+    /// The status of its success.
+    pub(super) success: u16,
+    /// The one label of its path, decoded: a function's name, a mapping's UUID or an ARN.
+    pub(super) label: Cow<'a, str>,
+}
+
+/// The operations that the engine serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Invoke,
+    GetFunction,
+    GetFunctionConfiguration,
+    ListFunctions,
+    CreateFunction,
+    UpdateFunctionCode,
+    UpdateFunctionConfiguration,
+    DeleteFunction,
+    PutFunctionConcurrency,
+    GetFunctionConcurrency,
+    DeleteFunctionConcurrency,
+    GetAccountSettings,
+    CreateEventSourceMapping,
+    GetEventSourceMapping,
+    ListEventSourceMappings,
+    UpdateEventSourceMapping,
+    DeleteEventSourceMapping,
+    TagResource,
+    UntagResource,
+    ListTags,
+}
+
+/// Finds the operation of a request.
+pub(super) fn route<'a>(method: &str, path: &'a str, query: &str) -> Routed<'a> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    for route in &ROUTES {
+        if route.method == method
+            && let Some(label) = label_of(route.path, path)
+            && route.query.is_none_or(|wanted| query.split('&').any(|pair| pair == wanted))
+        {
+            return match route.action {
+                Action::Serve(operation, success) => {
+                    Routed::Served(Served { operation, success, label: decoded(label) })
+                }
+                Action::Refuse(name) => Routed::Refused(name),
+            };
+        }
+    }
+    Routed::Unknown
+}
+
+/// The path's first label when it has the template's form, empty when the template has none.
+fn label_of<'a>(template: &str, path: &'a str) -> Option<&'a str> {
+    let mut found = "";
+    let mut segments = path.split('/');
+    for wanted in template.split('/') {
+        let segment = segments.next()?;
+        if wanted.starts_with('{') {
+            if segment.is_empty() {
+                return None;
+            }
+            found = if found.is_empty() { segment } else { found };
+        } else if wanted != segment {
+            return None;
+        }
+    }
+    segments.next().is_none().then_some(found)
+}
+
+/// Percent-decodes a segment; a plus is a plus in a path.
+fn decoded(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('%') {
+        return Cow::Borrowed(segment);
+    }
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.filter(|_| byte == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { &after[2..] } else { after };
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    /// What the query must have, where the path alone does not tell two operations apart.
+    query: Option<&'static str>,
+    action: Action,
+}
+
+enum Action {
+    Serve(Operation, u16),
+    Refuse(&'static str),
+}
+
+const fn served(method: &'static str, path: &'static str, operation: Operation, success: u16) -> Route {
+    Route { method, path, query: None, action: Action::Serve(operation, success) }
+}
+
+const fn refused(method: &'static str, path: &'static str, name: &'static str) -> Route {
+    Route { method, path, query: None, action: Action::Refuse(name) }
+}
+
+const fn refused_with(method: &'static str, path: &'static str, query: &'static str, name: &'static str) -> Route {
+    Route { method, path, query: Some(query), action: Action::Refuse(name) }
+}
+
+/// In order: `Invoke` is the hot one, and routes with a query come before those of the same path without.
+const ROUTES: [Route; 85] = [
+    served("POST", "/2015-03-31/functions/{FunctionName}/invocations", Operation::Invoke, 200),
+    served("GET", "/2015-03-31/functions/{FunctionName}", Operation::GetFunction, 200),
+    served("GET", "/2015-03-31/functions/{FunctionName}/configuration", Operation::GetFunctionConfiguration, 200),
+    served("GET", "/2015-03-31/functions", Operation::ListFunctions, 200),
+    served("POST", "/2015-03-31/functions", Operation::CreateFunction, 201),
+    served("PUT", "/2015-03-31/functions/{FunctionName}/code", Operation::UpdateFunctionCode, 200),
+    served("PUT", "/2015-03-31/functions/{FunctionName}/configuration", Operation::UpdateFunctionConfiguration, 200),
+    served("DELETE", "/2015-03-31/functions/{FunctionName}", Operation::DeleteFunction, 204),
+    served("PUT", "/2017-10-31/functions/{FunctionName}/concurrency", Operation::PutFunctionConcurrency, 200),
+    served("GET", "/2019-09-30/functions/{FunctionName}/concurrency", Operation::GetFunctionConcurrency, 200),
+    served("DELETE", "/2017-10-31/functions/{FunctionName}/concurrency", Operation::DeleteFunctionConcurrency, 204),
+    served("GET", "/2016-08-19/account-settings", Operation::GetAccountSettings, 200),
+    served("POST", "/2015-03-31/event-source-mappings", Operation::CreateEventSourceMapping, 202),
+    served("GET", "/2015-03-31/event-source-mappings/{UUID}", Operation::GetEventSourceMapping, 200),
+    served("GET", "/2015-03-31/event-source-mappings", Operation::ListEventSourceMappings, 200),
+    served("PUT", "/2015-03-31/event-source-mappings/{UUID}", Operation::UpdateEventSourceMapping, 202),
+    served("DELETE", "/2015-03-31/event-source-mappings/{UUID}", Operation::DeleteEventSourceMapping, 202),
+    served("POST", "/2017-03-31/tags/{Resource}", Operation::TagResource, 204),
+    served("DELETE", "/2017-03-31/tags/{Resource}", Operation::UntagResource, 204),
+    served("GET", "/2017-03-31/tags/{Resource}", Operation::ListTags, 200),
+    refused_with("GET", "/2018-10-31/layers", "find=LayerVersion", "GetLayerVersionByArn"),
+    refused_with(
+        "GET",
+        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        "List=ALL",
+        "ListProvisionedConcurrencyConfigs",
+    ),
+    refused("POST", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "AddLayerVersionPermission"),
+    refused("POST", "/2015-03-31/functions/{FunctionName}/policy", "AddPermission"),
+    refused("POST", "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint", "CheckpointDurableExecution"),
+    refused("POST", "/2015-03-31/functions/{FunctionName}/aliases", "CreateAlias"),
+    refused("POST", "/2025-11-30/capacity-providers", "CreateCapacityProvider"),
+    refused("POST", "/2020-04-22/code-signing-configs", "CreateCodeSigningConfig"),
+    refused("POST", "/2021-10-31/functions/{FunctionName}/url", "CreateFunctionUrlConfig"),
+    refused("DELETE", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "DeleteAlias"),
+    refused("DELETE", "/2025-11-30/capacity-providers/{CapacityProviderName}", "DeleteCapacityProvider"),
+    refused("DELETE", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", "DeleteCodeSigningConfig"),
+    refused("DELETE", "/2020-06-30/functions/{FunctionName}/code-signing-config", "DeleteFunctionCodeSigningConfig"),
+    refused("DELETE", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "DeleteFunctionEventInvokeConfig"),
+    refused("DELETE", "/2021-10-31/functions/{FunctionName}/url", "DeleteFunctionUrlConfig"),
+    refused("DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "DeleteLayerVersion"),
+    refused(
+        "DELETE",
+        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        "DeleteProvisionedConcurrencyConfig",
+    ),
+    refused("GET", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "GetAlias"),
+    refused("GET", "/2025-11-30/capacity-providers/{CapacityProviderName}", "GetCapacityProvider"),
+    refused("GET", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", "GetCodeSigningConfig"),
+    refused("GET", "/2025-12-01/durable-executions/{DurableExecutionArn}", "GetDurableExecution"),
+    refused("GET", "/2025-12-01/durable-executions/{DurableExecutionArn}/history", "GetDurableExecutionHistory"),
+    refused("GET", "/2025-12-01/durable-executions/{DurableExecutionArn}/state", "GetDurableExecutionState"),
+    refused("GET", "/2020-06-30/functions/{FunctionName}/code-signing-config", "GetFunctionCodeSigningConfig"),
+    refused("GET", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "GetFunctionEventInvokeConfig"),
+    refused("GET", "/2024-08-31/functions/{FunctionName}/recursion-config", "GetFunctionRecursionConfig"),
+    refused("GET", "/2025-11-30/functions/{FunctionName}/function-scaling-config", "GetFunctionScalingConfig"),
+    refused("GET", "/2021-10-31/functions/{FunctionName}/url", "GetFunctionUrlConfig"),
+    refused("GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "GetLayerVersion"),
+    refused("GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "GetLayerVersionPolicy"),
+    refused("GET", "/2015-03-31/functions/{FunctionName}/policy", "GetPolicy"),
+    refused("GET", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "GetProvisionedConcurrencyConfig"),
+    refused("GET", "/2021-07-20/functions/{FunctionName}/runtime-management-config", "GetRuntimeManagementConfig"),
+    refused("POST", "/2014-11-13/functions/{FunctionName}/invoke-async", "InvokeAsync"),
+    refused("POST", "/2021-11-15/functions/{FunctionName}/response-streaming-invocations", "InvokeWithResponseStream"),
+    refused("GET", "/2015-03-31/functions/{FunctionName}/aliases", "ListAliases"),
+    refused("GET", "/2025-11-30/capacity-providers", "ListCapacityProviders"),
+    refused("GET", "/2020-04-22/code-signing-configs", "ListCodeSigningConfigs"),
+    refused("GET", "/2025-12-01/functions/{FunctionName}/durable-executions", "ListDurableExecutionsByFunction"),
+    refused("GET", "/2019-09-25/functions/{FunctionName}/event-invoke-config/list", "ListFunctionEventInvokeConfigs"),
+    refused("GET", "/2021-10-31/functions/{FunctionName}/urls", "ListFunctionUrlConfigs"),
+    refused(
+        "GET",
+        "/2025-11-30/capacity-providers/{CapacityProviderName}/function-versions",
+        "ListFunctionVersionsByCapacityProvider",
+    ),
+    refused(
+        "GET",
+        "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions",
+        "ListFunctionsByCodeSigningConfig",
+    ),
+    refused("GET", "/2018-10-31/layers/{LayerName}/versions", "ListLayerVersions"),
+    refused("GET", "/2018-10-31/layers", "ListLayers"),
+    refused("GET", "/2015-03-31/functions/{FunctionName}/versions", "ListVersionsByFunction"),
+    refused("POST", "/2018-10-31/layers/{LayerName}/versions", "PublishLayerVersion"),
+    refused("POST", "/2015-03-31/functions/{FunctionName}/versions", "PublishVersion"),
+    refused("PUT", "/2020-06-30/functions/{FunctionName}/code-signing-config", "PutFunctionCodeSigningConfig"),
+    refused("PUT", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "PutFunctionEventInvokeConfig"),
+    refused("PUT", "/2024-08-31/functions/{FunctionName}/recursion-config", "PutFunctionRecursionConfig"),
+    refused("PUT", "/2025-11-30/functions/{FunctionName}/function-scaling-config", "PutFunctionScalingConfig"),
+    refused("PUT", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "PutProvisionedConcurrencyConfig"),
+    refused("PUT", "/2021-07-20/functions/{FunctionName}/runtime-management-config", "PutRuntimeManagementConfig"),
+    refused(
+        "DELETE",
+        "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}",
+        "RemoveLayerVersionPermission",
+    ),
+    refused("DELETE", "/2015-03-31/functions/{FunctionName}/policy/{StatementId}", "RemovePermission"),
+    refused("POST", "/2025-12-01/durable-execution-callbacks/{CallbackId}/fail", "SendDurableExecutionCallbackFailure"),
+    refused(
+        "POST",
+        "/2025-12-01/durable-execution-callbacks/{CallbackId}/heartbeat",
+        "SendDurableExecutionCallbackHeartbeat",
+    ),
+    refused(
+        "POST",
+        "/2025-12-01/durable-execution-callbacks/{CallbackId}/succeed",
+        "SendDurableExecutionCallbackSuccess",
+    ),
+    refused("POST", "/2025-12-01/durable-executions/{DurableExecutionArn}/stop", "StopDurableExecution"),
+    refused("PUT", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "UpdateAlias"),
+    refused("PUT", "/2025-11-30/capacity-providers/{CapacityProviderName}", "UpdateCapacityProvider"),
+    refused("PUT", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", "UpdateCodeSigningConfig"),
+    refused("POST", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "UpdateFunctionEventInvokeConfig"),
+    refused("PUT", "/2021-10-31/functions/{FunctionName}/url", "UpdateFunctionUrlConfig"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_of_the_service_model_is_served_or_refused_by_name() {
+        let mut seen = 0;
+        for line in include_str!("operations.txt").lines() {
+            let [name, method, uri] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+            let path: String = path.replace(['{', '}'], "");
+            for path in [path.clone(), path + "/"] {
+                let found = match route(method, &path, query) {
+                    Routed::Served(served) => format!("{:?}", served.operation),
+                    Routed::Refused(name) => name.to_owned(),
+                    Routed::Unknown => "unknown".to_owned(),
+                };
+                assert_eq!(found, name, "{line}");
+            }
+            seen += 1;
+        }
+        assert_eq!(seen, 85);
+    }
+
+    #[test]
+    fn labels_are_decoded() {
+        let check = |method: &str, path: &str, operation: Operation, label: &str| match route(method, path, "") {
+            Routed::Served(served) => {
+                assert_eq!((served.operation, served.label.as_ref()), (operation, label), "{path}");
+            }
+            other => panic!("{path}: {other:?}"),
+        };
+        check("GET", "/2015-03-31/functions/", Operation::ListFunctions, "");
+        check("GET", "/2015-03-31/functions/f%3Alive", Operation::GetFunction, "f:live");
+        check("GET", "/2015-03-31/functions/a%zzb%2", Operation::GetFunction, "a%zzb%2");
+        check("GET", "/2015-03-31/functions/%ff", Operation::GetFunction, "\u{fffd}");
+        check(
+            "GET",
+            "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Af",
+            Operation::ListTags,
+            "arn:aws:lambda:us-east-1:000000000000:function:f",
+        );
+        check(
+            "GET",
+            "/2017-03-31/tags/arn:aws:lambda:us-east-1:000000000000:function:f",
+            Operation::ListTags,
+            "arn:aws:lambda:us-east-1:000000000000:function:f",
+        );
+    }
+
+    #[test]
+    fn other_paths_are_unknown() {
+        for (method, path) in [
+            ("GET", "/2015-03-31/functions//configuration"),
+            ("PATCH", "/2015-03-31/functions"),
+            ("GET", "/2015-03-31/functions/f/configuration/more"),
+            ("GET", "/2016-03-31/functions"),
+        ] {
+            assert_eq!(route(method, path, ""), Routed::Unknown, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Tables of Lambda's REST API: requests and the commands they become, replies and the responses they become.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::is_path;
+use crate::{
+    engine::{
+        Error, Response,
+        lambda::{
+            AccountSettings, EventSourceMappingConfiguration, FunctionConfiguration, InvokeOutcome, LambdaError,
+            LambdaErrorKind, Response as Output, ThrottleReason,
+        },
+    },
+    model::ArtifactDigest,
+    wire::testing::{call_of, check_parse, check_response},
+};
+
+const F: &str = "/2015-03-31/functions/f";
+
+fn check(line: &str, body: &str, expected: &str) {
+    check_parse(&format!("{line}\n\n{body}"), &format!("000000000000 us-east-1 {expected}"));
+}
+
+fn check_refused(line: &str, body: &str, expected: &str) {
+    check_parse(&format!("{line}\n\n{body}"), expected);
+}
+
+fn answers(line: &str, output: Output, expected: &str) {
+    check_response(&call_of(&format!("{line}\nhost: localhost:4566\n\n{{}}")), Ok(Response::Lambda(output)), expected);
+}
+
+#[test]
+fn functions_are_created_with_their_code() {
+    check(
+        "POST /2015-03-31/functions",
+        r#"{"FunctionName":"f","Runtime":"go1.x","Role":"r","Handler":"main","Code":{"ZipFile":"UEs="},"Architectures":["x86_64"],"Environment":{"Variables":{"A":"b"}},"Tags":{"k":"v"},"Timeout":3}"#,
+        r#"Zip(b"PK") CreateFunction(CreateFunction { function_name: Some("f"), runtime: Some("go1.x"), role: Some("r"), handler: Some("main"), timeout: Some(3), publish: false, environment: Some(Environment { variables: {"A": "b"} }), tags: {"k": "v"}, architectures: ["x86_64"] })"#,
+    );
+    check(
+        "PUT /2015-03-31/functions/f/code",
+        r#"{"S3Bucket":"stackctl-artifacts","S3Key":"ab","Publish":true}"#,
+        r#"Stored { bucket: "stackctl-artifacts", key: "ab" } UpdateFunctionCode { name: FunctionRef { name: "f" }, update: UpdateFunctionCode { publish: true, dry_run: false } }"#,
+    );
+}
+
+#[test]
+fn code_that_cannot_be_had_is_refused() {
+    let check_code = |code: &str, expected: &str| {
+        check_refused("PUT /2015-03-31/functions/f/code", code, expected);
+    };
+    check_code(
+        r#"{"ImageUri":"i"}"#,
+        r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"`ImageUri`: this engine runs no container images; give `ZipFile`, or `S3Bucket` and `S3Key`"}"#,
+    );
+    check_code(
+        "{}",
+        r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"Please provide a source for function code."}"#,
+    );
+    check_code(
+        r#"{"S3Bucket":"b"}"#,
+        r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"`S3Bucket` and `S3Key` come together; give both"}"#,
+    );
+    check_code(
+        r#"{"ZipFile":"%"}"#,
+        r#"400 application/json x-amzn-errortype=SerializationException | {"Type":"User","message":"`ZipFile` is not Base64: Invalid symbol 37, offset 0."}"#,
+    );
+    check_refused(
+        "POST /2015-03-31/functions",
+        r#"{"FunctionName":"f"}"#,
+        r#"400 application/json x-amzn-errortype=ValidationException | {"Type":"User","message":"1 validation error detected: Value null at 'code' failed to satisfy constraint: Member must not be null"}"#,
+    );
+    check_refused(
+        "POST /2015-03-31/functions",
+        r#"{"FunctionName":7,"Code":{"ZipFile":""}}"#,
+        r#"400 application/json x-amzn-errortype=SerializationException | {"Type":"User","message":"the body cannot be read: invalid type: integer `7`, expected a string at line 1 column 17"}"#,
+    );
+}
+
+#[test]
+fn functions_are_named_by_path_and_qualifier() {
+    check(
+        &format!("GET {F}?Qualifier=live"),
+        "",
+        r#"Lambda(GetFunction { name: FunctionRef { name: "f", qualifier: Some("live") } })"#,
+    );
+    check(
+        &format!("GET {F}/configuration"),
+        "",
+        r#"Lambda(GetFunctionConfiguration { name: FunctionRef { name: "f" } })"#,
+    );
+    check(&format!("DELETE {F}"), "", r#"Lambda(DeleteFunction { name: FunctionRef { name: "f" } })"#);
+    check(
+        &format!("PUT {F}/configuration"),
+        r#"{"MemorySize":256,"Layers":null}"#,
+        r#"Lambda(UpdateFunctionConfiguration { name: FunctionRef { name: "f" }, update: UpdateFunctionConfiguration { memory_size: Some(256) } })"#,
+    );
+    check(
+        "GET /2015-03-31/functions/?Marker=m&MaxItems=50",
+        "",
+        r#"Lambda(ListFunctions { marker: Some("m"), max_items: Some(50) })"#,
+    );
+    check(
+        "PUT /2017-10-31/functions/f/concurrency",
+        r#"{"ReservedConcurrentExecutions":10}"#,
+        r#"Lambda(PutFunctionConcurrency { name: FunctionRef { name: "f" }, reserved_concurrent_executions: Some(10) })"#,
+    );
+    check(
+        "GET /2019-09-30/functions/f/concurrency",
+        "",
+        r#"Lambda(GetFunctionConcurrency { name: FunctionRef { name: "f" } })"#,
+    );
+    check(
+        "DELETE /2017-10-31/functions/f/concurrency",
+        "",
+        r#"Lambda(DeleteFunctionConcurrency { name: FunctionRef { name: "f" } })"#,
+    );
+    check("GET /2016-08-19/account-settings/", "", "Lambda(GetAccountSettings)");
+}
+
+#[test]
+fn mappings_and_tags_are_read() {
+    check(
+        "POST /2015-03-31/event-source-mappings/",
+        r#"{"EventSourceArn":"a","FunctionName":"f","BatchSize":5,"ScalingConfig":{"MaximumConcurrency":2},"FunctionResponseTypes":["ReportBatchItemFailures"]}"#,
+        r#"Lambda(CreateEventSourceMapping(CreateEventSourceMapping { event_source_arn: Some("a"), function_name: Some("f"), batch_size: Some(5), function_response_types: ["ReportBatchItemFailures"], scaling_config: Some(ScalingConfig { maximum_concurrency: Some(2) }) }))"#,
+    );
+    check(
+        "GET /2015-03-31/event-source-mappings/?FunctionName=f&EventSourceArn=arn%3Aaws",
+        "",
+        r#"Lambda(ListEventSourceMappings { event_source_arn: Some("arn:aws"), function_name: Some("f") })"#,
+    );
+    check("GET /2015-03-31/event-source-mappings/u-1", "", r#"Lambda(GetEventSourceMapping { uuid: "u-1" })"#);
+    check(
+        "PUT /2015-03-31/event-source-mappings/u-1",
+        r#"{"Enabled":false}"#,
+        r#"Lambda(UpdateEventSourceMapping { uuid: "u-1", update: UpdateEventSourceMapping { enabled: Some(false) } })"#,
+    );
+    check("DELETE /2015-03-31/event-source-mappings/u-1", "", r#"Lambda(DeleteEventSourceMapping { uuid: "u-1" })"#);
+    check(
+        "POST /2017-03-31/tags/arn%3Aaws",
+        r#"{"Tags":{"k":"v"}}"#,
+        r#"Lambda(TagResource { arn: "arn:aws", tags: {"k": "v"} })"#,
+    );
+    check(
+        "DELETE /2017-03-31/tags/arn%3Aaws?tagKeys=a&tagKeys=b%20c",
+        "",
+        r#"Lambda(UntagResource { arn: "arn:aws", tag_keys: ["a", "b c"] })"#,
+    );
+    check("GET /2017-03-31/tags/arn%3Aaws", "", r#"Lambda(ListTags { arn: "arn:aws" })"#);
+}
+
+#[test]
+fn invocations_are_read() {
+    check(
+        &format!(
+            "POST {F}/invocations?Qualifier=2\nx-amz-invocation-type: Event\nx-amz-log-type: Tail\nx-amz-client-context: eyJhIjoxfQ==\nx-amzn-trace-id: Root=1"
+        ),
+        r#"{"a":1}"#,
+        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f", qualifier: Some("2") }, invocation_type: Event, log_tail: true, client_context: Some("{\"a\":1}"), payload: b"{\"a\":1}", trace_id: Some("Root=1") }))"#,
+    );
+    check(
+        &format!("POST {F}/invocations"),
+        "",
+        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f" }, invocation_type: RequestResponse, log_tail: false, payload: b"{}" }))"#,
+    );
+    check_refused(
+        &format!("POST {F}/invocations"),
+        "{",
+        r#"400 application/json x-amzn-errortype=InvalidRequestContentException | {"Type":"User","message":"Could not parse request body into json: EOF while parsing an object at line 1 column 1"}"#,
+    );
+    check_refused(
+        &format!("POST {F}/invocations\nx-amz-invocation-type: Later"),
+        "{}",
+        r#"400 application/json x-amzn-errortype=ValidationException | {"Type":"User","message":"1 validation error detected: Value 'Later' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"}"#,
+    );
+    check_refused(
+        &format!("POST {F}/invocations\nx-amz-client-context: e30"),
+        "{}",
+        r#"400 application/json x-amzn-errortype=InvalidRequestContentException | {"Type":"User","message":"Client context must be a valid Base64-encoded JSON object."}"#,
+    );
+}
+
+#[test]
+fn what_is_not_served_is_refused_by_name() {
+    check_refused(
+        &format!("POST {F}/aliases"),
+        "{}",
+        r#"400 application/json x-amzn-errortype=UnsupportedOperationException | {"Type":"User","message":"`CreateAlias` of Lambda is not served by this engine"}"#,
+    );
+    check_refused(
+        "GET /2015-03-31/nothing",
+        "",
+        r#"400 application/json x-amzn-errortype=UnknownOperationException | {"Type":"User","message":"`GET /2015-03-31/nothing` is no operation of Lambda"}"#,
+    );
+    check_refused(
+        "GET /2015-03-31/functions?MaxItems=0",
+        "",
+        r#"400 application/json x-amzn-errortype=ValidationException | {"Type":"User","message":"1 validation error detected: Value '0' at 'maxItems' failed to satisfy constraint: Member must have value greater than or equal to 1"}"#,
+    );
+}
+
+#[test]
+fn statuses_follow_the_operation() {
+    let mapping = || {
+        Output::EventSourceMapping(Box::new(EventSourceMappingConfiguration {
+            uuid: "u-1".into(),
+            last_modified: 1_700_000_000.125,
+            state: "Creating".into(),
+            ..EventSourceMappingConfiguration::default()
+        }))
+    };
+    let json = r#"{"UUID":"u-1","BatchSize":0,"MaximumBatchingWindowInSeconds":0,"EventSourceArn":"","FunctionArn":"","LastModified":1700000000.125,"State":"Creating","StateTransitionReason":"","FunctionResponseTypes":[],"EventSourceMappingArn":""}"#;
+    answers("POST /2015-03-31/event-source-mappings", mapping(), &format!("202 application/json | {json}"));
+    answers("GET /2015-03-31/event-source-mappings/u-1", mapping(), &format!("200 application/json | {json}"));
+    answers(&format!("DELETE {F}"), Output::Done, "204 application/json | ");
+    answers("DELETE /2017-10-31/functions/f/concurrency", Output::Done, "204 application/json | ");
+    answers(
+        "PUT /2017-10-31/functions/f/concurrency",
+        Output::FunctionConcurrency { reserved_concurrent_executions: Some(3) },
+        r#"200 application/json | {"ReservedConcurrentExecutions":3}"#,
+    );
+    answers(
+        "GET /2019-09-30/functions/f/concurrency",
+        Output::FunctionConcurrency { reserved_concurrent_executions: None },
+        "200 application/json | {}",
+    );
+    answers("GET /2017-03-31/tags/a", Output::Tags(BTreeMap::new()), r#"200 application/json | {"Tags":{}}"#);
+    answers(
+        "GET /2015-03-31/functions",
+        Output::ListFunctions { functions: vec![], next_marker: None },
+        r#"200 application/json | {"Functions":[]}"#,
+    );
+    answers(
+        "GET /2015-03-31/event-source-mappings",
+        Output::ListEventSourceMappings { event_source_mappings: vec![], next_marker: Some("m".into()) },
+        r#"200 application/json | {"EventSourceMappings":[],"NextMarker":"m"}"#,
+    );
+    let settings = AccountSettings {
+        concurrent_executions: 1000,
+        unreserved_concurrent_executions: 900,
+        total_code_size_bytes: 5,
+        function_count: 1,
+    };
+    answers(
+        "GET /2016-08-19/account-settings",
+        Output::AccountSettings(settings),
+        r#"200 application/json | {"AccountLimit":{"TotalCodeSize":80530636800,"CodeSizeUnzipped":262144000,"CodeSizeZipped":52428800,"ConcurrentExecutions":1000,"UnreservedConcurrentExecutions":900},"AccountUsage":{"TotalCodeSize":5,"FunctionCount":1}}"#,
+    );
+}
+
+#[test]
+fn a_function_says_where_its_code_is() {
+    let configuration =
+        || Box::new(FunctionConfiguration { function_name: "f".into(), ..FunctionConfiguration::default() });
+    let json = r#"{"FunctionName":"f","FunctionArn":"","Role":"","CodeSize":0,"Description":"","Timeout":0,"MemorySize":0,"LastModified":"","CodeSha256":"","Version":"","TracingConfig":{"Mode":null},"RevisionId":"","State":"","LastUpdateStatus":"","PackageType":"","Architectures":[],"EphemeralStorage":{"Size":0},"SnapStart":{"ApplyOn":"","OptimizationStatus":""},"LoggingConfig":{"LogFormat":"","LogGroup":""}}"#;
+    let create = "POST /2015-03-31/functions\nhost: localhost\n\n{\"Code\":{\"ZipFile\":\"UEs=\"}}";
+    check_response(
+        &call_of(create),
+        Ok(Response::Lambda(Output::Function(configuration()))),
+        &format!("201 application/json | {json}"),
+    );
+    let artifact = ArtifactDigest::from_bytes([0xab; 32]);
+    answers(
+        &format!("GET {F}"),
+        Output::GetFunction {
+            configuration: configuration(),
+            artifact,
+            tags: BTreeMap::from([("k".into(), "v".into())]),
+            reserved_concurrent_executions: Some(0),
+        },
+        &format!(
+            r#"200 application/json | {{"Configuration":{json},"Code":{{"RepositoryType":"S3","Location":"http://localhost:4566/_stackctl/code/{}"}},"Tags":{{"k":"v"}},"Concurrency":{{"ReservedConcurrentExecutions":0}}}}"#,
+            "ab".repeat(32)
+        ),
+    );
+}
+
+#[test]
+fn invocations_are_answered() {
+    let line = format!("POST {F}/invocations");
+    let outcome = InvokeOutcome {
+        request_id: "REQUEST-ID".into(),
+        payload: Bytes::from_static(b"\"ok\""),
+        function_error: None,
+        executed_version: "$LATEST".into(),
+        log_tail: None,
+    };
+    answers(&line, Output::Invoked(outcome.clone()), r#"200 application/json x-amz-executed-version=$LATEST | "ok""#);
+    answers(
+        &line,
+        Output::Invoked(InvokeOutcome {
+            function_error: Some("Unhandled"),
+            log_tail: Some("START\n".into()),
+            ..outcome
+        }),
+        r#"200 application/json x-amz-executed-version=$LATEST x-amz-function-error=Unhandled x-amz-log-result=U1RBUlQK | "ok""#,
+    );
+    answers(&line, Output::Accepted, "202 application/json | ");
+    answers(&line, Output::DryRun, "204 application/json | ");
+}
+
+#[test]
+fn errors_have_the_statuses_of_the_service_model() {
+    let call = call_of(&format!("GET {F}\n\n"));
+    let check = |kind: LambdaErrorKind, expected: &str| {
+        check_response(&call, Err(Error::Lambda(LambdaError::new(kind, "why"))), expected);
+    };
+    check(
+        LambdaErrorKind::ResourceNotFound,
+        r#"404 application/json x-amzn-errortype=ResourceNotFoundException | {"Type":"User","Message":"why"}"#,
+    );
+    check(
+        LambdaErrorKind::ResourceConflict,
+        r#"409 application/json x-amzn-errortype=ResourceConflictException | {"Type":"User","message":"why"}"#,
+    );
+    check(
+        LambdaErrorKind::Service,
+        r#"500 application/json x-amzn-errortype=ServiceException | {"Type":"Service","Message":"why"}"#,
+    );
+    check(
+        LambdaErrorKind::InvalidRuntime,
+        r#"502 application/json x-amzn-errortype=InvalidRuntimeException | {"Type":"Service","Message":"why"}"#,
+    );
+    check(
+        LambdaErrorKind::TooManyRequests(ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded),
+        r#"429 application/json x-amzn-errortype=TooManyRequestsException | {"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User","message":"why"}"#,
+    );
+    check_response(
+        &call,
+        Err(Error::Storage("full".into())),
+        r#"500 application/json x-amzn-errortype=ServiceException | {"Type":"Service","Message":"full"}"#,
+    );
+}
+
+#[test]
+fn only_dated_paths_are_lambdas() {
+    for path in ["/2015-03-31/functions", "/2015-03-31/"] {
+        assert!(is_path(path), "{path}");
+    }
+    for path in ["/", "/2015-03-31", "/2015/03/31/functions", "/201500000000/q", "/200000000000/q", "/20é5-03-31/"] {
+        assert!(!is_path(path), "{path}");
+    }
+}

@@ -1,0 +1,54 @@
+//! SQS in AWS Query, the protocol of older SDKs and of plain HTTP: parameters in, XML out.
+
+mod input;
+mod params;
+mod respond;
+
+use http::StatusCode;
+
+use self::params::Params;
+use super::{Caller, Parsed, Protocol, sqs_errors, sqs_json, sts, xml};
+use crate::engine::sqs::SqsError;
+
+pub(super) use respond::respond;
+
+/// XML namespace of SQS's answers.
+const NAMESPACE: &str = "http://queue.amazonaws.com/doc/2012-11-05/";
+
+/// A form, or a query, with an `Action`; of SQS unless the signature or the version say STS.
+pub(super) fn parse(caller: &Caller<'_>, form: &[u8]) -> Parsed {
+    let Some(params) = Params::read(caller.head.uri.query().unwrap_or_default(), form) else {
+        return refuse(caller, "MalformedInput", "the request has more parameters than any operation of SQS");
+    };
+    let Some(action) = params.get("Action") else {
+        return refuse(caller, "MissingAction", "the request has no `Action`, which names the operation");
+    };
+    match caller.service.as_deref() {
+        Some("sts") => return sts::parse(caller, action),
+        None if params.get("Version") == Some(sts::VERSION) || action == sts::GET_CALLER_IDENTITY => {
+            return sts::parse(caller, action);
+        }
+        Some("sqs") | None => {}
+        Some(service) => {
+            let message = format!("`{action}` of `{service}` is not served by this engine; point its client elsewhere");
+            return refuse(caller, "InvalidAction", &message);
+        }
+    }
+    match input::command(&params, action, caller.head.uri.path()) {
+        Some((operation, Ok(command))) => sqs_json::accept(caller, Protocol::SqsQuery(operation), command),
+        Some((_, Err(error))) => Parsed::Answered(refusal(&error, caller.request_id)),
+        None => refuse(caller, "InvalidAction", &format!("`{action}` is no operation of SQS")),
+    }
+}
+
+fn refuse(caller: &Caller<'_>, code: &str, message: &str) -> Parsed {
+    Parsed::Answered(xml::refusal(NAMESPACE, StatusCode::BAD_REQUEST, code, message, caller.request_id))
+}
+
+fn refusal(error: &SqsError, request_id: &str) -> http::Response<bytes::Bytes> {
+    let code = sqs_errors::code(error.kind);
+    xml::refusal(NAMESPACE, code.query_status, code.query, &error.message, request_id)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! The binary as a user runs it.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use super::tool::Tool;
+
+/// How long a started engine may take to say where it listens, and anything that is waited for to happen.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at what is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A command of the binary, in `dir`, with nothing of the caller's AWS configuration.
+pub fn stackctl(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stackctl"));
+    command.args(arguments).current_dir(dir).env("NO_COLOR", "1").stdin(Stdio::null());
+    without_aws_configuration(&mut command);
+    command
+}
+
+fn without_aws_configuration(command: &mut Command) {
+    for (name, _) in std::env::vars() {
+        if name.starts_with("AWS_") || name.starts_with("STACKCTL_") {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// What a command printed.
+#[derive(Debug)]
+pub struct Printed {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: Option<i32>,
+}
+
+impl From<Output> for Printed {
+    fn from(output: Output) -> Self {
+        Self {
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+            code: output.status.code(),
+        }
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(mut command: Command) -> Printed {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}")).into()
+}
+
+/// Runs a command that has to succeed; returns what it printed to standard output.
+pub fn succeed(command: Command) -> String {
+    let shown = format!("{command:?}");
+    let printed = run(command);
+    assert_eq!(printed.code, Some(0), "{shown}\n{}{}", printed.stdout, printed.stderr);
+    printed.stdout
+}
+
+/// Looks until `found` gives something.
+pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let tries = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
+    for _ in 0..tries {
+        if let Some(found) = found() {
+            return found;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    panic!("{what} did not happen within {PATIENCE:?}");
+}
+
+/// `stackctl serve` on a free port; killed when it is dropped.
+#[derive(Debug)]
+pub struct Serving {
+    child: Child,
+    pub endpoint: String,
+    state: tempfile::TempDir,
+}
+
+impl Serving {
+    /// Starts it with a state directory of its own.
+    pub fn start() -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let (child, endpoint) = serve_in(state.path());
+        Self { child, endpoint, state }
+    }
+
+    /// Kills the engine as a crash would, and starts another on what it left.
+    pub fn crash_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        (self.child, self.endpoint) = serve_in(self.state.path());
+    }
+
+    /// The `aws` CLI against it.
+    pub fn aws(&self, tool: Tool, arguments: &[&str]) -> Command {
+        let mut command = Command::new(tool.path().unwrap());
+        without_aws_configuration(&mut command);
+        command
+            .args(["--endpoint-url", &self.endpoint])
+            .args(arguments)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_DEFAULT_REGION", "ap-northeast-1")
+            .env("AWS_PAGER", "")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn serve_in(state: &Path) -> (Child, String) {
+    let mut command = stackctl(state, &["serve", "--port", "0", "--state"]);
+    let mut child = command.arg(state).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (sender, receiver) = mpsc::channel();
+    pass_on(child.stdout.take().unwrap(), sender.clone());
+    pass_on(child.stderr.take().unwrap(), sender);
+    let mut said = String::new();
+    loop {
+        let line = receiver.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("no endpoint ({error}): {said}"));
+        if let Some(start) = line.find("http://127.0.0.1:") {
+            let end =
+                line[start..].find(|end: char| end.is_whitespace() || end == '`').map_or(line.len(), |at| start + at);
+            return (child, line[start..end].to_owned());
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+}
+
+/// Reads to the end, so that the engine never waits for a reader.
+fn pass_on(stream: impl Read + Send + 'static, lines: mpsc::Sender<String>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            // Nobody wants the lines after the endpoint.
+            let _ = lines.send(line);
+        }
+    });
+}

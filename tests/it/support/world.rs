@@ -1,0 +1,113 @@
+//! An engine in this process, without processes for its functions, and clients for it.
+
+use std::{io, sync::Arc};
+
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use stackctl::{
+    engine::{Effect, EngineConfig},
+    model::{AccountId, Region as ModelRegion, Scope},
+    serve::{
+        clock::Clock,
+        code_store::CodeStore,
+        driver::{Driver, Generation, Outlet},
+        follow::Followers,
+        service::{EngineInfo, Service},
+        shutdown::Shutdown,
+        store::{MemoryStore, Store},
+    },
+};
+use tempfile::TempDir;
+
+use super::in_process;
+
+/// The engine and its HTTP service. Runs its timers as long as it lives.
+pub struct World {
+    pub service: Arc<Service>,
+    pub driver: Arc<Driver>,
+    timers: tokio::task::JoinHandle<()>,
+    _state: TempDir,
+}
+
+/// Launches nothing: what a function does is not the point here.
+#[derive(Debug)]
+struct NoProcesses;
+
+impl Outlet for NoProcesses {
+    fn deliver(&self, _: Generation, _: Effect) {}
+
+    fn discard(&self, _: &str) {}
+}
+
+impl World {
+    /// An engine with an empty store in memory.
+    pub fn new() -> Self {
+        Self::on(Box::new(MemoryStore::new())).unwrap()
+    }
+
+    /// An engine of what `store` holds.
+    pub fn on(store: Box<dyn Store>) -> io::Result<Self> {
+        let state = tempfile::tempdir()?;
+        let clock = Arc::new(Clock::new());
+        let started_at = clock.now();
+        let driver = Driver::open(EngineConfig::default(), clock, store, |_| Box::new(NoProcesses))?;
+        let info = EngineInfo {
+            stack: None,
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            state_dir: state.path().to_owned(),
+            started_at,
+            endpoint: "http://localhost:4566".to_owned(),
+            port: 4566,
+            scope: Scope { account: AccountId::DEFAULT, region: ModelRegion::default() },
+            allowed_hosts: Vec::new(),
+        };
+        let code = Arc::new(CodeStore::open(state.path())?);
+        let (followers, shutdown) = (Arc::new(Followers::default()), Shutdown::new());
+        let service = Service::new(Arc::clone(&driver), code, followers, Arc::new(info), shutdown, 1);
+        let timed = Arc::clone(&driver);
+        let timers = tokio::spawn(async move { timed.run_timers().await });
+        Ok(Self { service: Arc::new(service), driver, timers, _state: state })
+    }
+
+    /// The genuine SQS client.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        self.sqs_as("test", "us-east-1")
+    }
+
+    /// The genuine SQS client, with an access key id in a region.
+    pub fn sqs_as(&self, access_key_id: &str, region: &'static str) -> aws_sdk_sqs::Client {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url("http://localhost:4566")
+            .region(Region::new(region))
+            .credentials_provider(Credentials::new(access_key_id, "test", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(in_process::http_client(Arc::clone(&self.service)))
+            .build();
+        aws_sdk_sqs::Client::from_conf(config)
+    }
+
+    /// The genuine Lambda client.
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        let config = aws_sdk_lambda::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url("http://localhost:4566")
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(in_process::http_client(Arc::clone(&self.service)))
+            .build();
+        aws_sdk_lambda::Client::from_conf(config)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.timers.abort();
+    }
+}
+
+/// Runs a test's future.
+pub fn block_on(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test);
+}
