@@ -41,6 +41,8 @@ pub struct EngineInfo {
     pub port: u16,
     /// The account and region of requests that name none.
     pub scope: Scope,
+    /// Names under which the engine is reached beside those of this machine, without port.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// The HTTP service.
