@@ -60,17 +60,17 @@ pub(super) fn wanted(draft: &mut Draft, key: &str, queue: &DesiredQueue, inputs:
             json!({ "redrivePermission": "byQueue", "sourceQueueArns": sources? })
         }
     };
-    let seconds = |key, attribute, value: u32, default| Wanted::new(key, attribute, value, default, Kind::Seconds);
+    let seconds = |key, attribute, value: u32, default| Wanted::new(key, attribute, &value, default, Kind::Seconds);
     let mut wanted = vec![
         seconds("visibility_timeout", "VisibilityTimeout", queue.visibility_timeout_s, "30"),
         seconds("delay", "DelaySeconds", queue.delay_s, "0"),
-        Wanted::new("retention", "MessageRetentionPeriod", queue.retention_s, "345600", Kind::Retention),
+        Wanted::new("retention", "MessageRetentionPeriod", &queue.retention_s, "345600", Kind::Retention),
         seconds("receive_wait", "ReceiveMessageWaitTimeSeconds", queue.receive_wait_s, "0"),
-        Wanted::new("max_message", "MaximumMessageSize", queue.max_message_bytes, "1048576", Kind::Bytes),
-        Wanted::new("dead_letter", REDRIVE_POLICY, dead_letter, "", Kind::DeadLetter),
-        Wanted::new("redrive_allow", "RedriveAllowPolicy", allow, "", Kind::RedriveAllow),
-        Wanted::new("managed_encryption", "SqsManagedSseEnabled", queue.managed_encryption, "true", Kind::Flag),
-        Wanted::new("policy", "Policy", queue.policy.clone().unwrap_or_default(), "", Kind::Policy),
+        Wanted::new("max_message", "MaximumMessageSize", &queue.max_message_bytes, "1048576", Kind::Bytes),
+        Wanted::new("dead_letter", REDRIVE_POLICY, &dead_letter, "", Kind::DeadLetter),
+        Wanted::new("redrive_allow", "RedriveAllowPolicy", &allow, "", Kind::RedriveAllow),
+        Wanted::new("managed_encryption", "SqsManagedSseEnabled", &queue.managed_encryption, "true", Kind::Flag),
+        Wanted::new("policy", "Policy", &queue.policy.clone().unwrap_or_default(), "", Kind::Policy),
     ];
     wanted.extend(queue.fifo.iter().flat_map(fifo_attributes));
     Some(wanted)
@@ -86,7 +86,7 @@ impl Wanted {
     fn new(
         key: &'static str,
         attribute: &'static str,
-        value: impl ToString,
+        value: &impl ToString,
         default: &'static str,
         kind: Kind,
     ) -> Self {
@@ -167,9 +167,9 @@ fn fifo_attributes(fifo: &Fifo) -> [Wanted; 3] {
         if fifo.high_throughput { ("messageGroup", "perMessageGroupId") } else { ("queue", "perQueue") };
     let content = fifo.content_based_deduplication;
     [
-        Wanted::new("content_based_deduplication", "ContentBasedDeduplication", content, "false", Kind::Flag),
-        Wanted::new("deduplication_scope", "DeduplicationScope", scope, "queue", Kind::Word),
-        Wanted::new("throughput_limit", "FifoThroughputLimit", limit, "perQueue", Kind::Word),
+        Wanted::new("content_based_deduplication", "ContentBasedDeduplication", &content, "false", Kind::Flag),
+        Wanted::new("deduplication_scope", "DeduplicationScope", &scope, "queue", Kind::Word),
+        Wanted::new("throughput_limit", "FifoThroughputLimit", &limit, "perQueue", Kind::Word),
     ]
 }
 

@@ -8,6 +8,8 @@ mod attributes;
 mod call;
 mod draft;
 mod facts;
+#[cfg(test)]
+pub(crate) mod fake_target;
 mod functions;
 mod mappings;
 mod queues;

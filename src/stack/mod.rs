@@ -2,6 +2,8 @@
 
 mod desired;
 mod observed;
+#[cfg(test)]
+pub(crate) mod samples;
 mod tags;
 
 pub use desired::*;

@@ -1,0 +1,263 @@
+//! A target in memory for tests: carries out a plan's calls, and refuses what AWS refuses about their order.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::{ArtifactInfo, Artifacts, Call, MappingSettings, NewFunction, TargetFacts};
+use crate::{
+    model::{AccountId, ArtifactDigest, FunctionName, QueueArn, QueueName, Region, Scope},
+    stack::{
+        Address, Desired, Foreign, Observed, ObservedFunction, ObservedMapping, ObservedQueue, Readiness, TAG_STACK,
+        Tags,
+    },
+};
+
+/// What all functions can reserve together.
+pub(crate) const RESERVABLE: u32 = 900;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FakeTarget {
+    /// Everything, whoever owns it; `foreign` is empty.
+    pub(crate) all: Observed,
+    made: u32,
+}
+
+/// The embedded engine's.
+pub(crate) fn facts() -> TargetFacts {
+    TargetFacts {
+        name: "embedded".to_owned(),
+        scope: Scope { account: AccountId::DEFAULT, region: Region::parse("ap-northeast-1").unwrap() },
+        endpoint: "http://127.0.0.1:4566".to_owned(),
+        default_role: Some("arn:aws:iam::000000000000:role/stackctl".to_owned()),
+    }
+}
+
+/// The same artifact for every function.
+pub(crate) fn artifacts(desired: &Desired, byte: u8) -> Artifacts {
+    let info = ArtifactInfo::by_reference(ArtifactDigest::from_bytes([byte; 32]));
+    desired.functions.keys().map(|key| (key.clone(), info.clone())).collect()
+}
+
+impl FakeTarget {
+    /// What a stack sees of it.
+    pub(crate) fn observe(&self, desired: &Desired) -> Observed {
+        let is_owned = |tags: &Tags| tags.get(TAG_STACK).is_some_and(|owner| owner == desired.name.as_str());
+        let mut observed = self.all.clone();
+        observed.queues.retain(|_, queue| is_owned(&queue.tags));
+        observed.functions.retain(|_, function| is_owned(&function.tags));
+        let functions = &observed.functions;
+        observed.mappings.retain(|_, mapping| functions.contains_key(&mapping.function));
+        for (key, queue) in &desired.queues {
+            if let Some(found) = self.all.queues.get(&queue.name).filter(|found| !is_owned(&found.tags)) {
+                let foreign = Foreign { arn: found.arn.to_string(), owner: found.tags.get(TAG_STACK).cloned() };
+                observed.foreign.insert(Address::Queue(key.clone()), foreign);
+            }
+        }
+        observed
+    }
+
+    /// Carries out a call.
+    pub(crate) fn apply(&mut self, call: &Call) -> Result<(), String> {
+        match call {
+            Call::CreateQueue { name, attributes, tags } => {
+                let arn = facts().queue_arn(name);
+                let mut queue = ObservedQueue {
+                    url: facts().queue_url(name),
+                    arn: arn.clone(),
+                    attributes: [("QueueArn".to_owned(), arn.to_string())].into(),
+                    tags: tags.clone(),
+                    approximate_messages: 0,
+                };
+                if self.all.queues.contains_key(name) {
+                    return Err(format!("queue {name} exists"));
+                }
+                self.set(&mut queue, attributes.iter().map(|(name, value)| (*name, value.as_str())))?;
+                self.all.queues.insert(name.clone(), queue);
+            }
+            Call::SetQueueAttributes { url, attributes } => {
+                let mut queue = self.queue(url)?.clone();
+                self.set(&mut queue, attributes.iter().map(|(name, value)| (*name, value.as_str())))?;
+                *self.queue(url)? = queue;
+            }
+            Call::TagQueue { url, tags } => self.queue(url)?.tags.extend(tags.clone()),
+            Call::UntagQueue { url, keys } => self.queue(url)?.tags.retain(|key, _| !keys.contains(key)),
+            Call::DeleteQueue { url } => {
+                let arn = self.queue(url)?.arn.clone();
+                if self.all.mappings.values().any(|mapping| mapping.queue == arn) {
+                    return Err(format!("{arn} is still mapped"));
+                }
+                self.all.queues.remove(&arn.name);
+            }
+            Call::CreateFunction(new) => self.create_function(new)?,
+            Call::UpdateFunctionCode { name, artifact, architecture } => {
+                let function = self.function(name)?;
+                function.code_sha256 = STANDARD.encode(artifact.as_bytes());
+                function.architecture = *architecture;
+            }
+            Call::UpdateFunctionConfiguration { name, changes } => {
+                self.check_urls(changes.environment.iter().flat_map(|variables| variables.0.values()))?;
+                let function = self.function(name)?;
+                let changes = changes.as_ref().clone();
+                replace(&mut function.runtime, changes.runtime);
+                replace(&mut function.handler, changes.handler);
+                replace(&mut function.description, changes.description);
+                replace(&mut function.role, changes.role);
+                replace(&mut function.memory_mb, changes.memory_mb);
+                replace(&mut function.timeout_s, changes.timeout_s);
+                replace(&mut function.ephemeral_storage_mb, changes.ephemeral_storage_mb);
+                replace(&mut function.log_format, changes.log_format);
+                replace(&mut function.environment, changes.environment);
+            }
+            Call::TagFunction { arn, tags } => self.function_of(arn)?.tags.extend(tags.clone()),
+            Call::UntagFunction { arn, keys } => self.function_of(arn)?.tags.retain(|key, _| !keys.contains(key)),
+            Call::PutFunctionConcurrency { name, reserved } => {
+                let others = self.all.functions.iter().filter(|(other, _)| *other != name);
+                let others: u32 = others.filter_map(|(_, function)| function.reserved_concurrency).sum();
+                if others + reserved > RESERVABLE {
+                    return Err(format!("{others} of {RESERVABLE} are reserved, {reserved} more are too many"));
+                }
+                self.function(name)?.reserved_concurrency = Some(*reserved);
+            }
+            Call::DeleteFunctionConcurrency { name } => self.function(name)?.reserved_concurrency = None,
+            Call::DeleteFunction { name } => {
+                self.function(name)?;
+                if self.all.mappings.values().any(|mapping| mapping.function == *name) {
+                    return Err(format!("{name} is still mapped"));
+                }
+                self.all.functions.remove(name);
+            }
+            Call::CreateMapping { function, queue, settings } => self.create_mapping(function, queue, settings)?,
+            Call::UpdateMapping { uuid, changes } => {
+                let mapping = self.all.mappings.get_mut(uuid).ok_or("no such mapping")?;
+                let changes = changes.clone();
+                replace(&mut mapping.enabled, changes.enabled);
+                replace(&mut mapping.batch_size, changes.batch_size);
+                replace(&mut mapping.batching_window_s, changes.batching_window_s);
+                replace(&mut mapping.max_concurrency, changes.max_concurrency);
+                replace(&mut mapping.report_batch_item_failures, changes.report_batch_item_failures);
+                replace(&mut mapping.filters, changes.filters);
+            }
+            Call::DeleteMapping { uuid } => drop(self.all.mappings.remove(uuid).ok_or("no such mapping")?),
+        }
+        Ok(())
+    }
+
+    /// Messages that arrive in a queue.
+    pub(crate) fn send(&mut self, queue: &str, count: u64) {
+        self.all.queues.get_mut(queue).unwrap().approximate_messages += count;
+    }
+
+    fn queue(&mut self, url: &str) -> Result<&mut ObservedQueue, String> {
+        self.all.queues.values_mut().find(|queue| queue.url == url).ok_or(format!("no queue {url}"))
+    }
+
+    fn function(&mut self, name: &FunctionName) -> Result<&mut ObservedFunction, String> {
+        self.all.functions.get_mut(name).ok_or(format!("no function {name}"))
+    }
+
+    fn function_of(&mut self, arn: &str) -> Result<&mut ObservedFunction, String> {
+        self.all.functions.values_mut().find(|function| function.arn == arn).ok_or(format!("no function {arn}"))
+    }
+
+    fn set<'a>(
+        &self,
+        queue: &mut ObservedQueue,
+        attributes: impl Iterator<Item = (&'static str, &'a str)>,
+    ) -> Result<(), String> {
+        for (name, value) in attributes {
+            if name == "RedrivePolicy" && !value.is_empty() {
+                let policy: serde_json::Value = serde_json::from_str(value).unwrap();
+                let target = QueueArn::parse(policy["deadLetterTargetArn"].as_str().unwrap()).unwrap();
+                if !self.all.queues.contains_key(&target.name) {
+                    return Err(format!("no dead-letter queue {target}"));
+                }
+            }
+            if value.is_empty() {
+                queue.attributes.remove(name);
+            } else {
+                queue.attributes.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn create_function(&mut self, new: &NewFunction) -> Result<(), String> {
+        if self.all.functions.contains_key(&new.name) {
+            return Err(format!("function {} exists", new.name));
+        }
+        self.check_urls(new.settings.environment.0.values())?;
+        let settings = new.settings.clone();
+        let function = ObservedFunction {
+            arn: facts().function_arn(&new.name),
+            runtime: settings.runtime,
+            handler: settings.handler,
+            description: settings.description,
+            role: settings.role,
+            memory_mb: settings.memory_mb,
+            timeout_s: settings.timeout_s,
+            ephemeral_storage_mb: settings.ephemeral_storage_mb,
+            architecture: new.architecture,
+            log_format: settings.log_format,
+            environment: settings.environment,
+            code_sha256: STANDARD.encode(new.artifact.as_bytes()),
+            tags: new.tags.clone(),
+            reserved_concurrency: None,
+            readiness: Readiness::Ready,
+        };
+        self.all.functions.insert(new.name.clone(), function);
+        Ok(())
+    }
+
+    fn create_mapping(
+        &mut self,
+        function: &FunctionName,
+        queue: &QueueArn,
+        settings: &MappingSettings,
+    ) -> Result<(), String> {
+        let timeout_s = self.function(function)?.timeout_s;
+        let source = self.all.queues.get(&queue.name).ok_or(format!("no queue {queue}"))?;
+        let visibility_timeout_s: u32 = source.attributes["VisibilityTimeout"].parse().unwrap();
+        if visibility_timeout_s < timeout_s {
+            return Err(format!("visibility timeout {visibility_timeout_s} is below the function's {timeout_s}"));
+        }
+        if self.all.mappings.values().any(|found| found.function == *function && found.queue == *queue) {
+            return Err(format!("{queue} is already mapped to {function}"));
+        }
+        self.made += 1;
+        let mapping = ObservedMapping {
+            function: function.clone(),
+            queue: queue.clone(),
+            enabled: settings.enabled,
+            batch_size: settings.batch_size,
+            batching_window_s: settings.batching_window_s,
+            max_concurrency: settings.max_concurrency,
+            report_batch_item_failures: settings.report_batch_item_failures,
+            filters: settings.filters.clone(),
+            readiness: Readiness::Ready,
+        };
+        self.all.mappings.insert(format!("uuid-{}", self.made), mapping);
+        Ok(())
+    }
+
+    /// A function is told only of queues that are there.
+    fn check_urls<'a>(&self, values: impl Iterator<Item = &'a String>) -> Result<(), String> {
+        let prefix = format!("{}/", facts().endpoint);
+        for value in values.filter(|value| value.starts_with(&prefix)) {
+            if !self.all.queues.values().any(|queue| queue.url == *value) {
+                return Err(format!("a function is told of {value}, which is not there"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn replace<T>(old: &mut T, new: Option<T>) {
+    if let Some(new) = new {
+        *old = new;
+    }
+}
+
+/// A queue's name in a test.
+pub(crate) fn name(text: &str) -> QueueName {
+    QueueName::parse(text).unwrap()
+}
