@@ -59,15 +59,16 @@ pub(super) fn host_name(host: &str) -> &str {
 }
 
 fn is_local(name: &str, allowed_hosts: &[String]) -> bool {
-    if let Ok(address) = name.parse::<IpAddr>() {
-        return address.to_canonical().is_loopback() || allowed_hosts.iter().any(|allowed| allowed == name);
-    }
-    let name = name.to_ascii_lowercase();
-    LOCAL_DOMAINS
-        .iter()
-        .any(|domain| name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
-        || name == CONTAINER_HOST
-        || allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(&name))
+    LOCAL_DOMAINS.iter().any(|domain| is_in_domain(name, domain))
+        || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        || name.eq_ignore_ascii_case(CONTAINER_HOST)
+        || allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+}
+
+fn is_in_domain(name: &str, domain: &str) -> bool {
+    let (name, domain) = (name.as_bytes(), domain.as_bytes());
+    let Some((rest, end)) = name.len().checked_sub(domain.len()).map(|at| name.split_at(at)) else { return false };
+    end.eq_ignore_ascii_case(domain) && rest.last().is_none_or(|last| *last == b'.')
 }
 
 fn refusal(why: &str) -> Response<Bytes> {

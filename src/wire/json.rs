@@ -119,10 +119,22 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Writes a string with its quotes.
+/// Writes a string with its quotes. Most strings need no escapes and are copied whole; whether one does is looked up in
+/// pieces without a branch, which the compiler turns into vector instructions.
 pub(super) fn text(out: &mut Vec<u8>, value: &str) {
-    serde_json::to_writer(out, value).expect("memory takes every write");
+    let is_plain = |byte: u8| (byte >= b' ') & (byte != b'"') & (byte != b'\\');
+    let are_plain = |piece: &[u8]| piece.iter().fold(true, |plain, byte| plain & is_plain(*byte));
+    if value.as_bytes().chunks(PIECE_BYTES).all(are_plain) {
+        out.reserve(value.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(value.as_bytes());
+        out.push(b'"');
+    } else {
+        serde_json::to_writer(out, value).expect("memory takes every write");
+    }
 }
+
+const PIECE_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -144,6 +156,21 @@ mod tests {
         assert!(read::<SendMessage>(br#"{"MessageBody":5,"QueueUrl":null}"#).is_err());
         assert!(read::<SendMessage>(b"{").is_err());
         assert_eq!(read::<SendMessage>(b"").unwrap(), SendMessage::default());
+    }
+
+    #[test]
+    fn escapes_are_found_wherever_they_are() {
+        for length in [0, 1, 63, 64, 65, 200] {
+            for special in ["\"", "\\", "\n", "\u{0}", "\u{1f}", " ", "\u{7f}", "é"] {
+                for at in [0, length / 2, length] {
+                    let mut value = "x".repeat(length);
+                    value.insert_str(at, special);
+                    let mut out = Vec::new();
+                    text(&mut out, &value);
+                    assert_eq!(out, serde_json::to_vec(&value).unwrap(), "{length} {special:?} {at}");
+                }
+            }
+        }
     }
 
     #[test]

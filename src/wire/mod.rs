@@ -23,6 +23,7 @@ mod robustness;
 mod testing;
 
 pub mod runtime;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{Response, StatusCode, request};
@@ -111,7 +112,7 @@ pub fn respond(call: &Call, reply: Reply, request_id: &str) -> Response<Bytes> {
 struct Caller<'a> {
     head: &'a request::Parts,
     /// The service that the signature names.
-    service: Option<scope::Name>,
+    service: Option<Cow<'a, str>>,
     /// The account and region of the signature, or the engine's own.
     scope: Scope,
     request_id: &'a str,

@@ -7,16 +7,16 @@ use http::{header, request};
 
 use crate::model::{AccountId, Region, Scope};
 
-/// The name of a service as a signature gives it, for example `sqs`.
-pub(super) type Name = Box<str>;
-
 /// The service that the signature names, and the account and region: of the signature when there is one, else `default`.
 ///
 /// An access key id of twelve digits is the account.
-pub(super) fn of(head: &request::Parts, default: &Scope) -> (Option<Name>, Scope) {
-    let found = from_header(head).map(Cow::Borrowed).or_else(|| from_query(head.uri.query()?));
-    match found.as_deref().and_then(Credential::parse) {
-        Some(credential) => (Some(credential.service.into()), credential.scope(default)),
+pub(super) fn of<'a>(head: &'a request::Parts, default: &Scope) -> (Option<Cow<'a, str>>, Scope) {
+    if let Some(credential) = from_header(head).and_then(Credential::parse) {
+        return (Some(Cow::Borrowed(credential.service)), credential.scope(default));
+    }
+    let presigned = head.uri.query().and_then(from_query);
+    match presigned.as_deref().and_then(Credential::parse) {
+        Some(credential) => (Some(Cow::Owned(credential.service.to_owned())), credential.scope(default)),
         None => (None, default.clone()),
     }
 }
@@ -66,7 +66,8 @@ mod tests {
         let check = |uri: &str, authorization: &str, expected: &str| {
             let headers =
                 if authorization.is_empty() { String::new() } else { format!("authorization: {authorization}") };
-            let (service, scope) = of(&head_of(&format!("POST {uri}\n{headers}")), &default);
+            let head = head_of(&format!("POST {uri}\n{headers}"));
+            let (service, scope) = of(&head, &default);
             let found = format!("{} {} {}", service.as_deref().unwrap_or("-"), scope.account, scope.region);
             assert_eq!(found, expected, "{uri} {authorization}");
         };
