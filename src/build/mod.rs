@@ -1,1 +1,156 @@
-//! placeholder
+//! Toolchains and packaging: a function's source becomes a content-hashed artifact in the state directory. Nothing here
+//! deploys, watches, or knows a target; the AWS target's cross builds are not made here either: Rust is compiled for the
+//! machine it is compiled on.
+//!
+//! The way of a build: the inputs' fingerprint is compared with the cache's ([`cache`]: only `stat` calls); when it
+//! differs, the adapter of the language fills an unfinished directory, which is hashed and renamed ([`pack`]).
+
+mod adapter;
+mod cache;
+mod error;
+mod pack;
+mod progress;
+mod tree;
+
+mod command;
+mod golang;
+mod python;
+mod rust;
+mod source;
+mod toolchain;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+pub use error::BuildError;
+pub use progress::{BuildEvent, Progress};
+
+use self::{adapter::Adapter, cache::Fingerprint, pack::Unfinished};
+use crate::{
+    model::{ArtifactDigest, FunctionName},
+    stack::{Architecture, Build, DesiredFunction},
+};
+
+/// How long each command of a build may take.
+pub const BUILD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// Builds of [`build_all`] that run at once: toolchains use all cores by themselves.
+pub const BUILDS_AT_ONCE: usize = 2;
+
+/// What is built, and where to.
+#[derive(Clone, Debug)]
+pub struct BuildRequest {
+    pub function: FunctionName,
+    /// Absolute.
+    pub source: PathBuf,
+    pub build: Build,
+    pub runtime: String,
+    pub handler: String,
+    pub architecture: Architecture,
+    /// Absolute; created when it is missing.
+    pub state_dir: PathBuf,
+    /// Absolute paths inside the source that are no code: the manifest itself, say.
+    pub leave_out: Vec<PathBuf>,
+    pub timeout: Duration,
+    pub progress: Progress,
+}
+
+impl BuildRequest {
+    /// The request for a function of a manifest, without progress.
+    pub fn of(function: &DesiredFunction, state_dir: &Path) -> Self {
+        Self {
+            function: function.name.clone(),
+            source: function.source.clone(),
+            build: function.build.clone(),
+            runtime: function.runtime.clone(),
+            handler: function.handler.clone(),
+            architecture: function.architecture,
+            state_dir: state_dir.to_owned(),
+            leave_out: Vec::new(),
+            timeout: BUILD_TIMEOUT,
+            progress: Progress::silent(),
+        }
+    }
+}
+
+/// A function's code in the state directory, as it will stand at `/var/task`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    pub digest: ArtifactDigest,
+    /// [`ArtifactDigest::dir_in`] the state directory.
+    pub dir: PathBuf,
+    pub size_bytes: u64,
+    /// Whether no input had changed since an earlier build, so that nothing was run or copied.
+    pub reused: bool,
+}
+
+/// Builds one function. Dropping the future kills what it runs; an artifact is then complete or absent.
+///
+/// # Errors
+/// The reason, with the toolchain's own words and the way out.
+pub async fn build(request: &BuildRequest) -> Result<Artifact, BuildError> {
+    let before = off_thread(request, |request| {
+        if !request.source.is_dir() {
+            return Err(BuildError::SourceMissing { source: request.source.clone() });
+        }
+        let cached = cache::load(request);
+        let fingerprint = Fingerprint::take(request, cached.as_ref().map_or(&[][..], |cached| &cached.elsewhere))?;
+        Ok((cached, fingerprint))
+    })
+    .await?;
+    let (cached, fingerprint) = before;
+    if let Some(artifact) = cached.as_ref().and_then(|cached| cached.artifact(request, &fingerprint)) {
+        return Ok(artifact);
+    }
+    let unfinished = off_thread(request, |request| Unfinished::new(&request.state_dir)).await?;
+    let elsewhere = Adapter::of(request)?.fill(unfinished.dir()).await?;
+    off_thread(request, move |request| {
+        let artifact = unfinished.finish()?;
+        let known = cached.map(|cached| cached.elsewhere);
+        cache::store(request, &fingerprint, known.as_deref(), &elsewhere, &artifact);
+        Ok(artifact)
+    })
+    .await
+}
+
+/// Builds many functions, [`BUILDS_AT_ONCE`] at a time; the results are in the order of the requests. One that fails
+/// does not end the others, so that all mistakes are seen at once.
+pub async fn build_all(requests: &[BuildRequest]) -> Vec<Result<Artifact, BuildError>> {
+    let waiting = Mutex::new(requests.iter().enumerate());
+    let done = Mutex::new(Vec::new());
+    let worker = async || {
+        loop {
+            let next = locked(&waiting).next();
+            let Some((index, request)) = next else { break };
+            let result = Box::pin(build(request)).await;
+            locked(&done).push((index, result));
+        }
+    };
+    // As many as `BUILDS_AT_ONCE` says.
+    let _: [(); BUILDS_AT_ONCE] = <[(); 2]>::from(tokio::join!(worker(), worker()));
+    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Runs what blocks on the file system where that is allowed.
+async fn off_thread<T: Send + 'static>(
+    request: &BuildRequest,
+    work: impl FnOnce(&BuildRequest) -> Result<T, BuildError> + Send + 'static,
+) -> Result<T, BuildError> {
+    let request = request.clone();
+    let source = request.source.clone();
+    match tokio::task::spawn_blocking(move || work(&request)).await {
+        Ok(result) => result,
+        Err(error) => Err(BuildError::Disk { action: "build", path: source, error: std::io::Error::other(error) }),
+    }
+}

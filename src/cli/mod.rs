@@ -1,1 +1,103 @@
-//! placeholder
+//! The command line: the only user of terminal, environment and working directory. Each command is in a file of its own
+//! below `commands`; what they share is here.
+
+mod args;
+mod artifacts;
+mod commands;
+mod converging;
+mod engine;
+mod failure;
+mod input;
+mod own_api;
+mod project;
+mod sdk;
+mod surroundings;
+mod terminal;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+
+use self::{
+    args::{Cli, Command},
+    failure::{Failure, Message},
+    terminal::{Terminal, Verbosity},
+};
+
+/// What the options of every command come to.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) terminal: Terminal,
+    /// The manifest that was named.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) profile: Option<String>,
+}
+
+impl Session {
+    fn of(cli: &Cli) -> Self {
+        let verbosity = match (cli.global.quiet, cli.global.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        };
+        let terminal = Terminal { verbosity, json: cli.global.json };
+        Self { terminal, file: cli.file(), profile: cli.global.profile.clone() }
+    }
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error),
+    };
+    if cli.global.no_color {
+        anstream::ColorChoice::Never.write_global();
+    }
+    let session = Session::of(&cli);
+    match run(&session, cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(message) = failure.message() {
+                session.terminal.error(message);
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+/// Help and version are data; anything else is a mistake in the command line.
+fn not_parsed(error: &clap::Error) -> ExitCode {
+    // When nobody reads it there is nobody to tell.
+    let _ = error.print();
+    if error.use_stderr() { Failure::Usage(Message::new("")).exit_code() } else { ExitCode::SUCCESS }
+}
+
+fn run(session: &Session, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Init(args) => commands::init::run(session, &args),
+        Command::Check => commands::check::run(session),
+        Command::Schema => commands::schema::run(session),
+        Command::Completions(args) => commands::completions::run(&args),
+        Command::Plan(args) => wait_for(commands::plan::run(session, &args)),
+        Command::Up(args) => wait_for(commands::up::run(session, &args)),
+        Command::Down(args) => wait_for(commands::down::run(session, &args)),
+        Command::Status => wait_for(commands::status::run(session)),
+        Command::Logs(args) => wait_for(commands::logs::run(session, &args)),
+        Command::Invoke(args) => wait_for(commands::invoke::run(session, &args)),
+        Command::Send(args) => wait_for(commands::send::run(session, &args)),
+        Command::Receive(args) => wait_for(commands::receive::run(session, &args)),
+        Command::Env(args) => wait_for(commands::env::run(session, &args)),
+        Command::Exec(args) => wait_for(commands::exec::run(session, &args)),
+        Command::Serve(args) => commands::serve::run(session, &args),
+    }
+}
+
+/// Runs a command that waits for others; one thread is enough for a client.
+fn wait_for(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::while_doing("start the runtime"))?;
+    runtime.block_on(command)
+}

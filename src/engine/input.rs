@@ -20,7 +20,7 @@ pub struct EnvironmentId {
 
 impl EnvironmentId {
     /// The `serial`-th environment of the world with that index.
-    pub(super) fn new(world: usize, serial: u64) -> Self {
+    pub(crate) fn new(world: usize, serial: u64) -> Self {
         Self { world: u32::try_from(world).expect("fewer worlds than 2^32"), serial }
     }
 

@@ -1,15 +1,20 @@
 //! The impure shell around the pure engine: its clock, its journal, its listener, its functions' processes.
 
+pub mod background;
 pub mod body;
+pub mod client;
 pub mod clock;
 pub mod code_store;
 pub mod driver;
 pub mod environments;
 pub mod follow;
 pub mod listener;
+pub mod outlet;
 pub mod own_api;
 pub mod platform;
 pub mod report;
+pub mod server;
 pub mod service;
 pub mod shutdown;
+pub mod state_dir;
 pub mod store;

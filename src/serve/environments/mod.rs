@@ -9,7 +9,7 @@ mod process;
 mod program;
 mod runtime_api;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod variables;
 
 use std::{
@@ -48,7 +48,8 @@ pub trait EnvironmentSink: fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub struct Host {
     shared: Arc<Shared>,
-    launches: mpsc::UnboundedSender<Launch>,
+    /// `None` once no more are wanted.
+    launches: Mutex<Option<mpsc::UnboundedSender<Launch>>>,
 }
 
 /// The tasks of all environments. Dropped, every process is killed.
@@ -122,7 +123,7 @@ impl Host {
             report: report.clone(),
         };
         let tasks = HostTasks { launches: receiver, running: Tasks::new(), report };
-        Ok((Self { shared: Arc::new(shared), launches: sender }, tasks))
+        Ok((Self { shared: Arc::new(shared), launches: Mutex::new(Some(sender)) }, tasks))
     }
 
     /// Starts an environment. Does not wait: what becomes of it, the sink hears.
@@ -137,31 +138,36 @@ impl Host {
             control: Arc::clone(&environment.control),
             sink: Arc::clone(&environment.sink) as Arc<dyn EnvironmentSink>,
         };
-        // Refused only when the tasks are gone, and the engine with them.
-        let _ = self.launches.send(launch);
+        if let Some(launches) = &*self.launches.lock() {
+            // Refused only when the tasks are gone, and the engine with them.
+            let _ = launches.send(launch);
+        }
         environment
+    }
+
+    /// Starts no more; [`HostTasks::run`] then ends with the last environment.
+    pub fn close(&self) {
+        *self.launches.lock() = None;
     }
 }
 
 impl HostTasks {
-    /// Runs the environments, for ever. Cancel safe.
-    pub async fn run(&mut self) {
-        loop {
+    /// Runs the environments, until [`Host::close`] and the end of the last.
+    pub async fn run(mut self) {
+        let mut open = true;
+        while open || !self.running.is_empty() {
             tokio::select! {
-                Some(launch) = self.launches.recv() => self.running.spawn_endless("environment", live(launch)),
+                launch = self.launches.recv(), if open => match launch {
+                    Some(launch) => self.running.spawn_endless("environment", live(launch)),
+                    None => open = false,
+                },
                 Some((name, end)) = self.running.next_end() => {
                     if let End::Panicked(message) = end {
                         self.report.say(format!("an {name} panicked: {message}"));
                     }
                 }
-                else => std::future::pending().await,
             }
         }
-    }
-
-    /// Waits until every environment that was stopped is gone.
-    pub async fn drain(&mut self) {
-        while self.running.next_end().await.is_some() {}
     }
 }
 
@@ -169,6 +175,11 @@ impl Environment {
     /// Answers the environment's `next`. Called once for each [`EnvironmentEvent::Next`] at most.
     pub fn invoke(&self, invocation: Invocation) {
         self.phase.lock().offer(invocation);
+    }
+
+    /// Whether it has an invocation that it has not answered.
+    pub fn is_busy(&self) -> bool {
+        matches!(*self.phase.lock(), Phase::Offered(_) | Phase::Busy { .. })
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
 /// Waiting longer than this means that something hangs.
 const HANGS: Duration = Duration::from_secs(60);
 
-pub(super) fn spec(runtime: &str, handler: &str) -> LaunchSpec {
+pub(in crate::serve) fn spec(runtime: &str, handler: &str) -> LaunchSpec {
     let scope = Scope { account: AccountId::DEFAULT, region: Region::default() };
     LaunchSpec {
         function: FunctionArn { scope, name: FunctionName::parse("f").unwrap(), qualifier: None },
@@ -100,7 +100,7 @@ impl Script {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
         }
-        let (host, mut host_tasks) = Host::open(HostOptions {
+        let (host, host_tasks) = Host::open(HostOptions {
             state_dir: state_dir.clone(),
             endpoint: "http://127.0.0.1:4566".into(),
             inherited: BTreeMap::from([("PATH".to_owned(), search_path())]),
@@ -108,7 +108,7 @@ impl Script {
         })
         .unwrap();
         let mut tasks = Tasks::new();
-        tasks.spawn_endless("environments", async move { host_tasks.run().await });
+        tasks.spawn_endless("environments", host_tasks.run());
         Self { _state: state, _tasks: tasks, host, state_dir }
     }
 

@@ -1,0 +1,95 @@
+//! Which language's way a function is built in, and what of its source counts.
+
+use std::path::{Path, PathBuf};
+
+use super::{BuildError, BuildRequest, command, golang, python, rust, source, tree::Rules};
+use crate::stack::Build;
+
+/// Inputs of a build that are not below the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Elsewhere {
+    /// All of them: files, and directories with all that is below them.
+    Known(Vec<PathBuf>),
+    /// They cannot be told, so the toolchain has to be asked each time.
+    Unknown,
+}
+
+impl Elsewhere {
+    pub(super) const NOTHING: Self = Self::Known(Vec::new());
+}
+
+/// A request and the adapter that serves it.
+#[derive(Debug)]
+pub(super) struct Adapter<'a> {
+    request: &'a BuildRequest,
+}
+
+impl<'a> Adapter<'a> {
+    pub(super) fn of(request: &'a BuildRequest) -> Result<Self, BuildError> {
+        if let Build::Java { .. } = request.build {
+            return Err(BuildError::unsuitable(
+                "`build.java` is not there yet",
+                "until it is, run your build tool: build = { command = { run = \"./gradlew installDist\", artifact = \
+                 \"build/install/app\" } }, with a `bootstrap` in it that starts the JVM",
+            ));
+        }
+        Ok(Self { request })
+    }
+
+    /// Puts the function's code into `dir`; returns what else it was made of.
+    pub(super) async fn fill(&self, dir: &Path) -> Result<Elsewhere, BuildError> {
+        let request = self.request;
+        match &request.build {
+            Build::Go { package, flags } => golang::fill(request, package, flags, dir).await,
+            Build::Rust { bin, profile } => rust::fill(request, bin.as_deref(), profile, dir).await,
+            Build::Python { requirements } => python::fill(request, requirements.as_deref(), dir).await,
+            Build::Command { run, artifact } => command::fill(request, run, artifact, dir).await,
+            Build::Node => source::fill_node(request, dir).await,
+            Build::None | Build::Java { .. } => source::fill(request, dir).await,
+        }
+    }
+}
+
+/// What of a source is looked at: copied, or only compared.
+pub(super) fn rules(request: &BuildRequest) -> Rules {
+    let mut paths = request.leave_out.clone();
+    paths.push(request.state_dir.clone());
+    let rules = Rules { paths, ..Rules::default() };
+    match &request.build {
+        Build::Rust { .. } => Rules { names: &["target"], ..rules },
+        Build::Python { .. } => Rules {
+            names: &["__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox", ".nox"],
+            endings: &[".pyc", ".pyo"],
+            virtual_environments: true,
+            ..rules
+        },
+        Build::Node => Rules { names: &[".cache", ".npm"], ..rules },
+        Build::Command { artifact, .. } => {
+            let mut paths = rules.paths;
+            paths.push(normal(&request.source.join(artifact)));
+            Rules { names: &["target", "__pycache__"], paths, ..rules }
+        }
+        Build::Go { .. } | Build::Java { .. } | Build::None => rules,
+    }
+}
+
+/// The executable's name in the artifact: what the runtime will start.
+pub(super) fn executable_name(request: &BuildRequest) -> &str {
+    if request.runtime == "go1.x" { &request.handler } else { "bootstrap" }
+}
+
+/// A path without `.` and `..`, by its text alone.
+pub(super) fn normal(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                normal.pop();
+            }
+            other => normal.push(other),
+        }
+    }
+    normal
+}

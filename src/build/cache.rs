@@ -1,0 +1,163 @@
+//! What an earlier build was made of, so that nothing is done when nothing changed. Disposable: without it, or with a
+//! damaged one, everything is simply built again.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Artifact, BuildError, BuildRequest,
+    adapter::{Elsewhere, rules},
+    pack::create_private_dir,
+    tree::{self, Kind},
+};
+use crate::model::ArtifactDigest;
+
+/// The folder of a state directory with this cache and the adapters' own.
+pub(super) const BUILD_DIR: &str = "build";
+/// Raised when fingerprints come to mean something else.
+const FINGERPRINT_HEADER: &[u8] = b"stackctl fingerprint 1\n";
+
+/// What a build was made of, as `stat` tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    source: String,
+    elsewhere: String,
+}
+
+impl Fingerprint {
+    /// Looks at the source and at `elsewhere`.
+    pub(super) fn take(request: &BuildRequest, elsewhere: &[PathBuf]) -> Result<Self, BuildError> {
+        let mut source = Sha256::new_with_prefix(FINGERPRINT_HEADER);
+        source.update(settings(request));
+        add_tree(&mut source, &request.source, request)?;
+        Ok(Self { source: hex(source), elsewhere: elsewhere_fingerprint(request, elsewhere) })
+    }
+}
+
+/// What the cache knows about a function's last build.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Cached {
+    source: String,
+    /// Inputs that are not below the source.
+    pub(super) elsewhere: Vec<PathBuf>,
+    elsewhere_fingerprint: String,
+    artifact: ArtifactDigest,
+    size_bytes: u64,
+}
+
+impl Cached {
+    /// The artifact, when it is still what a build would give.
+    pub(super) fn artifact(&self, request: &BuildRequest, now: &Fingerprint) -> Option<Artifact> {
+        let dir = self.artifact.dir_in(&request.state_dir);
+        let same = self.source == now.source && self.elsewhere_fingerprint == now.elsewhere;
+        (same && dir.is_dir()).then_some(Artifact {
+            digest: self.artifact,
+            dir,
+            size_bytes: self.size_bytes,
+            reused: true,
+        })
+    }
+}
+
+/// The function's entry, when there is a sound one.
+pub(super) fn load(request: &BuildRequest) -> Option<Cached> {
+    serde_json::from_slice(&fs::read(path(request)).ok()?).ok()
+}
+
+/// Remembers a build whose inputs were looked at before it began; an edit while it ran is thus seen by the next. Inputs
+/// that only the build found are looked at now. Failing to write costs the next build its time and nothing else.
+pub(super) fn store(
+    request: &BuildRequest,
+    before: &Fingerprint,
+    known: Option<&[PathBuf]>,
+    elsewhere: &Elsewhere,
+    artifact: &Artifact,
+) {
+    let path = path(request);
+    let Elsewhere::Known(elsewhere) = elsewhere else {
+        let _ = fs::remove_file(path);
+        return;
+    };
+    let elsewhere_fingerprint = if known.unwrap_or_default() == elsewhere {
+        before.elsewhere.clone()
+    } else {
+        elsewhere_fingerprint(request, elsewhere)
+    };
+    let cached = Cached {
+        source: before.source.clone(),
+        elsewhere: elsewhere.clone(),
+        elsewhere_fingerprint,
+        artifact: artifact.digest,
+        size_bytes: artifact.size_bytes,
+    };
+    let _ = write(&path, &cached);
+}
+
+fn write(path: &Path, cached: &Cached) -> Result<(), BuildError> {
+    create_private_dir(path.parent().unwrap_or(path))?;
+    let text = serde_json::to_vec(cached).map_err(|error| BuildError::Disk {
+        action: "write",
+        path: path.to_owned(),
+        error: error.into(),
+    })?;
+    let new = path.with_extension("new");
+    fs::write(&new, text).and_then(|()| fs::rename(&new, path)).map_err(BuildError::disk("write", path))
+}
+
+fn path(request: &BuildRequest) -> PathBuf {
+    request.state_dir.join(BUILD_DIR).join(format!("{}.json", request.function))
+}
+
+/// Everything of the request that can change the artifact, besides files.
+fn settings(request: &BuildRequest) -> String {
+    let BuildRequest { source, build, runtime, handler, architecture, leave_out, .. } = request;
+    // Only the go1.x runtime's artifact is named after the handler.
+    let handler = if runtime == "go1.x" { handler.as_str() } else { "" };
+    format!("{build:?} {runtime:?} {handler:?} {architecture:?} {source:?} {leave_out:?}\n")
+}
+
+fn elsewhere_fingerprint(request: &BuildRequest, elsewhere: &[PathBuf]) -> String {
+    let mut hash = Sha256::new_with_prefix(FINGERPRINT_HEADER);
+    for path in elsewhere {
+        hash.update(path.as_os_str().as_encoded_bytes());
+        // One that is gone is a difference, and finding out what it means is the toolchain's business.
+        if path.is_dir() {
+            let listed = add_tree(&mut hash, path, request);
+            hash.update(if listed.is_ok() { "\0dir" } else { "\0unreadable" });
+        } else {
+            hash.update(fs::metadata(path).map_or_else(|_| "\0gone".to_owned(), |metadata| stamp(&metadata)));
+        }
+    }
+    hex(hash)
+}
+
+fn add_tree(hash: &mut Sha256, root: &Path, request: &BuildRequest) -> Result<(), BuildError> {
+    for entry in tree::list(root, &rules(request))? {
+        hash.update(entry.path.as_os_str().as_encoded_bytes());
+        match entry.kind {
+            Kind::File { executable, len, mtime_ns, inode, .. } => {
+                hash.update(format!("\0{executable} {len} {mtime_ns} {inode}\n"));
+            }
+            Kind::Link { to } => {
+                hash.update("\0-> ");
+                hash.update(to.as_os_str().as_encoded_bytes());
+                hash.update("\n");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn stamp(metadata: &fs::Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    format!("\0{} {} {} {}\n", metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino())
+}
+
+fn hex(hash: Sha256) -> String {
+    ArtifactDigest::from_bytes(hash.finalize().into()).to_string()
+}

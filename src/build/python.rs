@@ -1,0 +1,158 @@
+//! Python: the source as it is, with its requirements installed beside it. What was installed is kept by the hash of the
+//! requirements, so that an edit of the code does not install again.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    BuildError, BuildRequest,
+    adapter::{Elsewhere, normal, rules},
+    cache::BUILD_DIR,
+    off_thread, pack,
+    toolchain::{Stdout, Tool},
+    tree::{self, Rules},
+};
+use crate::model::ArtifactDigest;
+
+/// Looked for in the source when the manifest names no file.
+const REQUIREMENTS: &str = "requirements.txt";
+/// Of what was installed, what no function needs: scripts begin with the path of this machine's interpreter.
+const INSTALLED_RULES: Rules =
+    Rules { names: &["__pycache__", "bin"], endings: &[".pyc"], virtual_environments: false, paths: Vec::new() };
+const INSTALL_PIP: &str = "install Python with pip, or uv from https://docs.astral.sh/uv";
+
+pub(super) async fn fill(
+    request: &BuildRequest,
+    requirements: Option<&Path>,
+    dir: &Path,
+) -> Result<Elsewhere, BuildError> {
+    let Some(file) = requirements_file(request, requirements)? else {
+        copy_source(request, dir).await?;
+        return Ok(Elsewhere::NOTHING);
+    };
+    let text = fs::read_to_string(&file).map_err(BuildError::disk("read", &file))?;
+    let only_text = says_all(&text);
+    let installed = install_dir(request, &text);
+    if !only_text || !installed.is_dir() {
+        install(request, &file, &installed).await?;
+    }
+    let target = dir.to_owned();
+    off_thread(request, move |_| pack::copy(&tree::list(&installed, &INSTALLED_RULES)?, &target)).await?;
+    copy_source(request, dir).await?;
+    Ok(if only_text { Elsewhere::Known(vec![file]) } else { Elsewhere::Unknown })
+}
+
+fn requirements_file(request: &BuildRequest, named: Option<&Path>) -> Result<Option<PathBuf>, BuildError> {
+    let file = normal(&request.source.join(named.unwrap_or(Path::new(REQUIREMENTS))));
+    match (file.is_file(), named) {
+        (true, _) => Ok(Some(file)),
+        (false, None) => Ok(None),
+        (false, Some(_)) => Err(BuildError::unsuitable(
+            format!("there is no `{}`", file.display()),
+            "`build.python.requirements` is relative to `source`",
+        )),
+    }
+}
+
+/// Whether the file alone decides what is installed: it names no other file and no directory.
+fn says_all(requirements: &str) -> bool {
+    requirements.lines().map(str::trim).all(|line| {
+        let refers = ["-r", "--requirement", "-c", "--constraint", "-e", "--editable", ".", "/", "file:"];
+        !refers.iter().any(|start| line.starts_with(start)) && !line.contains("file:")
+    })
+}
+
+fn install_dir(request: &BuildRequest, requirements: &str) -> PathBuf {
+    let mut hash = Sha256::new();
+    hash.update(format!("{} {:?}\n", request.runtime, request.architecture));
+    hash.update(requirements);
+    let name = ArtifactDigest::from_bytes(hash.finalize().into()).to_string();
+    request.state_dir.join(BUILD_DIR).join("python").join(name)
+}
+
+/// Installs into a directory beside `installed` and renames it: it is complete or absent.
+async fn install(request: &BuildRequest, file: &Path, installed: &Path) -> Result<(), BuildError> {
+    let unfinished = installed.with_extension(format!("{}-{}", request.function, std::process::id()));
+    let new = unfinished.clone();
+    off_thread(request, move |_| {
+        let _ = fs::remove_dir_all(&new);
+        pack::create_private_dir(&new)
+    })
+    .await?;
+    run_installer(request, file, &unfinished).await?;
+    let installed = installed.to_owned();
+    off_thread(request, move |_| {
+        // An earlier one is there only when the requirements do not say all, and this one is newer.
+        let _ = fs::remove_dir_all(&installed);
+        fs::rename(&unfinished, &installed).map_err(BuildError::disk("write", &installed))
+    })
+    .await
+}
+
+/// uv where there is one; else pip, of the interpreter that the runtime names, or of `python3`.
+async fn run_installer(request: &BuildRequest, file: &Path, target: &Path) -> Result<(), BuildError> {
+    let (file, target) = (file.to_string_lossy(), target.to_string_lossy());
+    let interpreter = interpreter(&request.runtime);
+    let uv = ["pip", "install", "--quiet", "--python", interpreter, "--target", &target, "-r", &file];
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--upgrade"];
+    let pip = [&pip[..], &["--target", &*target, "-r", &*file]].concat();
+    let mut missing = None;
+    for (name, arguments) in [("uv", &uv[..]), (interpreter, &pip), ("python3", &pip)] {
+        let tool = Tool {
+            name,
+            install: INSTALL_PIP,
+            dir: &request.source,
+            progress: &request.progress,
+            timeout: request.timeout,
+        };
+        match tool.run(arguments, &[], Stdout::Shown).await {
+            Err(error @ BuildError::ToolMissing { .. }) => missing = Some(error),
+            Err(BuildError::Failed { status, output, .. }) if interpreter_is_missing(&status, &output) => {}
+            ended => return ended.map(drop),
+        }
+    }
+    Err(missing.unwrap_or(BuildError::ToolMissing { tool: "python3", install: INSTALL_PIP }))
+}
+
+/// As a version manager's shim says it, or uv. The engine then takes `python3`, and so does this.
+fn interpreter_is_missing(status: &str, output: &str) -> bool {
+    status == "exit code 127" || output.contains("No interpreter found")
+}
+
+fn interpreter(runtime: &str) -> &'static str {
+    match runtime {
+        "python3.8" => "python3.8",
+        "python3.9" => "python3.9",
+        "python3.10" => "python3.10",
+        "python3.11" => "python3.11",
+        "python3.12" => "python3.12",
+        "python3.13" => "python3.13",
+        "python3.14" => "python3.14",
+        _ => "python3",
+    }
+}
+
+/// The source goes over what was installed: the user's own module of a name wins, as it does in the import path.
+async fn copy_source(request: &BuildRequest, dir: &Path) -> Result<(), BuildError> {
+    let dir = dir.to_owned();
+    off_thread(request, move |request| pack::copy(&tree::list(&request.source, &rules(request))?, &dir)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requirements_that_refer_to_files_are_told() {
+        for all in ["", "requests==2.31\n# -r no\n", "--index-url https://example.org/simple\nx>=1"] {
+            assert!(says_all(all), "{all}");
+        }
+        for not_all in ["-r base.txt", "  -e .", "./wheels/x.whl", "x @ file:///tmp/x.whl", "--constraint=c.txt"] {
+            assert!(!says_all(not_all), "{not_all}");
+        }
+    }
+}

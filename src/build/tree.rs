@@ -1,0 +1,286 @@
+//! Which files a source directory has: a list that is the same on every machine. Reads no contents.
+//!
+//! A symbolic link that stays inside the directory is itself an entry. One that leads outside, as workspaces make them, is
+//! replaced with what it leads to, because an artifact has to stand alone.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Component, Path, PathBuf},
+};
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use super::BuildError;
+
+/// Patterns in the language of `.gitignore`, at the top of a source: what to leave out besides the defaults.
+pub(super) const IGNORE_FILE: &str = ".stackctlignore";
+/// Entries of a source; far above real ones, far below what would exhaust memory.
+const ENTRIES_MAX: usize = 500_000;
+/// Directories inside directories, links followed.
+const DEPTH_MAX: usize = 128;
+/// Never part of anything that is built: other tools' histories, our own state, a desktop's droppings.
+const NEVER: &[&str] = &[".git", ".hg", ".jj", ".svn", ".stackctl", ".DS_Store", IGNORE_FILE];
+/// Marks the root of a Python virtual environment, whatever the directory is called.
+const VIRTUAL_ENVIRONMENT_MARK: &str = "pyvenv.cfg";
+
+/// What is left out, besides what is always left out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rules {
+    /// Names of files and directories, at any depth.
+    pub(super) names: &'static [&'static str],
+    /// Endings of file names.
+    pub(super) endings: &'static [&'static str],
+    pub(super) virtual_environments: bool,
+    /// Absolute paths.
+    pub(super) paths: Vec<PathBuf>,
+}
+
+/// A file, or a link that stays inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Relative to the root.
+    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    File { from: PathBuf, executable: bool, len: u64, mtime_ns: i128, inode: u64 },
+    Link { to: PathBuf },
+}
+
+/// The entries of `root`, sorted by path.
+pub(super) fn list(root: &Path, rules: &Rules) -> Result<Vec<Entry>, BuildError> {
+    let ignore = ignore_file(root)?;
+    let mut walk = Walk { root, rules, ignore, ancestors: Vec::new(), entries: Vec::new() };
+    walk.directory(root, Path::new(""))?;
+    walk.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    Ok(walk.entries)
+}
+
+fn ignore_file(root: &Path) -> Result<Option<Gitignore>, BuildError> {
+    let path = root.join(IGNORE_FILE);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let mut builder = GitignoreBuilder::new(root);
+    let wrong = |error: &ignore::Error| {
+        BuildError::unsuitable(format!("`{}`: {error}", path.display()), "its patterns are those of `.gitignore`")
+    };
+    builder.add(&path).map_or(Ok(()), |error| Err(wrong(&error)))?;
+    builder.build().map(Some).map_err(|error| wrong(&error))
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    rules: &'a Rules,
+    ignore: Option<Gitignore>,
+    /// Device and inode of the directories above, so that a link cannot lead in a circle.
+    ancestors: Vec<(u64, u64)>,
+    entries: Vec<Entry>,
+}
+
+impl Walk<'_> {
+    /// Lists the directory `from`, which stands at `path` in the artifact.
+    fn directory(&mut self, from: &Path, path: &Path) -> Result<(), BuildError> {
+        let metadata = fs::metadata(from).map_err(BuildError::disk("read", from))?;
+        let identity = (metadata.dev(), metadata.ino());
+        if self.ancestors.contains(&identity) || self.ancestors.len() >= DEPTH_MAX {
+            return Err(BuildError::unsuitable(
+                format!("`{}` leads back to a directory above it", from.display()),
+                format!("remove the link, or name it in `{IGNORE_FILE}`"),
+            ));
+        }
+        self.ancestors.push(identity);
+        for entry in fs::read_dir(from).map_err(BuildError::disk("read", from))? {
+            let entry = entry.map_err(BuildError::disk("read", from))?;
+            self.entry(&entry, &path.join(entry.file_name()))?;
+        }
+        self.ancestors.pop();
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &fs::DirEntry, path: &Path) -> Result<(), BuildError> {
+        let from = entry.path();
+        let kind = entry.file_type().map_err(BuildError::disk("read", &from))?;
+        let is_dir = kind.is_dir();
+        if self.leaves_out(&from, path, is_dir) {
+            return Ok(());
+        }
+        if kind.is_symlink() {
+            self.link(from, path)
+        } else if is_dir {
+            self.directory(&from, path)
+        } else if kind.is_file() {
+            let metadata = entry.metadata().map_err(BuildError::disk("read", &from))?;
+            self.file(from, path, &metadata)
+        } else {
+            // Sockets, pipes and devices are nothing that code consists of.
+            Ok(())
+        }
+    }
+
+    fn link(&mut self, from: PathBuf, path: &Path) -> Result<(), BuildError> {
+        let to = fs::read_link(&from).map_err(BuildError::disk("read", &from))?;
+        if stays_inside(path, &to) {
+            return self.push(Entry { path: path.to_owned(), kind: Kind::Link { to } });
+        }
+        match fs::metadata(&from) {
+            Ok(metadata) if metadata.is_dir() => self.directory(&from, path),
+            Ok(metadata) if metadata.is_file() => self.file(from, path, &metadata),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(BuildError::unsuitable(
+                format!("the link `{}` leads to `{}`, which is not there", from.display(), to.display()),
+                format!("mend or remove the link, or name it in `{IGNORE_FILE}`"),
+            )),
+            Err(error) => Err(BuildError::Disk { action: "read", path: from, error }),
+        }
+    }
+
+    fn file(&mut self, from: PathBuf, path: &Path, metadata: &fs::Metadata) -> Result<(), BuildError> {
+        let kind = Kind::File {
+            from,
+            executable: metadata.mode() & 0o100 != 0,
+            len: metadata.len(),
+            mtime_ns: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+            inode: metadata.ino(),
+        };
+        self.push(Entry { path: path.to_owned(), kind })
+    }
+
+    fn push(&mut self, entry: Entry) -> Result<(), BuildError> {
+        if self.entries.len() >= ENTRIES_MAX {
+            return Err(BuildError::unsuitable(
+                format!("`{}` has more than {ENTRIES_MAX} files", self.root.display()),
+                format!("point `source` at the function's own directory, or leave out the rest with `{IGNORE_FILE}`"),
+            ));
+        }
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    fn leaves_out(&self, from: &Path, path: &Path, is_dir: bool) -> bool {
+        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        NEVER.contains(&&*name)
+            || self.rules.names.contains(&&*name)
+            || self.rules.endings.iter().any(|ending| !is_dir && name.ends_with(ending))
+            || self.rules.paths.iter().any(|left_out| left_out == from)
+            || (self.rules.virtual_environments && is_dir && from.join(VIRTUAL_ENVIRONMENT_MARK).exists())
+            || self.ignore.as_ref().is_some_and(|ignore| ignore.matched(path, is_dir).is_ignore())
+    }
+}
+
+/// Whether a link at `path` to `to` ends below the root, as far as the texts say.
+fn stays_inside(path: &Path, to: &Path) -> bool {
+    let mut depth = path.components().count().saturating_sub(1);
+    for component in to.components() {
+        match component {
+            Component::Normal(_) => depth += 1,
+            Component::CurDir => {}
+            Component::ParentDir if depth > 0 => depth -= 1,
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn write(root: &Path, path: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "x").unwrap();
+    }
+
+    fn check(root: &Path, rules: &Rules, expected: &[&str]) {
+        let entries = list(root, rules).unwrap();
+        let listed: Vec<_> = entries
+            .iter()
+            .map(|entry| match &entry.kind {
+                Kind::File { .. } => entry.path.display().to_string(),
+                Kind::Link { to } => format!("{} -> {}", entry.path.display(), to.display()),
+            })
+            .collect();
+        assert_eq!(listed, expected);
+    }
+
+    #[test]
+    fn what_is_no_code_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        for path in [
+            "b.py",
+            "a/c.py",
+            "a/c.pyc",
+            ".git/config",
+            ".stackctl/lock",
+            "a/__pycache__/x",
+            "env/pyvenv.cfg",
+            "env/lib/y.py",
+            "stack.toml",
+            "docs/guide.md",
+            "notes.md",
+        ] {
+            write(root, path);
+        }
+        check(
+            root,
+            &Rules::default(),
+            &[
+                "a/__pycache__/x",
+                "a/c.py",
+                "a/c.pyc",
+                "b.py",
+                "docs/guide.md",
+                "env/lib/y.py",
+                "env/pyvenv.cfg",
+                "notes.md",
+                "stack.toml",
+            ],
+        );
+        fs::write(root.join(IGNORE_FILE), "docs/\n*.md\n").unwrap();
+        let rules = Rules {
+            names: &["__pycache__"],
+            endings: &[".pyc"],
+            virtual_environments: true,
+            paths: vec![root.join("stack.toml")],
+        };
+        check(root, &rules, &["a/c.py", "b.py"]);
+    }
+
+    #[test]
+    fn links_stay_only_when_they_stay_inside() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("fn");
+        write(&root, "lib/x.js");
+        write(dir.path(), "shared/y.js");
+        symlink("lib/x.js", root.join("in.js")).unwrap();
+        symlink("../shared", root.join("out")).unwrap();
+        symlink(dir.path().join("shared/y.js"), root.join("abs.js")).unwrap();
+        symlink("gone", root.join("dangling-inside")).unwrap();
+        check(
+            &root,
+            &Rules::default(),
+            &["abs.js", "dangling-inside -> gone", "in.js -> lib/x.js", "lib/x.js", "out/y.js"],
+        );
+    }
+
+    #[test]
+    fn links_that_lead_nowhere_or_in_circles_are_named() {
+        let check = |to: &str, expected: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let root = dir.path().join("fn");
+            write(&root, "x");
+            symlink(to, root.join("link")).unwrap();
+            let error = list(&root, &Rules::default()).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        };
+        check("../gone", "leads to `../gone`, which is not there");
+        check("../fn", "leads back to a directory above it");
+    }
+}

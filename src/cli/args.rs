@@ -1,0 +1,357 @@
+//! The command line. What each command does is in its own file; here is what it is called, and what its help says.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint, builder::Styles};
+use clap_complete::Shell;
+
+use super::failure::EXIT_CODES_HELP;
+
+const STYLES: Styles = Styles::styled()
+    .header(anstyle::Style::new().bold())
+    .usage(anstyle::Style::new().bold())
+    .literal(anstyle::AnsiColor::Cyan.on_default())
+    .placeholder(anstyle::AnsiColor::Green.on_default());
+
+/// The longest `receive --wait`; AWS's own for one receive.
+const RECEIVE_WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// Converges a checked-in stack.toml of SQS queues and Lambda functions on an engine inside this binary.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stackctl",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = EXIT_CODES_HELP,
+)]
+pub(crate) struct Cli {
+    /// The manifest; without it, the nearest stack.toml or stack.yaml here or in a directory above.
+    #[arg(short = 'f', value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file_before: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// The same as -f, but also after the command.
+    #[arg(long, global = true, value_name = "FILE", env = "STACKCTL_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// Overlay the manifest with its [profiles.NAME].
+    #[arg(long, global = true, value_name = "NAME", env = "STACKCTL_PROFILE", hide_env_values = true)]
+    pub(crate) profile: Option<String>,
+    /// Print data as JSON, for programs.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but errors and what was asked for.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more: what tools print while they build, advice about the manifest.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// No colours; the NO_COLOR variable does the same.
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a stack.toml with a first function.
+    #[command(after_help = "Examples:\n  stackctl init            here\n  stackctl init orders     in a new directory")]
+    Init(Init),
+    /// Read the manifest and say all that is wrong with it.
+    #[command(after_help = "Examples:\n  stackctl check\n  stackctl check --json     for an editor or CI")]
+    Check,
+    /// Show what `up` would change.
+    #[command(
+        after_help = "Examples:\n  stackctl plan\n  stackctl plan --exit-code     0: nothing to change, 2: changes"
+    )]
+    Plan(Plan),
+    /// Build, start the engine when it is not running, and make the stack what the manifest says.
+    #[command(
+        after_help = "Examples:\n  stackctl up\n  stackctl up --yes           lose messages without being asked, if it \
+                            comes to that\n  stackctl -f api.toml up     another manifest\n\nThe engine goes on in the \
+                            background; `stackctl down` ends it."
+    )]
+    Up(Up),
+    /// Stop the engine and remove all that it kept.
+    #[command(after_help = "Examples:\n  stackctl down\n  stackctl down --yes     even if queues hold messages")]
+    Down(Down),
+    /// Show what runs and what waits.
+    #[command(after_help = "Examples:\n  stackctl status\n  stackctl status --json | jq '.queues[].visible'")]
+    Status,
+    /// Show what functions logged.
+    #[command(
+        after_help = "Examples:\n  stackctl logs\n  stackctl logs -f consumer     follow one function\n  stackctl logs \
+                            --since 5m"
+    )]
+    Logs(Logs),
+    /// Invoke a function and print what it returns.
+    #[command(
+        after_help = "Examples:\n  stackctl invoke hello --payload '{\"name\": \"you\"}'\n  stackctl invoke hello \
+                            --payload @event.json --log\n  echo '{}' | stackctl invoke hello --payload -"
+    )]
+    Invoke(Invoke),
+    /// Send a message to a queue.
+    #[command(
+        after_help = "Examples:\n  stackctl send jobs '{\"id\": 1}'\n  stackctl send jobs hello --count 100\n  stackctl \
+                            send orders.fifo hello --group customer-1\n  stackctl send jobs @body.json --attr kind=order"
+    )]
+    Send(Send),
+    /// Receive messages from a queue.
+    #[command(after_help = "Examples:\n  stackctl receive jobs\n  stackctl receive jobs --wait 5s --max 10 --delete")]
+    Receive(Receive),
+    /// Print the variables with which AWS's tools and SDKs find the stack.
+    #[command(after_help = "Examples:\n  eval \"$(stackctl env)\"\n  stackctl env --format dotenv >.env.local")]
+    Env(Env),
+    /// Run a command with those variables.
+    #[command(
+        after_help = "Examples:\n  stackctl exec -- aws sqs list-queues\n  stackctl exec -- npm test\n\nThe exit code \
+                            is the command's own."
+    )]
+    Exec(Exec),
+    /// Run the engine alone, in the foreground, without a manifest.
+    #[command(
+        after_help = "Examples:\n  stackctl serve\n  stackctl serve --port 0     any free port\n\nCtrl-C ends it when \
+                            what runs has finished; a second one ends it at once."
+    )]
+    Serve(Serve),
+    /// Print the JSON Schema of the manifest.
+    #[command(
+        after_help = "Example:\n  stackctl schema >stack.schema.json\n\nIn the manifest's first line, `#:schema \
+                            ./stack.schema.json` makes an editor complete and check."
+    )]
+    Schema,
+    /// Print completions for a shell.
+    #[command(
+        after_help = "Example:\n  stackctl completions bash >~/.local/share/bash-completion/completions/stackctl"
+    )]
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Where to; created when it is missing.
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// End with 2 when there are changes.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Agree to everything that would be asked.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Down {
+    /// Agree to everything that would be asked.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Functions; without any, all.
+    pub(crate) names: Vec<String>,
+    /// Go on as lines come.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only what is younger: 30s, 5m, 2h.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) since: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Invoke {
+    /// The function, or its name with a qualifier.
+    pub(crate) name: String,
+    /// The event: JSON, @FILE, or - for standard input.
+    #[arg(short, long, value_name = "JSON", default_value = "{}")]
+    pub(crate) payload: String,
+    /// Print the end of the invocation's log.
+    #[arg(long, conflicts_with = "event")]
+    pub(crate) log: bool,
+    /// Do not wait for the result: an asynchronous invocation.
+    #[arg(long)]
+    pub(crate) event: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    pub(crate) queue: String,
+    /// The message: text, @FILE, or - for standard input.
+    pub(crate) body: String,
+    /// Message group, of a FIFO queue.
+    #[arg(long, value_name = "ID")]
+    pub(crate) group: Option<String>,
+    /// Deduplication id, of a FIFO queue; with --count, each gets its number appended.
+    #[arg(long, value_name = "ID")]
+    pub(crate) dedup: Option<String>,
+    /// Hold the message back: 10s, 5m.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) delay: Option<Duration>,
+    /// A message attribute of type String; may be repeated.
+    #[arg(long = "attr", value_name = "NAME=VALUE", value_parser = attribute)]
+    pub(crate) attributes: Vec<(String, String)>,
+    /// How many times.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) count: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Receive {
+    pub(crate) queue: String,
+    /// Wait for messages when there are none, up to 20s.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = receive_wait)]
+    pub(crate) wait: Duration,
+    /// At most so many messages.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=10))]
+    pub(crate) max: u8,
+    /// Delete what was received; else it comes back after the queue's visibility timeout.
+    #[arg(long)]
+    pub(crate) delete: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Env {
+    /// `shell` for eval, `dotenv` for a file of NAME=VALUE lines.
+    #[arg(long, default_value = "shell", conflicts_with = "json")]
+    pub(crate) format: EnvFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EnvFormat {
+    Shell,
+    Dotenv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Exec {
+    /// The command and its arguments.
+    #[arg(required = true, trailing_var_arg = true, value_hint = ValueHint::CommandWithArguments, action = ArgAction::Append)]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The port on 127.0.0.1 and ::1; 0 takes any free one.
+    #[arg(short, long, default_value_t = 4566)]
+    pub(crate) port: u16,
+    /// Where the engine keeps what it needs; without it, in .stackctl/ here.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    pub(crate) shell: Shell,
+}
+
+impl Cli {
+    /// The manifest that was named, in either way.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.file_before.clone().or_else(|| self.global.file.clone())
+    }
+}
+
+/// `500ms`, `30s`, `5m`, `1h30m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+    parsed.ok_or_else(|| "a duration has a number and a unit: 500ms, 30s, 5m, 2h".to_owned())
+}
+
+fn receive_wait(text: &str) -> Result<Duration, String> {
+    let wait = duration(text)?;
+    if wait > RECEIVE_WAIT_MAX {
+        return Err(format!("a receive waits {} s at most", RECEIVE_WAIT_MAX.as_secs()));
+    }
+    Ok(wait)
+}
+
+fn attribute(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("an attribute is NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    fn check(line: &str, expected: impl Fn(&Cli) -> bool) {
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert!(expected(&cli), "{line}: {cli:?}");
+    }
+
+    #[test]
+    fn habits_hold() {
+        let file = |cli: &Cli| cli.file() == Some(PathBuf::from("a.toml"));
+        check("stackctl -f a.toml up", file);
+        check("stackctl up --file a.toml", file);
+        check("stackctl --file a.toml logs -f one two", |cli| {
+            file(cli) && matches!(&cli.command, Command::Logs(logs) if logs.follow && logs.names == ["one", "two"])
+        });
+        check(
+            "stackctl logs --since 1h30m",
+            |cli| matches!(&cli.command, Command::Logs(logs) if logs.since == Some(Duration::from_secs(5400))),
+        );
+        check("stackctl plan --exit-code --json --no-color -v --profile ci", |cli| {
+            matches!(&cli.command, Command::Plan(plan) if plan.exit_code)
+                && cli.global.json
+                && cli.global.no_color
+                && cli.global.verbose
+                && cli.global.profile.as_deref() == Some("ci")
+        });
+        check("stackctl exec -- aws sqs list-queues --json", |cli| {
+            matches!(&cli.command, Command::Exec(exec) if exec.command == ["aws", "sqs", "list-queues", "--json"])
+                && !cli.global.json
+        });
+        check(
+            "stackctl exec aws --version",
+            |cli| matches!(&cli.command, Command::Exec(exec) if exec.command == ["aws", "--version"]),
+        );
+        check("stackctl send q body --attr a=b=c --attr d= --delay 5s", |cli| {
+            matches!(&cli.command, Command::Send(send) if send.attributes
+                == [("a".to_owned(), "b=c".to_owned()), ("d".to_owned(), String::new())])
+        });
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        let check = |line: &str, expected: &str| {
+            let error = Cli::try_parse_from(line.split(' ')).unwrap_err().to_string();
+            assert!(error.contains(expected), "{line}: {error}");
+        };
+        check("stackctl receive q --wait 21s", "waits 20 s at most");
+        check("stackctl receive q --max 11", "11 is not in 1..=10");
+        check("stackctl logs --since soon", "500ms, 30s, 5m, 2h");
+        check("stackctl send q b --attr x", "NAME=VALUE");
+        check("stackctl -q -v up", "cannot be used with");
+        check("stackctl frobnicate", "unrecognized subcommand");
+        check("stackctl exec", "required");
+    }
+}

@@ -1,0 +1,90 @@
+//! Builds what a stack's functions are deployed from, and says so while it happens.
+
+use super::{
+    Session,
+    failure::{Failure, Message},
+    project::Project,
+    terminal::{GREEN, Verbosity, count},
+};
+use crate::{
+    build::{self, Artifact, BuildEvent, BuildRequest, Progress},
+    plan::{ArtifactInfo, Artifacts},
+    serve::clock::Stopwatch,
+    stack::{Build, Desired},
+};
+
+/// Builds all functions.
+pub(crate) async fn build(session: &Session, project: &Project, desired: &Desired) -> Result<Artifacts, Failure> {
+    let requests: Vec<_> = desired.functions.values().map(|function| request(session, project, function)).collect();
+    let watch = Stopwatch::start();
+    let results = build::build_all(&requests).await;
+    let (mut artifacts, mut failures) = (Artifacts::new(), Vec::new());
+    for ((key, function), result) in desired.functions.iter().zip(results) {
+        match result {
+            Ok(artifact) => {
+                if !artifact.reused {
+                    session.terminal.step(GREEN, "built", built(key, &function.build, &artifact));
+                }
+                artifacts.insert(key.clone(), ArtifactInfo::by_reference(artifact.digest));
+            }
+            Err(error) => failures.push(Message::of_build(key, &error)),
+        }
+    }
+    session.terminal.detail(format_args!("builds took {} ms", watch.elapsed().as_millis()));
+    match failures.len() {
+        0 => Ok(artifacts),
+        1 => Err(Failure::World(failures.remove(0))),
+        several => {
+            failures.iter().for_each(|message| session.terminal.error(message));
+            Err(Failure::World(Message::new(format!("{} could not be built", count(several as u64, "function")))))
+        }
+    }
+}
+
+fn request(session: &Session, project: &Project, function: &crate::stack::DesiredFunction) -> BuildRequest {
+    let mut request = BuildRequest::of(function, &project.state_dir());
+    request.leave_out = vec![project.file.clone(), project.overlay_file()];
+    let (terminal, name) = (session.terminal, function.name.clone());
+    request.progress = Progress::new(move |event| match event {
+        BuildEvent::Warning(text) => terminal.warn(format_args!("functions.{name}: {text}")),
+        BuildEvent::Started(command) => terminal.detail(format_args!("{name}: $ {command}")),
+        BuildEvent::Line(line) if terminal.verbosity >= Verbosity::Verbose => {
+            terminal.detail(format_args!("{name}: {line}"));
+        }
+        BuildEvent::Line(_) => {}
+    });
+    request
+}
+
+fn built(key: &str, build: &Build, artifact: &Artifact) -> String {
+    let way = match build {
+        Build::Go { .. } => "go",
+        Build::Rust { .. } => "rust",
+        Build::Node => "node",
+        Build::Python { .. } => "python",
+        Build::Java { .. } => "java",
+        Build::Command { .. } => "command",
+        Build::None => "as it is",
+    };
+    format!("functions.{key}  {way}, {}", size(artifact.size_bytes))
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} kB", bytes / 1_000),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        for (bytes, expected) in [(0, "0 B"), (999, "999 B"), (1_000, "1 kB"), (5_432_100, "5.4 MB")] {
+            assert_eq!(size(bytes), expected);
+        }
+    }
+}

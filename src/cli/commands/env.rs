@@ -1,0 +1,88 @@
+//! `stackctl env`: the variables with which AWS's tools and SDKs find the stack, and its queues.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    cli::{
+        Session,
+        args::{Env, EnvFormat},
+        engine::Engine,
+        failure::Failure,
+        project::Project,
+    },
+    model::Scope,
+};
+
+/// No secret: the engine takes any credentials from this machine.
+const SECRET_ACCESS_KEY: &str = "stackctl";
+
+pub(crate) async fn run(session: &Session, args: &Env) -> Result<(), Failure> {
+    let variables = variables(session).await?;
+    if session.terminal.json {
+        return session.terminal.print_json(&variables);
+    }
+    let lines: Vec<_> = variables.iter().map(|(name, value)| line(args.format, name, value)).collect();
+    session.terminal.print(lines.join("\n"))
+}
+
+/// The variables of the stack whose engine runs here.
+pub(crate) async fn variables(session: &Session) -> Result<BTreeMap<String, String>, Failure> {
+    let engine = Engine::running(&Project::find(session)?).await?;
+    let activity = engine.activity().await?;
+    Ok(of_stack(&engine.endpoint, &engine.scope, activity.queues.iter().map(|queue| queue.name.as_str())))
+}
+
+fn of_stack<'a>(endpoint: &str, scope: &Scope, queues: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    let region = scope.region.to_string();
+    let fixed = [
+        ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+        ("AWS_REGION", region.clone()),
+        ("AWS_DEFAULT_REGION", region),
+        // An access key id of twelve digits is the account.
+        ("AWS_ACCESS_KEY_ID", scope.account.to_string()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
+    ];
+    let queues = queues.map(|name| (variable_of(name), format!("{endpoint}/{}/{name}", scope.account)));
+    fixed.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(queues).collect()
+}
+
+/// `orders.fifo` -> `STACKCTL_QUEUE_ORDERS_FIFO_URL`.
+fn variable_of(queue: &str) -> String {
+    let name: String =
+        queue.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    format!("STACKCTL_QUEUE_{name}_URL")
+}
+
+/// No value needs quotes: URLs, names and digits.
+fn line(format: EnvFormat, name: &str, value: &str) -> String {
+    match format {
+        EnvFormat::Shell => format!("export {name}={value}"),
+        EnvFormat::Dotenv => format!("{name}={value}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AccountId, Region};
+
+    #[test]
+    fn a_stack_in_variables() {
+        let scope = Scope { account: AccountId::DEFAULT, region: Region::parse("ap-northeast-1").unwrap() };
+        let variables = of_stack("http://127.0.0.1:4566", &scope, ["jobs-dlq", "o.fifo"].into_iter());
+        let lines: Vec<_> = variables.iter().map(|(name, value)| line(EnvFormat::Dotenv, name, value)).collect();
+        assert_eq!(
+            lines,
+            [
+                "AWS_ACCESS_KEY_ID=000000000000",
+                "AWS_DEFAULT_REGION=ap-northeast-1",
+                "AWS_ENDPOINT_URL=http://127.0.0.1:4566",
+                "AWS_REGION=ap-northeast-1",
+                "AWS_SECRET_ACCESS_KEY=stackctl",
+                "STACKCTL_QUEUE_JOBS_DLQ_URL=http://127.0.0.1:4566/000000000000/jobs-dlq",
+                "STACKCTL_QUEUE_O_FIFO_URL=http://127.0.0.1:4566/000000000000/o.fifo",
+            ]
+        );
+        assert_eq!(line(EnvFormat::Shell, "A", "b"), "export A=b");
+    }
+}

@@ -1,0 +1,28 @@
+//! `stackctl exec`: a command with the stack's variables. It takes this process's place, so that signals, the terminal and
+//! the exit code are its own.
+
+use std::{io, os::unix::process::CommandExt, process::Command};
+
+use super::env::variables;
+use crate::cli::{Session, args::Exec, failure::Failure};
+
+/// Of the user's own AWS settings, what would be taken before ours.
+const REMOVED: [&str; 4] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SQS"];
+
+pub(crate) async fn run(session: &Session, args: &Exec) -> Result<(), Failure> {
+    let variables = variables(session).await?;
+    let Some((program, arguments)) = args.command.split_first() else {
+        return Err(Failure::usage("there is no command to run", "stackctl exec -- COMMAND"));
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).envs(variables);
+    for name in REMOVED {
+        command.env_remove(name);
+    }
+    let error = command.exec();
+    let program = program.to_string_lossy();
+    Err(match error.kind() {
+        io::ErrorKind::NotFound => Failure::world(format!("there is no command `{program}`"), "is it on the PATH?"),
+        _ => Failure::while_doing(format_args!("run `{program}`"))(error),
+    })
+}

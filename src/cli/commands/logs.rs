@@ -1,0 +1,136 @@
+//! `stackctl logs`: what functions logged, each in its own colour.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anstyle::{AnsiColor, Style};
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    cli::{
+        Session,
+        args::Logs,
+        engine::Engine,
+        failure::Failure,
+        project::Project,
+        terminal::{FAINT, RED},
+    },
+    engine::logs::LogLine,
+};
+
+/// Where a function's log group begins.
+const GROUP_PREFIX: &str = "/aws/lambda/";
+/// Colours of functions, given out in the order in which they speak.
+const COLOURS: [AnsiColor; 6] =
+    [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Green, AnsiColor::Magenta, AnsiColor::Blue, AnsiColor::BrightCyan];
+
+pub(crate) async fn run(session: &Session, args: &Logs) -> Result<(), Failure> {
+    let engine = Engine::running(&Project::find(session)?).await?;
+    for name in &args.names {
+        engine.check_function(name).await?;
+    }
+    let since_ms = args.since.map(|since| earlier(Timestamp::now(), since));
+    let mut lines = engine.api().logs(&args.names, since_ms, args.follow).await?;
+    let mut view = View::new(TimeZone::system());
+    while let Some(text) = lines.next().await? {
+        if session.terminal.json {
+            session.terminal.print(text)?;
+        } else if let Ok(line) = serde_json::from_str::<LogLine>(&text) {
+            session.terminal.print(view.line(&line))?;
+        } else {
+            session.terminal.warn(text);
+        }
+    }
+    Ok(())
+}
+
+/// Milliseconds since the epoch.
+fn earlier(now: Timestamp, since: Duration) -> u64 {
+    let since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    u64::try_from(now.as_millisecond().saturating_sub(since_ms)).unwrap_or(0)
+}
+
+/// How lines are shown.
+struct View {
+    zone: TimeZone,
+    colours: BTreeMap<String, Style>,
+    column: usize,
+}
+
+impl View {
+    fn new(zone: TimeZone) -> Self {
+        Self { zone, colours: BTreeMap::new(), column: 0 }
+    }
+
+    /// `12:03:04.567 consumer  the message`.
+    fn line(&mut self, line: &LogLine) -> String {
+        let name = line.group.strip_prefix(GROUP_PREFIX).unwrap_or(&line.group);
+        self.column = self.column.max(name.chars().count());
+        let next = COLOURS[self.colours.len() % COLOURS.len()].on_default();
+        let style = *self.colours.entry(name.to_owned()).or_insert(next);
+        let (time, column) = (self.time(line.timestamp_ms), self.column);
+        let message = toned(&line.message);
+        format!("{FAINT}{time}{FAINT:#} {style}{name:column$}{style:#}  {message}")
+    }
+
+    fn time(&self, timestamp_ms: u64) -> String {
+        let timestamp = i64::try_from(timestamp_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let zoned = timestamp.map(|timestamp| timestamp.to_zoned_datetime(self.zone.clone()));
+        zoned.map_or_else(|| timestamp_ms.to_string(), |zoned| zoned.strftime("%H:%M:%S%.3f").to_string())
+    }
+}
+
+/// What the platform says is paler than what the function says, and failures stand out.
+fn toned(message: &str) -> String {
+    let message = message.trim_end();
+    let is_platform = ["START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "INIT_START "]
+        .iter()
+        .any(|start| message.starts_with(start));
+    let is_failure = message.starts_with("[ERROR]") || message.contains("Task timed out after");
+    let style = match (is_failure, is_platform) {
+        (true, _) => RED,
+        (false, true) => FAINT,
+        (false, false) => Style::new(),
+    };
+    format!("{style}{message}{style:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(function: &str, timestamp_ms: u64, message: &str) -> LogLine {
+        LogLine {
+            group: format!("{GROUP_PREFIX}{function}"),
+            stream: "s".to_owned(),
+            id: 1,
+            timestamp_ms,
+            message: message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn lines_have_time_and_name() {
+        let mut view = View::new(TimeZone::UTC);
+        let mut check = |line: LogLine, expected: &str| {
+            assert_eq!(anstream::adapter::strip_str(&view.line(&line)).to_string(), expected);
+        };
+        check(line("consumer", 45_296_007, "hoge\n"), "12:34:56.007 consumer  hoge");
+        check(line("b", 0, "two\nlines"), "00:00:00.000 b         two\nlines");
+    }
+
+    #[test]
+    fn each_function_has_its_colour() {
+        let mut view = View::new(TimeZone::UTC);
+        let (one, two, again) =
+            (view.line(&line("a", 0, "x")), view.line(&line("b", 0, "x")), view.line(&line("a", 0, "x")));
+        assert_eq!(one, again);
+        assert_ne!(one.replace('a', "b"), two);
+    }
+
+    #[test]
+    fn since_counts_back_from_now() {
+        let now = Timestamp::from_millisecond(10_000).unwrap();
+        assert_eq!(earlier(now, Duration::from_secs(3)), 7_000);
+        assert_eq!(earlier(now, Duration::from_secs(3_000)), 0);
+    }
+}

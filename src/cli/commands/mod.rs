@@ -1,0 +1,17 @@
+//! One file a command.
+
+pub(super) mod check;
+pub(super) mod completions;
+pub(super) mod down;
+pub(super) mod env;
+pub(super) mod exec;
+pub(super) mod init;
+pub(super) mod invoke;
+pub(super) mod logs;
+pub(super) mod plan;
+pub(super) mod receive;
+pub(super) mod schema;
+pub(super) mod send;
+pub(super) mod serve;
+pub(super) mod status;
+pub(super) mod up;

@@ -1,0 +1,38 @@
+//! `stackctl plan`: what `up` would change.
+
+use crate::cli::{
+    Session,
+    args::Plan as Arguments,
+    artifacts,
+    converging::{Converging, coloured, plan_from_nothing},
+    engine::Engine,
+    failure::Failure,
+    project::Project,
+};
+
+pub(crate) async fn run(session: &Session, args: &Arguments) -> Result<(), Failure> {
+    let project = Project::find(session)?;
+    let desired = project.desired(session)?;
+    let artifacts = artifacts::build(session, &project, &desired).await?;
+    let plan = match Engine::find(&project).await? {
+        Some(engine) => {
+            engine.check_stack(&desired.name)?;
+            Converging::on(session, &desired, &engine).plan(&artifacts).await?
+        }
+        None => {
+            session.terminal.say("the engine is not running, so that all is yet to be created");
+            plan_from_nothing(session, &desired, &artifacts)?
+        }
+    };
+    if session.terminal.json {
+        session.terminal.print_json(&plan)?;
+    } else if plan.is_empty() {
+        session.terminal.print(&plan)?;
+    } else {
+        for line in plan.lines() {
+            session.terminal.print(coloured(&line))?;
+        }
+        session.terminal.print(plan.summary())?;
+    }
+    if args.exit_code && !plan.is_empty() { Err(Failure::Changes) } else { Ok(()) }
+}

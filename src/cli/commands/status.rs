@@ -1,0 +1,152 @@
+//! `stackctl status`: what runs and what waits.
+
+use crate::{
+    cli::{
+        Session,
+        engine::Engine,
+        failure::Failure,
+        project::Project,
+        terminal::{BOLD, table},
+    },
+    engine::lambda::{FunctionActivity, MappingActivity},
+    serve::own_api::{ActivityReport, QueueDepth},
+};
+
+pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
+    let engine = Engine::running(&Project::find(session)?).await?;
+    let activity = engine.activity().await?;
+    if session.terminal.json {
+        return session.terminal.print_json(&activity);
+    }
+    session.terminal.print(page(&engine.endpoint, &activity))
+}
+
+/// All tables, one below the other; what there is none of is left out.
+fn page(endpoint: &str, report: &ActivityReport) -> String {
+    let mut parts = vec![format!("{BOLD}{endpoint}{BOLD:#}  {}  {}", report.account, report.region)];
+    if !report.activity.functions.is_empty() {
+        parts.push(functions(&report.activity.functions));
+    }
+    if !report.activity.mappings.is_empty() {
+        parts.push(mappings(&report.activity.mappings));
+    }
+    if !report.queues.is_empty() {
+        parts.push(queues(&report.queues));
+    }
+    if report.queues_left_out {
+        parts.push("and more queues".to_owned());
+    }
+    if parts.len() == 1 {
+        parts.push("no functions and no queues".to_owned());
+    }
+    parts.join("\n\n")
+}
+
+fn functions(functions: &[FunctionActivity]) -> String {
+    let rows: Vec<_> = functions
+        .iter()
+        .map(|function| {
+            vec![
+                function.name.clone(),
+                function.busy.to_string(),
+                function.idle.to_string(),
+                function.starting.to_string(),
+                function.reserved.map_or_else(|| "-".to_owned(), |limit| limit.to_string()),
+                function.invocations.to_string(),
+                function.errors.to_string(),
+                function.throttles.to_string(),
+                function.cold_starts.to_string(),
+            ]
+        })
+        .collect();
+    table(&["FUNCTION", "BUSY", "IDLE", "INIT", "RESERVED", "CALLS", "ERRORS", "THROTTLED", "COLD"], &rows)
+}
+
+fn mappings(mappings: &[MappingActivity]) -> String {
+    let rows: Vec<_> = mappings
+        .iter()
+        .map(|mapping| {
+            vec![
+                format!("{} -> {}", last_part(&mapping.queue), last_part(&mapping.function)),
+                mapping.state.clone(),
+                mapping.batches_in_flight.to_string(),
+                mapping.messages_handled.to_string(),
+                mapping.messages_failed.to_string(),
+            ]
+        })
+        .collect();
+    table(&["TRIGGER", "STATE", "BATCHES", "HANDLED", "FAILED"], &rows)
+}
+
+fn queues(queues: &[QueueDepth]) -> String {
+    let rows: Vec<_> = queues
+        .iter()
+        .map(|queue| {
+            let numbers = [queue.visible, queue.in_flight, queue.delayed].map(|number| number.to_string());
+            [vec![queue.name.clone()], numbers.to_vec()].concat()
+        })
+        .collect();
+    table(&["QUEUE", "WAITING", "IN FLIGHT", "DELAYED"], &rows)
+}
+
+/// The name in an ARN.
+fn last_part(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::lambda::Activity;
+
+    fn check(report: &ActivityReport, expected: &str) {
+        let text = anstream::adapter::strip_str(&page("http://127.0.0.1:4566", report)).to_string();
+        assert_eq!(text, expected.trim_matches('\n'));
+    }
+
+    fn report() -> ActivityReport {
+        ActivityReport {
+            account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            activity: Activity::default(),
+            queues: Vec::new(),
+            queues_left_out: false,
+        }
+    }
+
+    #[test]
+    fn an_empty_stack() {
+        check(&report(), "http://127.0.0.1:4566  000000000000  us-east-1\n\nno functions and no queues");
+    }
+
+    #[test]
+    fn a_stack_fits_a_terminal() {
+        let mut report = report();
+        let name = "example-sqs-consumer".to_owned();
+        report.activity.functions =
+            vec![FunctionActivity { name, busy: 2, invocations: 1234, cold_starts: 3, ..FunctionActivity::default() }];
+        report.activity.mappings = vec![MappingActivity {
+            queue: "arn:aws:sqs:us-east-1:000000000000:example-queue".to_owned(),
+            function: "example-sqs-consumer".to_owned(),
+            state: "Enabled".to_owned(),
+            messages_handled: 1234,
+            ..MappingActivity::default()
+        }];
+        report.queues = vec![QueueDepth { name: "example-queue".to_owned(), visible: 12, in_flight: 10, delayed: 0 }];
+        check(
+            &report,
+            "
+http://127.0.0.1:4566  000000000000  us-east-1
+
+FUNCTION              BUSY  IDLE  INIT  RESERVED  CALLS  ERRORS  THROTTLED  COLD
+example-sqs-consumer     2     0     0         -   1234       0          0     3
+
+TRIGGER                                STATE    BATCHES  HANDLED  FAILED
+example-queue -> example-sqs-consumer  Enabled        0     1234       0
+
+QUEUE          WAITING  IN FLIGHT  DELAYED
+example-queue       12         10        0
+",
+        );
+    }
+}

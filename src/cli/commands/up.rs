@@ -1,0 +1,79 @@
+//! `stackctl up`: the stack becomes what the manifest says.
+
+use serde::Serialize;
+
+use crate::{
+    cli::{
+        Session,
+        args::Up,
+        artifacts,
+        converging::{Converging, coloured},
+        engine::Engine,
+        failure::Failure,
+        project::Project,
+        terminal::{BOLD, CYAN, GREEN},
+    },
+    plan::{Plan, Summary},
+    serve::clock::Stopwatch,
+    stack::Desired,
+};
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Converged<'a> {
+    endpoint: &'a str,
+    changed: Summary,
+    steps: &'a Plan,
+}
+
+pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
+    let watch = Stopwatch::start();
+    let project = Project::find(session)?;
+    let desired = project.desired(session)?;
+    let artifacts = artifacts::build(session, &project, &desired).await?;
+    let engine = Engine::ensure(session, &project, &desired).await?;
+    let converging = Converging::on(session, &desired, &engine);
+    let plan = converging.plan(&artifacts).await?;
+    ask(session, args, &plan)?;
+    converging.apply(&plan).await?;
+    let terminal = session.terminal;
+    if terminal.json {
+        return terminal.print_json(&Converged { endpoint: &engine.endpoint, changed: plan.summary(), steps: &plan });
+    }
+    let took = format!("{}.{:02} s", watch.elapsed().as_secs(), watch.elapsed().subsec_millis() / 10);
+    let done = if plan.is_empty() { "nothing to change".to_owned() } else { plan.summary().to_string() };
+    terminal.step(GREEN, "ready", format_args!("{}: {done}, in {took}", desired.name));
+    terminal.step(GREEN, "endpoint", format_args!("{BOLD}{}{BOLD:#}", engine.endpoint));
+    if !plan.is_empty() {
+        terminal.say(next_commands(&desired));
+    }
+    Ok(())
+}
+
+fn ask(session: &Session, args: &Up, plan: &Plan) -> Result<(), Failure> {
+    if plan.dangers().next().is_none() {
+        return Ok(());
+    }
+    plan.lines().iter().for_each(|line| session.terminal.say(coloured(line)));
+    session.terminal.confirm("messages would be lost; do it all the same?", args.yes)
+}
+
+/// What somebody would do next, with the names of this stack.
+fn next_commands(desired: &Desired) -> String {
+    let triggered = desired.functions.iter().find_map(|(key, function)| Some((key, function.triggers.first()?)));
+    let mut commands = Vec::new();
+    if let Some((function, trigger)) = triggered {
+        let is_fifo = desired.queues.get(&trigger.queue).is_some_and(|queue| queue.fifo.is_some());
+        let group = if is_fifo { " --group g1" } else { "" };
+        commands.push(format!("stackctl send {} '{{\"hello\": \"world\"}}'{group}", trigger.queue));
+        commands.push(format!("stackctl logs -f {function}"));
+    } else if let Some(function) = desired.functions.keys().next() {
+        commands.push(format!("stackctl invoke {function}"));
+        commands.push(format!("stackctl logs {function}"));
+    } else if let Some(queue) = desired.queues.keys().next() {
+        commands.push(format!("stackctl send {queue} hello"));
+    }
+    commands.push("stackctl status".to_owned());
+    let lines: Vec<_> = commands.iter().map(|command| format!("  {CYAN}{command}{CYAN:#}")).collect();
+    format!("next:\n{}", lines.join("\n"))
+}

@@ -1,0 +1,183 @@
+//! From a manifest to a plan for the stack's engine, and the plan carried out: what `plan` and `up` share.
+
+use std::sync::Arc;
+
+use super::{
+    Session,
+    engine::Engine,
+    failure::{Failure, Message},
+    terminal::{CYAN, GREEN, RED, YELLOW},
+};
+use crate::{
+    converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError},
+    model::Scope,
+    plan::{self, Action, Artifacts, Line, Mark, Plan, TargetFacts},
+    provider::{AwsProvider, Endpoint},
+    stack::{Desired, Observed, PortChoice, Target},
+};
+
+/// The target's key in the manifest.
+const TARGET: &str = "embedded";
+/// The role of functions that name none: the engine asks no role for permission.
+const DEFAULT_ROLE_NAME: &str = "stackctl";
+/// Where an engine listens whose manifest does not say.
+const DEFAULT_PORT: u16 = 4566;
+
+/// Where the manifest wants its engine.
+pub(crate) fn port(desired: &Desired) -> PortChoice {
+    match desired.targets.get(TARGET) {
+        Some(Target::Embedded { port }) => *port,
+        _ => PortChoice::Fixed(DEFAULT_PORT),
+    }
+}
+
+/// The account and region of a stack.
+pub(crate) fn scope(desired: &Desired) -> Scope {
+    Scope { account: desired.account, region: desired.region.clone() }
+}
+
+/// The endpoint that a stack will have before its engine runs.
+pub(crate) fn expected_endpoint(desired: &Desired) -> String {
+    let port = match port(desired) {
+        PortChoice::Fixed(port) => port,
+        PortChoice::Auto => DEFAULT_PORT,
+    };
+    format!("http://127.0.0.1:{port}")
+}
+
+/// A stack on an engine.
+#[derive(Debug)]
+pub(crate) struct Converging<'a> {
+    session: &'a Session,
+    desired: &'a Desired,
+    provider: Arc<AwsProvider>,
+    facts: TargetFacts,
+}
+
+impl<'a> Converging<'a> {
+    pub(crate) fn on(session: &'a Session, desired: &'a Desired, engine: &Engine) -> Self {
+        let facts = facts(desired, engine.endpoint.clone());
+        let provider = Arc::new(AwsProvider::new(&Endpoint::open(engine.endpoint.clone(), &facts.scope)));
+        Self { session, desired, provider, facts }
+    }
+
+    pub(crate) async fn observe(&self) -> Result<Observed, Failure> {
+        self.provider.observe(self.desired).await.map_err(|error| failure(&error))
+    }
+
+    /// What would make the engine hold what the manifest says.
+    pub(crate) async fn plan(&self, artifacts: &Artifacts) -> Result<Plan, Failure> {
+        make_plan(self.session, self.desired, artifacts, &self.observe().await?, &self.facts)
+    }
+
+    /// Carries the plan out and waits until all is ready.
+    pub(crate) async fn apply(&self, plan: &Plan) -> Result<(), Failure> {
+        let progress = progress(self.session);
+        let report = converge::apply(plan, &self.provider, &Patience::DEFAULT, &progress, interrupted()).await;
+        let mut failed = report.failed();
+        if let Some((_, error)) = failed.next() {
+            for (_, further) in failed {
+                self.session.terminal.error(&message(further));
+            }
+            return Err(failure(error));
+        }
+        if report.cancelled {
+            let left = report.steps.len() - report.done().count();
+            self.session.terminal.say(format_args!("stopped with {left} steps left; `stackctl up` goes on"));
+            return Err(Failure::Interrupted);
+        }
+        let patience = Patience::DEFAULT;
+        match converge::wait_ready(self.desired, &*self.provider, &patience, &progress, interrupted()).await {
+            Ok(_) => Ok(()),
+            Err(NotReady::Cancelled) => Err(Failure::Interrupted),
+            Err(NotReady::Unobserved(error)) => Err(failure(&error)),
+            Err(not_ready) => {
+                Err(Failure::World(Message::new(not_ready.to_string()).help("`stackctl logs` shows why")))
+            }
+        }
+    }
+}
+
+fn facts(desired: &Desired, endpoint: String) -> TargetFacts {
+    let scope = scope(desired);
+    let default_role = Some(format!("arn:aws:iam::{}:role/{DEFAULT_ROLE_NAME}", scope.account));
+    TargetFacts { name: TARGET.to_owned(), scope, endpoint, default_role }
+}
+
+/// The plan for an engine that does not run yet, and so holds nothing.
+pub(crate) fn plan_from_nothing(session: &Session, desired: &Desired, artifacts: &Artifacts) -> Result<Plan, Failure> {
+    make_plan(session, desired, artifacts, &Observed::default(), &facts(desired, expected_endpoint(desired)))
+}
+
+fn make_plan(
+    session: &Session,
+    desired: &Desired,
+    artifacts: &Artifacts,
+    observed: &Observed,
+    facts: &TargetFacts,
+) -> Result<Plan, Failure> {
+    plan::plan(desired, artifacts, observed, facts).map_err(|mut problems| {
+        let last = problems.pop();
+        problems.iter().for_each(|problem| session.terminal.error(&Message::of_plan(problem)));
+        last.map_or(Failure::Manifest, |problem| Failure::ManifestMessage(Message::of_plan(&problem)))
+    })
+}
+
+/// Completes at Ctrl-C.
+pub(crate) async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+fn progress(session: &Session) -> Progress {
+    let terminal = session.terminal;
+    Progress::new(move |event| match event {
+        Event::StepDone { step, .. } => {
+            let (style, verb) = match step.action {
+                Action::Create => (GREEN, "created"),
+                Action::Update => (YELLOW, "updated"),
+                Action::Replace => (YELLOW, "replaced"),
+                Action::Delete => (RED, "deleted"),
+            };
+            let cause = if step.cause.is_empty() { String::new() } else { format!("  {}", step.cause) };
+            terminal.step(style, verb, format_args!("{}{cause}", step.address));
+        }
+        Event::Retrying { step, error, wait, .. } => {
+            let why = match error.kind {
+                ErrorKind::NameStillTaken => "its name is still taken",
+                ErrorKind::Busy => "another change is under way",
+                _ => "not known everywhere yet",
+            };
+            terminal.step(YELLOW, "waiting", format_args!("{}: {why}; again in {} ms", step.address, wait.as_millis()));
+        }
+        Event::StepStarted { .. } | Event::StepFailed { .. } => {}
+        Event::Waiting { pending } => {
+            let names: Vec<_> = pending.iter().map(|(address, state)| format!("{address} ({state})")).collect();
+            terminal.detail(format_args!("waiting for {}", names.join(", ")));
+        }
+    })
+}
+
+fn message(error: &ProviderError) -> Message {
+    let message = Message::new(error.to_string());
+    match &error.hint {
+        Some(hint) => message.help(hint.clone()),
+        None => message,
+    }
+}
+
+fn failure(error: &ProviderError) -> Failure {
+    Failure::World(message(error))
+}
+
+/// A plan's line in its colour.
+pub(crate) fn coloured(line: &Line) -> String {
+    let style = match line.mark {
+        Mark::Add => GREEN,
+        Mark::Change => YELLOW,
+        Mark::Remove => RED,
+    };
+    let danger = line.danger.as_ref().map_or(String::new(), |danger| format!(" {RED}({danger}){RED:#}"));
+    format!("{style}{}{style:#} {}  {CYAN}{}{CYAN:#}{danger}", line.mark, line.address, line.text)
+}

@@ -1,0 +1,22 @@
+//! The process's surroundings: environment variables and working directory. Nobody else reads them.
+
+#![expect(clippy::disallowed_methods, reason = "the one place that reads the environment and the working directory")]
+
+use std::{collections::BTreeMap, env, path::PathBuf};
+
+use super::failure::Failure;
+
+/// A variable that is set and is text.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+/// Those of `names` that are set and are text.
+pub(crate) fn variables(names: &[&str]) -> BTreeMap<String, String> {
+    names.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect()
+}
+
+/// The working directory.
+pub(crate) fn working_directory() -> Result<PathBuf, Failure> {
+    env::current_dir().map_err(Failure::while_doing("tell the working directory"))
+}

@@ -1,0 +1,166 @@
+//! What people see. Data goes to standard output, everything else to standard error; colours where a terminal shows them
+//! and nobody declined.
+
+use std::{
+    fmt::Display,
+    io::{self, BufRead, IsTerminal, Write},
+};
+
+use anstyle::{AnsiColor, Style};
+
+use super::failure::{Failure, Message};
+
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const FAINT: Style = Style::new().dimmed();
+pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
+pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// Width of the first column of progress lines.
+const VERB_COLUMN: usize = 9;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// The terminal, or what stands for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terminal {
+    pub(crate) verbosity: Verbosity,
+    /// Data is asked for as JSON.
+    pub(crate) json: bool,
+}
+
+impl Terminal {
+    /// Data: what the command was asked for.
+    pub(crate) fn print(&self, text: impl Display) -> Result<(), Failure> {
+        let mut out = anstream::stdout().lock();
+        writeln!(out, "{text}")?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Data as JSON.
+    pub(crate) fn print_json(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value).map_err(Failure::while_doing("write JSON"))?;
+        self.print(text)
+    }
+
+    /// Something worth knowing that is not data.
+    pub(crate) fn say(&self, text: impl Display) {
+        if self.verbosity >= Verbosity::Normal {
+            write_line(&text);
+        }
+    }
+
+    /// A step that is done: `  create   queues.jobs`.
+    pub(crate) fn step(&self, style: Style, verb: &str, rest: impl Display) {
+        self.say(format_args!("{style}{verb:>VERB_COLUMN$}{style:#}  {rest}"));
+    }
+
+    /// A detail for those who asked for details.
+    pub(crate) fn detail(&self, text: impl Display) {
+        if self.verbosity >= Verbosity::Verbose {
+            write_line(&format_args!("{FAINT}{text}{FAINT:#}"));
+        }
+    }
+
+    /// Something that will surprise.
+    pub(crate) fn warn(&self, text: impl Display) {
+        self.say(format_args!("{YELLOW}warning{YELLOW:#}: {text}"));
+    }
+
+    /// Why the command ends without having done its work; said even when quiet.
+    pub(crate) fn error(&self, message: &Message) {
+        if let Some(output) = &message.output {
+            write_line(output);
+        }
+        write_line(&format_args!("{RED}error{RED:#}: {}", message.text));
+        if let Some(help) = &message.help {
+            write_line(&format_args!("{CYAN}help{CYAN:#}: {help}"));
+        }
+    }
+
+    /// Text that is complete already, a diagnostic for example.
+    pub(crate) fn error_text(&self, text: &str) {
+        write_line(&text.trim_end());
+    }
+
+    /// Asks before something is lost. Without a terminal nobody can answer, and only `--yes` helps.
+    pub(crate) fn confirm(&self, question: &str, yes: bool) -> Result<(), Failure> {
+        if yes {
+            return Ok(());
+        }
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return Err(Failure::world(question.trim_end_matches('?'), "nobody can be asked here: `--yes` agrees"));
+        }
+        let mut err = anstream::stderr().lock();
+        write!(err, "{BOLD}{question}{BOLD:#} [y/N] ")?;
+        err.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+            Ok(())
+        } else {
+            Err(Failure::World(Message::new("not done: it was not agreed to")))
+        }
+    }
+}
+
+/// Of a closed standard error nobody can be told.
+fn write_line(text: &dyn Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// `1 queue`, `2 queues`.
+pub(crate) fn count(number: impl Into<u64>, noun: &str) -> String {
+    let number = number.into();
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// Rows under their headings, in columns as wide as they need; numbers to the right. No blanks at the ends of lines.
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([headings[column].len()]).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
+    let numeric = |column: usize| !rows.is_empty() && rows.iter().all(|row| is_numeric(&row[column]));
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let padded = cells.enumerate().map(|(column, cell)| {
+            let width = widths[column];
+            if numeric(column) { format!("{cell:>width$}") } else { format!("{cell:width$}") }
+        });
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let head = line(&mut headings.iter().copied());
+    let mut lines = vec![format!("{FAINT}{head}{FAINT:#}")];
+    lines.extend(rows.iter().map(|row| line(&mut row.iter().map(String::as_str))));
+    lines.join("\n")
+}
+
+fn is_numeric(cell: &str) -> bool {
+    cell == "-" || cell.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_align() {
+        let rows = [vec!["jobs".to_owned(), "12".to_owned()], vec!["a-long-name".to_owned(), "-".to_owned()]];
+        let text = anstream::adapter::strip_str(&table(&["QUEUE", "WAITING"], &rows)).to_string();
+        assert_eq!(text, "QUEUE        WAITING\njobs              12\na-long-name        -");
+    }
+
+    #[test]
+    fn nouns_follow_their_numbers() {
+        assert_eq!((count(1_u32, "queue"), count(0_u32, "queue")), ("1 queue".to_owned(), "0 queues".to_owned()));
+    }
+}

@@ -1,0 +1,372 @@
+//! The engine as a whole: takes the state directory and the port, runs until it is asked to end, and leaves nothing.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    hash::{BuildHasher, RandomState},
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::net::TcpListener;
+
+use super::{
+    clock::Clock,
+    code_store::CodeStore,
+    driver::Driver,
+    environments::{Host, HostOptions, HostTasks, marker},
+    follow::Followers,
+    listener::{self, BindError, Port},
+    outlet::ProcessOutlet,
+    own_api::Health,
+    platform,
+    report::Report,
+    service::{EngineInfo, Service},
+    shutdown::Shutdown,
+    state_dir::{LockError, StateDir},
+    store::Durability,
+};
+use crate::{
+    engine::EngineConfig,
+    model::{Scope, StackName},
+    task::{End, Tasks},
+};
+
+/// How long requests and invocations that run may go on after the end was asked for.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// How long killed environments may take to be gone.
+const KILL_GRACE: Duration = Duration::from_secs(2);
+
+/// What an engine is to be.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The stack that it serves; `None` for an endpoint alone.
+    pub stack: Option<StackName>,
+    pub port: PortChoice,
+    pub state_dir: PathBuf,
+    pub durability: Durability,
+    /// Its `seed` is drawn anew when it is zero.
+    pub engine: EngineConfig,
+    /// The account and region of requests that name none.
+    pub scope: Scope,
+    /// Names under which the engine is reached beside those of this machine, without port.
+    pub allowed_hosts: Vec<String>,
+    /// The variables of this process that functions get: [`super::environments::INHERITED_VARIABLES`].
+    pub inherited: BTreeMap<String, String>,
+}
+
+/// Which port to serve at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortChoice {
+    /// This one or none.
+    Fixed(u16),
+    /// The one used the last time in this state directory, when it is free, or any.
+    Auto,
+}
+
+/// Why an engine did not start, or ended by itself.
+#[derive(Debug)]
+pub enum ServeError {
+    /// Another engine uses the state directory.
+    InUse { state_dir: PathBuf, pid: Option<u32> },
+    /// The state directory cannot be used.
+    State { state_dir: PathBuf, error: io::Error },
+    /// The port cannot be had.
+    Bind(BindError),
+    /// A task that must not end has ended.
+    Ended { task: &'static str, message: String },
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse { state_dir, pid } => {
+                let holder = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+                write!(
+                    f,
+                    "another engine{holder} uses `{}`; end it with `stackctl down`, or choose another directory with \
+                     `--state DIR`",
+                    state_dir.display()
+                )
+            }
+            Self::State { state_dir, error } => {
+                write!(f, "cannot use the state directory `{}`: {error}", state_dir.display())
+            }
+            Self::Bind(error) => error.fmt(f),
+            Self::Ended { task, message } => write!(f, "the engine's task `{task}` ended: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::State { error, .. } => Some(error),
+            Self::Bind(error) => Some(error),
+            Self::InUse { .. } | Self::Ended { .. } => None,
+        }
+    }
+}
+
+/// Runs an engine until `shutdown` is requested; `ready` is called when it accepts connections.
+///
+/// # Errors
+/// It cannot start, or a part of it ended by itself.
+pub async fn run(
+    options: ServeOptions,
+    ready: impl FnOnce(&EngineInfo) + Send,
+    shutdown: Shutdown,
+    report: Report,
+) -> Result<(), ServeError> {
+    let broken = |error| ServeError::State { state_dir: options.state_dir.clone(), error };
+    let state = StateDir::create(&options.state_dir).map_err(broken)?;
+    let _lock = state.lock().map_err(|error| match error {
+        LockError::Held { pid } => ServeError::InUse { state_dir: state.path().to_owned(), pid },
+        LockError::Failed(error) => broken(error),
+    })?;
+    let orphans = platform::kill_marked(&marker(state.path()));
+    if orphans > 0 {
+        report.say(format!("killed {orphans} processes that an earlier engine left behind"));
+    }
+    let port = match options.port {
+        PortChoice::Fixed(port) => Port::Fixed(port),
+        PortChoice::Auto => state.port().map_or(Port::Any, Port::Preferred),
+    };
+    let (sockets, port) = listener::bind(port).await.map_err(ServeError::Bind)?;
+    let mut engine = Running::start(&options, &state, port, sockets, &shutdown, &report).map_err(broken)?;
+    let written = state.write_port(port).and_then(|()| state.write_engine(&Health::of(&engine.info)));
+    let outcome = match written {
+        Ok(()) => {
+            ready(&engine.info);
+            engine.until_asked_to_end(&shutdown, &report).await
+        }
+        Err(error) => Err(broken(error)),
+    };
+    engine.end(&shutdown, &report).await;
+    state.remove_engine();
+    outcome
+}
+
+/// An engine at work.
+#[derive(Debug)]
+struct Running {
+    info: Arc<EngineInfo>,
+    outlet: ProcessOutlet,
+    followers: Arc<Followers>,
+    /// The listener and the timers.
+    tasks: Tasks,
+    environments: Tasks,
+}
+
+impl Running {
+    fn start(
+        options: &ServeOptions,
+        state: &StateDir,
+        port: u16,
+        sockets: Vec<TcpListener>,
+        shutdown: &Shutdown,
+        report: &Report,
+    ) -> io::Result<Self> {
+        let clock = Arc::new(Clock::new());
+        let info = Arc::new(info(options, state, port, &clock));
+        let seed = if options.engine.seed == 0 { RandomState::new().hash_one(info.pid) } else { options.engine.seed };
+        let code = Arc::new(CodeStore::open(state.path())?);
+        let followers = Arc::new(Followers::default());
+        let store = options.durability.open_store(state.path())?;
+        let (host, host_tasks) = open_host(options, state, &info, report)?;
+        let config = EngineConfig { seed, ..options.engine.clone() };
+        let mut made = None;
+        let driver = Driver::open(config, clock, store, |driver| {
+            let outlet = ProcessOutlet::new(host, Arc::clone(&followers), driver.clone(), report.clone());
+            Box::new(made.insert(outlet).clone())
+        })?;
+        let outlet = made.ok_or_else(|| io::Error::other("the driver was opened without an outlet"))?;
+        let service = Arc::new(Service::new(
+            Arc::clone(&driver),
+            code,
+            Arc::clone(&followers),
+            Arc::clone(&info),
+            shutdown.clone(),
+            seed.rotate_left(32),
+        ));
+        let (mut tasks, mut environments) = (Tasks::new(), Tasks::new());
+        environments.spawn_endless("environments", host_tasks.run());
+        tasks.spawn_endless("timers", async move { driver.run_timers().await });
+        tasks.spawn_endless("listener", listener::serve(sockets, service, shutdown.clone(), report.clone()));
+        Ok(Self { info, outlet, followers, tasks, environments })
+    }
+
+    /// Returns when the end was asked for, or with what ended before that.
+    async fn until_asked_to_end(&mut self, shutdown: &Shutdown, report: &Report) -> Result<(), ServeError> {
+        let ended = tokio::select! {
+            biased;
+            () = shutdown.requested() => return Ok(()),
+            Some(ended) = self.tasks.next_end() => ended,
+            Some(ended) = self.environments.next_end() => ended,
+        };
+        let (task, end) = ended;
+        let message = match end {
+            End::Failed(message) | End::Panicked(message) => message,
+            End::Finished | End::Cancelled => "nobody asked it to".to_owned(),
+        };
+        let error = ServeError::Ended { task, message };
+        report.say(error.to_string());
+        // So that those who are connected are let go.
+        shutdown.request();
+        Err(error)
+    }
+
+    /// Lets what runs finish within the grace, and kills the rest.
+    async fn end(mut self, shutdown: &Shutdown, report: &Report) {
+        shutdown_once(shutdown);
+        self.followers.close_all();
+        let (tasks, outlet) = (&mut self.tasks, &self.outlet);
+        let finished = async {
+            while let Some((name, _)) = tasks.next_end().await {
+                if name == "listener" {
+                    break;
+                }
+            }
+            outlet.drain().await;
+        };
+        tokio::select! {
+            () = finished => {}
+            () = shutdown.forced() => report.say("ending at once"),
+            () = tokio::time::sleep(SHUTDOWN_GRACE) => {
+                let busy = self.outlet.busy();
+                report.say(format!("{} s have passed: {busy} running invocations are cut off", SHUTDOWN_GRACE.as_secs()));
+            }
+        }
+        self.outlet.close();
+        if tokio::time::timeout(KILL_GRACE, self.environments.next_end()).await.is_err() {
+            report.say("some killed processes are not gone yet");
+        }
+        for (name, end) in self.tasks.cancel_all().await {
+            report.say(format!("the task `{name}` ended with {end:?}"));
+        }
+    }
+}
+
+/// Asks for the end unless somebody has already.
+fn shutdown_once(shutdown: &Shutdown) {
+    if !shutdown.is_requested() {
+        shutdown.request();
+    }
+}
+
+fn info(options: &ServeOptions, state: &StateDir, port: u16, clock: &Clock) -> EngineInfo {
+    EngineInfo {
+        stack: options.stack.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        pid: std::process::id(),
+        state_dir: state.path().to_owned(),
+        started_at: clock.now(),
+        endpoint: format!("http://127.0.0.1:{port}"),
+        port,
+        scope: options.scope.clone(),
+        allowed_hosts: options.allowed_hosts.clone(),
+    }
+}
+
+fn open_host(
+    options: &ServeOptions,
+    state: &StateDir,
+    info: &EngineInfo,
+    report: &Report,
+) -> io::Result<(Host, HostTasks)> {
+    Host::open(HostOptions {
+        state_dir: state.path().to_owned(),
+        endpoint: info.endpoint.clone(),
+        inherited: options.inherited.clone(),
+        report: report.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::{
+        model::{AccountId, Region},
+        serve::client::{EngineClient, LogQuery},
+    };
+
+    fn options(state_dir: &std::path::Path) -> ServeOptions {
+        ServeOptions {
+            stack: StackName::parse("orders").ok(),
+            port: PortChoice::Auto,
+            state_dir: state_dir.to_owned(),
+            durability: Durability::Memory,
+            engine: EngineConfig::default(),
+            scope: Scope { account: AccountId::DEFAULT, region: Region::default() },
+            allowed_hosts: Vec::new(),
+            inherited: BTreeMap::new(),
+        }
+    }
+
+    /// Starts an engine; returns its information and its tasks, which end with it.
+    async fn start(options: ServeOptions, shutdown: &Shutdown) -> (EngineInfo, Tasks) {
+        let (sender, receiver) = oneshot::channel();
+        let (mut tasks, shutdown) = (Tasks::new(), shutdown.clone());
+        tasks.spawn("engine", async move {
+            let ready = move |info: &EngineInfo| sender.send(info.clone()).unwrap();
+            run(options, ready, shutdown, Report::silent()).await.map_err(|error| error.to_string())
+        });
+        (receiver.await.expect("the engine to be ready"), tasks)
+    }
+
+    #[tokio::test]
+    async fn an_engine_serves_until_it_is_asked_to_end_and_leaves_its_port_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (info, mut tasks) = start(options(folder.path()), &Shutdown::new()).await;
+        let client = EngineClient::new(info.port);
+        let health = client.health().await.unwrap();
+        assert_eq!((health.stack.as_deref(), health.pid), (Some("orders"), std::process::id()));
+        assert_eq!(StateDir::existing(folder.path()).unwrap().engine(), Some(health));
+
+        let refused = run(options(folder.path()), |_| (), Shutdown::new(), Report::silent()).await.unwrap_err();
+        let text = refused.to_string();
+        assert!(text.contains("another engine (pid ") && text.contains("`stackctl down`"), "{text}");
+
+        let mut logs = client.logs(&LogQuery { follow: true, ..LogQuery::default() }).await.unwrap();
+        client.shutdown().await.unwrap();
+        assert_eq!(logs.next().await.unwrap(), None, "who follows is let go");
+        assert_eq!(tasks.next_end().await, Some(("engine", End::Finished)));
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        for gone in ["engine.json", "engine.lock"] {
+            assert!(!left.contains(&gone.into()), "{left:?}");
+        }
+        let (again, mut tasks) = start(options(folder.path()), &Shutdown::new()).await;
+        assert_eq!(again.port, info.port, "the port stays");
+        EngineClient::new(again.port).shutdown().await.unwrap();
+        tasks.next_end().await;
+    }
+
+    #[tokio::test]
+    async fn what_an_earlier_engine_left_behind_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::create(folder.path()).unwrap();
+        let (name, value) = ("STACKCTL_STATE", state.path());
+        let mut orphan = std::process::Command::new("sleep");
+        std::os::unix::process::CommandExt::process_group(&mut orphan, 0);
+        let mut orphan = orphan.arg("1000").env(name, value).spawn().unwrap();
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let report = {
+            let said = Arc::clone(&said);
+            Report::new(move |line| said.lock().push(line.to_owned()))
+        };
+        let shutdown = Shutdown::new();
+        shutdown.request();
+        run(options(folder.path()), |_| (), shutdown, report).await.unwrap();
+        if cfg!(target_os = "linux") {
+            assert!(!orphan.wait().unwrap().success());
+            assert_eq!(*said.lock(), ["killed 1 processes that an earlier engine left behind"]);
+        } else {
+            orphan.kill().unwrap();
+        }
+    }
+}
