@@ -94,7 +94,7 @@ impl World {
 
     pub(super) fn restore(&mut self, now: Timestamp, entry: RecordEntry) -> Result<(), RestoreError> {
         match entry {
-            RecordEntry::Sqs(record) => self.sqs.restore(now, record),
+            RecordEntry::Sqs(record) => self.sqs.restore(now, &self.scope, record),
             RecordEntry::Lambda(record) => self.lambda.restore(now, &mut self.sqs, record),
         }
     }
