@@ -9,7 +9,9 @@ use super::{
 };
 use crate::engine::RequestToken;
 
+/// Short enough to matter; a dead letter of a FIFO queue gets a new one, which the model does not follow.
 const RETENTION_S: u64 = 120;
+const RETENTION_OF_ORDERED_DEAD_LETTERS_S: u64 = 1_209_600;
 const DEDUPLICATION_MS: u64 = 300_000;
 const MAX_RECEIVES: u32 = 3;
 const STEPS: usize = 1_500;
@@ -29,6 +31,7 @@ struct Simulation {
     random: fastrand::Rng,
     queue: &'static str,
     dead: Option<&'static str>,
+    retention_s: u64,
     known: BTreeMap<String, Known>,
     /// Bodies of each group in the order of sending.
     order: BTreeMap<String, Vec<String>>,
@@ -42,9 +45,11 @@ struct Simulation {
 impl Simulation {
     fn new(seed: u64, queue: &'static str, dead: Option<&'static str>) -> Self {
         let mut harness = Harness::new();
-        let retention = RETENTION_S.to_string();
+        let is_fifo = queue.ends_with(".fifo");
+        let retention_s = if is_fifo && dead.is_some() { RETENTION_OF_ORDERED_DEAD_LETTERS_S } else { RETENTION_S };
+        let retention = retention_s.to_string();
         let mut attributes = vec![("MessageRetentionPeriod", retention.as_str()), ("VisibilityTimeout", "20")];
-        if queue.ends_with(".fifo") {
+        if is_fifo {
             attributes.push(("FifoQueue", "true"));
         }
         match dead {
@@ -59,6 +64,7 @@ impl Simulation {
             random: fastrand::Rng::with_seed(seed),
             queue,
             dead,
+            retention_s,
             known: BTreeMap::new(),
             order: BTreeMap::new(),
             accepted: BTreeMap::new(),
@@ -123,7 +129,7 @@ impl Simulation {
         let known = Known {
             group: group.clone(),
             visible_from: now + u64::from(delay_s) * 1000,
-            expires: now + RETENTION_S * 1000,
+            expires: now + self.retention_s * 1000,
             held_until: 0,
             handle: None,
             receives: 0,
