@@ -19,6 +19,8 @@ pub(super) struct Harness {
     pub(super) now_ms: u64,
     pub(super) store: BTreeMap<RecordKey, Record>,
     pub(super) replies: BTreeMap<RequestToken, Reply>,
+    /// When which request was answered, in the order of the answers.
+    pub(super) answered: Vec<(u64, RequestToken)>,
     pub(super) records_written: usize,
     scope: Arc<Scope>,
     next_token: u64,
@@ -35,6 +37,7 @@ impl Harness {
             now_ms: START_MS,
             store: BTreeMap::new(),
             replies: BTreeMap::new(),
+            answered: Vec::new(),
             records_written: 0,
             scope: Arc::new(Scope { account: AccountId::DEFAULT, region: Region::default() }),
             next_token: 0,
@@ -109,6 +112,7 @@ impl Harness {
                     }
                 }
                 Effect::Reply { token, reply } => {
+                    self.answered.push((self.now_ms, token));
                     assert!(self.replies.insert(token, reply).is_none(), "answered twice");
                 }
                 other => panic!("no effect of SQS: {other:?}"),

@@ -159,14 +159,15 @@ impl Sqs {
     pub(super) fn serve_waiters(&mut self, cx: &mut Cx<'_>, id: QueueId) {
         loop {
             let Some(queue) = self.queues.get_mut(&id) else { return };
-            if queue.messages.available() == 0 {
+            // Without room in flight nothing can be given: taking would only mark the queue as touched again.
+            if queue.messages.available() == 0 || queue.messages.in_flight() >= IN_FLIGHT_MAX {
                 return;
             }
             let Some((turn, _)) = queue.waiters.first() else { return };
             let Some(waiter) = queue.waiters.remove(turn) else { return };
             let messages = self.receive_now(cx, id, &waiter.spec);
             if messages.is_empty() {
-                // Dead letters, or the limit of messages in flight: it goes on waiting, still the oldest.
+                // All of them were dead letters: it goes on waiting, still the oldest.
                 if let Some(queue) = self.queues.get_mut(&id) {
                     queue.waiters.put_back(turn, waiter);
                 }

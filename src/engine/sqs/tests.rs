@@ -406,7 +406,7 @@ fn fifo_groups_keep_their_order_and_block_alone() {
     harness.delete("q.fifo", &first.receipt_handle).unwrap();
     assert_eq!(harness.bodies("q.fifo", 10), ["a2"]);
     harness.pass_s(30);
-    assert_eq!(harness.bodies("q.fifo", 10), ["b1", "b2", "a2"]);
+    assert_eq!(harness.bodies("q.fifo", 10), ["a2", "b1", "b2"], "`a` was free first: `b2` ended after `b1`");
 }
 
 #[test]
