@@ -296,3 +296,128 @@ impl BackgroundEngine {
         BackgroundError::State { state_dir: self.state_dir.clone(), message }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{
+        engine::EngineConfig,
+        model::{AccountId, Region, Scope, StackName},
+        serve::{
+            report::Report,
+            server::{PortChoice, ServeOptions, run},
+            shutdown::Shutdown,
+            store::Durability,
+        },
+        task::Tasks,
+    };
+
+    fn engine(state_dir: &Path, script: &str) -> BackgroundEngine {
+        BackgroundEngine {
+            program: "/bin/sh".into(),
+            arguments: ["-c", script].map(OsString::from).to_vec(),
+            state_dir: state_dir.to_owned(),
+            stack: Some("orders".into()),
+            version: env!("CARGO_PKG_VERSION").into(),
+        }
+    }
+
+    /// An engine in this process, in the place of one in the background.
+    async fn run_here(state_dir: &Path) -> Tasks {
+        let options = ServeOptions {
+            stack: StackName::parse("orders").ok(),
+            port: PortChoice::Auto,
+            state_dir: state_dir.to_owned(),
+            durability: Durability::Memory,
+            engine: EngineConfig::default(),
+            scope: Scope { account: AccountId::DEFAULT, region: Region::default() },
+            allowed_hosts: Vec::new(),
+            inherited: std::collections::BTreeMap::new(),
+        };
+        let (sender, ready) = tokio::sync::oneshot::channel();
+        let mut tasks = Tasks::new();
+        tasks.spawn("engine", async move {
+            let ready = move |_: &_| sender.send(()).unwrap();
+            run(options, ready, Shutdown::new(), Report::silent()).await.map_err(|error| error.to_string())
+        });
+        ready.await.unwrap();
+        tasks
+    }
+
+    #[tokio::test]
+    async fn a_running_engine_is_found_checked_and_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(find(folder.path()).await, None);
+        let mut tasks = run_here(folder.path()).await;
+        let health = find(folder.path()).await.unwrap();
+        let wanted = engine(folder.path(), "exit 9");
+        assert_eq!(ensure(&wanted).await.unwrap(), Ensured::Found(health));
+
+        let other = BackgroundEngine { stack: Some("billing".into()), ..wanted.clone() };
+        let text = ensure(&other).await.unwrap_err().to_string();
+        assert!(text.contains("serves stack `orders`; end it with `stackctl down`"), "{text}");
+
+        let newer = BackgroundEngine { version: "99.0.0".into(), ..wanted };
+        let error = ensure(&newer).await.unwrap_err();
+        assert!(matches!(error, BackgroundError::NotReady { .. }), "the old one ended, and the new one fails: {error}");
+        tasks.next_end().await;
+        assert_eq!(stop(folder.path()).await.unwrap(), Stopped::NotRunning { orphans: 0 });
+
+        let mut tasks = run_here(folder.path()).await;
+        assert_eq!(stop(folder.path()).await.unwrap(), Stopped::Ended);
+        tasks.next_end().await;
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_fails_is_shown_with_its_last_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let error =
+            ensure(&engine(folder.path(), "echo one >&2; echo port 4566 is taken >&2; exit 3")).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("the engine ended before it was ready (exit status: 3); the end of `"), "{text}");
+        assert!(text.ends_with("engine.log`:\n  one\n  port 4566 is taken"), "{text}");
+        let missing = BackgroundEngine { program: "/no/such/program".into(), ..engine(folder.path(), "") };
+        let text = ensure(&missing).await.unwrap_err().to_string();
+        assert!(text.starts_with("cannot start `/no/such/program`"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn readiness_is_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let health = Health {
+            stack: Some("orders".into()),
+            version: "1".into(),
+            pid: 1,
+            state_dir: "/s".into(),
+            started_at_ms: 5,
+            endpoint: "http://127.0.0.1:1".into(),
+            port: 1,
+        };
+        let script = format!("echo '{}'; exec sleep 1000", serde_json::to_string(&health).unwrap());
+        let script = format!("STACKCTL_STATE={} exec sh -c \"$0\"", folder.path().canonicalize().unwrap().display())
+            .replace("$0", &script.replace('"', "\\\""));
+        assert_eq!(ensure(&engine(folder.path(), &script)).await.unwrap(), Ensured::Started(health));
+        let orphans = if cfg!(target_os = "linux") { 1 } else { 0 };
+        assert_eq!(stop(folder.path()).await.unwrap(), Stopped::NotRunning { orphans });
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_answer_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::create(folder.path()).unwrap();
+        let script = "exec 9<>engine.lock; flock 9 || exit 0; echo $$ >&9; echo ready; exec sleep 1000";
+        let mut hung = Command::new("/bin/sh");
+        hung.args(["-c", script]).current_dir(state.path()).stdout(Stdio::piped()).process_group(0);
+        let mut hung = hung.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(hung.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
+        if line.is_empty() {
+            println!("skipped: there is no `flock` on the path");
+            return;
+        }
+        assert_eq!(state.holder(), Some(hung.id()));
+        assert_eq!(stop(folder.path()).await.unwrap(), Stopped::Killed);
+    }
+}

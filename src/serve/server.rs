@@ -128,7 +128,8 @@ pub async fn run(
     })?;
     let orphans = platform::kill_marked(&marker(state.path()));
     if orphans > 0 {
-        report.say(format!("killed {orphans} processes that an earlier engine left behind"));
+        let processes = if orphans == 1 { "process" } else { "processes" };
+        report.say(format!("killed {orphans} {processes} that an earlier engine left behind"));
     }
     let port = match options.port {
         PortChoice::Fixed(port) => Port::Fixed(port),
@@ -236,7 +237,8 @@ impl Running {
             () = shutdown.forced() => report.say("ending at once"),
             () = tokio::time::sleep(SHUTDOWN_GRACE) => {
                 let busy = self.outlet.busy();
-                report.say(format!("{} s have passed: {busy} running invocations are cut off", SHUTDOWN_GRACE.as_secs()));
+                let running = if busy == 1 { "invocation is" } else { "invocations are" };
+                report.say(format!("{} s have passed: {busy} running {running} cut off", SHUTDOWN_GRACE.as_secs()));
             }
         }
         self.outlet.close();
@@ -363,10 +365,10 @@ mod tests {
         shutdown.request();
         run(options(folder.path()), |_| (), shutdown, report).await.unwrap();
         if cfg!(target_os = "linux") {
-            assert!(!orphan.wait().unwrap().success());
-            assert_eq!(*said.lock(), ["killed 1 processes that an earlier engine left behind"]);
+            assert_eq!(*said.lock(), ["killed 1 process that an earlier engine left behind"]);
         } else {
             orphan.kill().unwrap();
         }
+        assert!(!orphan.wait().unwrap().success());
     }
 }

@@ -74,10 +74,10 @@ class LambdaContext:
         self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         self.function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn")
-        self.tenant_id = None
         context = headers.get("lambda-runtime-client-context")
         self.client_context = ClientContext(_client_context(context)) if context else None
         self.identity = CognitoIdentity()
+        self.tenant_id = None
         self._deadline_ms = int(headers.get("lambda-runtime-deadline-ms", 0))
 
     def get_remaining_time_in_millis(self):
@@ -308,7 +308,8 @@ def _handle(handler, headers, body):
         if hasattr(result, "__await__"):
             result = _run_to_end(result)
         try:
-            response = _dump(result)
+            # Bytes are the response as they are.
+            response = result if isinstance(result, bytes) else _dump(result)
         except Exception as error:
             raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
         return _post(path + b"/response", response)

@@ -138,8 +138,9 @@ async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String
         },
     );
     let (output, ends) = Output::open().map_err(|error| format!("cannot make pipes for its output: {error}"))?;
-    let process =
-        Process::start(&program, &variables, &code_dir, ends).await.map_err(|error| explain(&program.path, &error))?;
+    let process = Process::start(&program, &variables, &code_dir, ends, shared)
+        .await
+        .map_err(|error| explain(&program.path, &error))?;
     let running = Running {
         phase: Arc::clone(&launch.phase),
         output,

@@ -3,6 +3,7 @@
 
 mod environment;
 mod interpreters;
+mod keeper;
 mod lines;
 mod output;
 mod process;
@@ -22,6 +23,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+use variables::MARKER;
 pub use variables::{INHERITED_VARIABLES, marker};
 
 use super::report::Report;
@@ -31,6 +33,7 @@ use crate::{
 };
 use environment::{Control, Launch, live};
 use interpreters::Interpreters;
+use keeper::Keeper;
 use runtime_api::Phase;
 
 /// Our runtimes for Python and Node, and what Python compiles, in the state directory.
@@ -57,7 +60,8 @@ pub struct Host {
 pub struct HostTasks {
     launches: mpsc::UnboundedReceiver<Launch>,
     running: Tasks,
-    report: Report,
+    shared: Arc<Shared>,
+    keeper: tokio::process::Child,
 }
 
 /// Where environments live.
@@ -81,6 +85,7 @@ struct Shared {
     endpoint: String,
     inherited: BTreeMap<String, String>,
     interpreters: Interpreters,
+    keeper: Keeper,
     launched: AtomicU64,
     report: Report,
 }
@@ -94,10 +99,11 @@ pub struct Environment {
 }
 
 impl Host {
-    /// Prepares the state directory: writes our runtimes and removes temporary files of an earlier engine.
+    /// Prepares the state directory: writes our runtimes and removes temporary files of an earlier engine. Starts the
+    /// process that kills the others when this one is killed.
     ///
     /// # Errors
-    /// The state directory cannot be written.
+    /// The state directory cannot be written, or there is no shell.
     pub fn open(options: HostOptions) -> io::Result<(Self, HostTasks)> {
         let HostOptions { state_dir, endpoint, inherited, report } = options;
         let (runtime_dir, temporary_dir) = (state_dir.join(RUNTIME_DIR), state_dir.join(TEMPORARY_DIR));
@@ -112,6 +118,7 @@ impl Host {
         let search_path = inherited.get("PATH").cloned().unwrap_or_default().into();
         let (sender, receiver) = mpsc::unbounded_channel();
         let interpreters = Interpreters::new(search_path, report.clone());
+        let (keeper, keeper_process) = Keeper::start((MARKER, &state_dir))?;
         let shared = Shared {
             state_dir,
             runtime_dir,
@@ -119,11 +126,18 @@ impl Host {
             endpoint,
             inherited,
             interpreters,
+            keeper,
             launched: AtomicU64::new(1),
-            report: report.clone(),
+            report,
         };
-        let tasks = HostTasks { launches: receiver, running: Tasks::new(), report };
-        Ok((Self { shared: Arc::new(shared), launches: Mutex::new(Some(sender)) }, tasks))
+        let shared = Arc::new(shared);
+        let tasks = HostTasks {
+            launches: receiver,
+            running: Tasks::new(),
+            shared: Arc::clone(&shared),
+            keeper: keeper_process,
+        };
+        Ok((Self { shared, launches: Mutex::new(Some(sender)) }, tasks))
     }
 
     /// Starts an environment. Does not wait: what becomes of it, the sink hears.
@@ -163,11 +177,14 @@ impl HostTasks {
                 },
                 Some((name, end)) = self.running.next_end() => {
                     if let End::Panicked(message) = end {
-                        self.report.say(format!("an {name} panicked: {message}"));
+                        self.shared.report.say(format!("an {name} panicked: {message}"));
                     }
                 }
             }
         }
+        self.shared.keeper.close();
+        // It fails when somebody else has reaped it.
+        let _ = self.keeper.wait().await;
     }
 }
 

@@ -5,13 +5,14 @@ use std::{
     io,
     path::Path,
     process::{ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
-use super::{output::Ends, program::Program};
+use super::{Shared, output::Ends, program::Program};
 use crate::engine::ExitCause;
 
 /// A program that was written a moment ago may still be open in a process that is just being started: it is tried again.
@@ -24,19 +25,20 @@ pub(super) struct Process {
     child: Child,
     group: Pid,
     gone: bool,
+    shared: Arc<Shared>,
 }
 
 impl Process {
     /// Starts a program as the leader of a group of its own, with these variables and no others.
     ///
     /// Without a hook between fork and exec: with one, the standard library forks, which copies the engine's page tables
-    /// and costs milliseconds where `posix_spawn` takes 70 us. So a killed engine's processes do not die with it by the
-    /// kernel's hand; they end when their Runtime API is gone, and the next engine kills what is left by its marker.
+    /// and costs milliseconds where `posix_spawn` takes 70 us.
     pub(super) async fn start(
         program: &Program,
         variables: &BTreeMap<String, String>,
         code_dir: &Path,
         ends: Ends,
+        shared: &Arc<Shared>,
     ) -> io::Result<Self> {
         let mut command = Command::new(&program.path);
         command
@@ -60,7 +62,9 @@ impl Process {
         };
         let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
         let group = pid.ok_or_else(|| io::Error::other("the process ended before it was seen"))?;
-        Ok(Self { child, group, gone: false })
+        let process = Self { child, group, gone: false, shared: Arc::clone(shared) };
+        shared.keeper.add(process.id());
+        Ok(process)
     }
 
     pub(super) fn id(&self) -> u32 {
@@ -72,6 +76,7 @@ impl Process {
         let status = self.child.wait().await?;
         self.kill();
         self.gone = true;
+        self.shared.keeper.remove(self.id());
         Ok(cause(status))
     }
 

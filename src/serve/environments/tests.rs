@@ -80,10 +80,10 @@ fn search_path() -> String {
     .clone()
 }
 
-fn has_node() -> bool {
-    let found = Command::new("node").arg("--version").output().is_ok();
+fn has(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
-        println!("skipped: there is no `node` on the path");
+        println!("skipped: there is no `{program}` on the path");
     }
     found
 }
@@ -190,6 +190,9 @@ done
 
 #[tokio::test]
 async fn what_was_printed_before_the_response_comes_before_it() {
+    if !has("curl") {
+        return;
+    }
     let script = Script::new(&[("bootstrap", 0o755, SHELL)]);
     let mut launched = script.launch("provided.al2023", "x");
     for round in 1..=3 {
@@ -201,6 +204,45 @@ async fn what_was_printed_before_the_response_comes_before_it() {
         let got = [format!("got {{\"n\":{round}}}"), "on stderr".into(), "no line feedwrong id: 400".into()];
         assert_eq!(lines, [first, got.to_vec()].concat());
     }
+}
+
+/// Makes calls in a wrong order, and prints the answers' statuses.
+const CONFUSED: &str = r#"#!/bin/sh
+api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
+call() { curl -sS -o "$TMPDIR/body" -w "$1 $2 %{http_code}\n" -X "$1" "$api/$2"; }
+call POST invocation/none/response
+call GET invocation/next
+call GET invocation/next
+call POST init/error
+call GET invocation/id-1/response
+call GET restore/next
+curl -sS -o /dev/null -X POST "$api/invocation/id-1/response" -H 'Transfer-Encoding: chunked' -d '"whole"'
+call POST invocation/id-1/response
+call POST invocation/id-1/error
+"#;
+
+#[tokio::test]
+async fn calls_in_a_wrong_order_are_refused_and_change_nothing() {
+    if !has("curl") {
+        return;
+    }
+    let script = Script::new(&[("bootstrap", 0o755, CONFUSED)]);
+    let mut launched = script.launch("provided.al2023", "x");
+    let (before, event) = launched.invoke("{}").await;
+    assert_eq!(outcome(&event), (None, json!("whole")));
+    let (after, event) = launched.until_event().await;
+    assert!(matches!(event, EnvironmentEvent::Exited { cause: ExitCause::Status(0), .. }), "{event:?}");
+    let expected = [
+        "POST invocation/none/response 400",
+        "GET invocation/next 200",
+        "GET invocation/next 403",
+        "POST init/error 403",
+        "GET invocation/id-1/response 405",
+        "GET restore/next 404",
+        "POST invocation/id-1/response 400",
+        "POST invocation/id-1/error 400",
+    ];
+    assert_eq!([before, after].concat(), expected);
 }
 
 #[tokio::test]
@@ -423,7 +465,7 @@ exports.torn = awslambda.streamifyResponse(async (event, stream) => { stream.wri
 
 #[tokio::test]
 async fn node_handlers() {
-    if !has_node() {
+    if !has("node") {
         return;
     }
     let files = [
@@ -463,7 +505,7 @@ async fn node_handlers() {
 
 #[tokio::test]
 async fn node_errors_have_awss_shape() {
-    if !has_node() {
+    if !has("node") {
         return;
     }
     let script = Script::new(&[("app.js", 0o644, NODE)]);
@@ -504,7 +546,7 @@ async fn node_errors_have_awss_shape() {
 
 #[tokio::test]
 async fn node_that_cannot_start_reports_an_init_error() {
-    if !has_node() {
+    if !has("node") {
         return;
     }
     let files = [

@@ -13,7 +13,7 @@ pub const INHERITED_VARIABLES: [&str; 3] = ["PATH", "SSL_CERT_DIR", "SSL_CERT_FI
 /// Where programs are when the engine itself has no `PATH`.
 const PATH_DEFAULT: &str = "/usr/local/bin:/usr/bin:/bin";
 /// By this variable the processes of an engine are known; its value is the state directory.
-const MARKER: &str = "STACKCTL_STATE";
+pub(super) const MARKER: &str = "STACKCTL_STATE";
 
 /// The entry that marks every process of the engine of `state_dir`, as [`crate::serve::platform::kill_marked`] wants it.
 pub fn marker(state_dir: &Path) -> String {
