@@ -5,13 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
 use super::{
     Lambda, LambdaError, LambdaErrorKind, LambdaRecord, Response, ThrottleReason,
     functions::FunctionId,
-    invocation::Origin,
-    invoke::Attributes,
+    invocation::{Ask, Origin},
     records::{AsyncEventRecord, StoredEvent},
     timers::Timer,
 };
@@ -58,13 +55,7 @@ enum EventState {
 
 impl Lambda {
     /// Writes the invocation down and accepts it. Its first attempt is due at once.
-    pub(super) fn accept_event(
-        &mut self,
-        cx: &mut Cx<'_>,
-        id: FunctionId,
-        attributes: Attributes,
-        payload: Bytes,
-    ) -> Result<Response, LambdaError> {
+    pub(super) fn accept_event(&mut self, cx: &mut Cx<'_>, id: FunctionId, ask: Ask) -> Result<Response, LambdaError> {
         let missing = || LambdaError::new(LambdaErrorKind::Service, "the function is being deleted");
         let function = self.functions.get(id).ok_or_else(missing)?;
         if function.events.len() >= WAITING_MAX {
@@ -75,10 +66,10 @@ impl Lambda {
         }
         let stored = StoredEvent {
             function: function.arn.name.clone(),
-            qualifier: attributes.qualifier,
-            payload,
-            client_context: attributes.client_context,
-            trace_id: attributes.trace_id,
+            qualifier: ask.qualifier,
+            payload: ask.payload,
+            client_context: ask.client_context,
+            trace_id: ask.trace_id,
             received_at: cx.now,
             failures: 0,
             due: cx.now,
@@ -115,14 +106,15 @@ impl Lambda {
             return self.drop_event(cx, id);
         }
         event.state = EventState::Running;
-        let attributes = Attributes {
+        let ask = Ask {
+            origin: Origin::Event(id),
+            payload: event.stored.payload.clone(),
             qualifier: event.stored.qualifier.clone(),
             request_id: Some(event.request_id.clone()),
             trace_id: event.stored.trace_id.clone(),
             client_context: event.stored.client_context.clone(),
         };
-        let payload = event.stored.payload.clone();
-        if self.begin(cx, logs, function, Origin::Event(id), attributes, payload).is_err() {
+        if self.begin(cx, logs, function, ask).is_err() {
             self.event_throttled(cx, id);
         }
     }

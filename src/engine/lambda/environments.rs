@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Lambda,
+    Lambda, Turn,
     functions::FunctionId,
     invocation::{Job, Run},
     names::LATEST,
@@ -19,7 +19,7 @@ use super::{
     timers::Timer,
 };
 use crate::{
-    engine::{Cx, Effect, EnvironmentId, Invocation, LaunchSpec, StopReason, logs::Logs, sqs::Sqs},
+    engine::{Cx, Effect, EnvironmentId, Invocation, LaunchSpec, StopReason, logs::Logs},
     model::{Timestamp, limits::INIT_MAX_MS},
 };
 
@@ -145,6 +145,10 @@ impl Fleet {
 }
 
 impl Environment {
+    fn new(function: FunctionId, generation: u64, spec: Arc<LaunchSpec>, state: State) -> Self {
+        Self { function, generation, spec, state, timer: None, max_memory_used_bytes: 0 }
+    }
+
     /// What it was doing, when it is no more.
     pub(super) fn take_state(&mut self) -> State {
         mem::replace(&mut self.state, State::Idle { rank: 0 })
@@ -198,27 +202,20 @@ impl Lambda {
         };
         let generation = function.fleet.generation;
         logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
-        let start = State::Starting { since: cx.now, attempt: Attempt::First, job };
-        self.add(cx, id, generation, Arc::new(spec), start, INIT_MAX_MS);
+        let state = State::Starting { since: cx.now, attempt: Attempt::First, job };
+        self.add(cx, Environment::new(id, generation, Arc::new(spec), state), INIT_MAX_MS);
     }
 
-    fn add(
-        &mut self,
-        cx: &mut Cx<'_>,
-        function: FunctionId,
-        generation: u64,
-        spec: Arc<LaunchSpec>,
-        state: State,
-        limit_ms: u64,
-    ) {
+    /// Launches what `environment` describes, with so much time for its init phase.
+    fn add(&mut self, cx: &mut Cx<'_>, environment: Environment, limit_ms: u64) {
         self.environments.started += 1;
         let serial = self.environments.started;
-        cx.effects.push(Effect::Launch { id: self.environments.id(serial), spec: Arc::clone(&spec) });
-        let environment = Environment { function, generation, spec, state, timer: None, max_memory_used_bytes: 0 };
-        self.environments.by_serial.insert(serial, environment);
-        if let Some(function) = self.functions.get_mut(function) {
+        let spec = Arc::clone(&environment.spec);
+        cx.effects.push(Effect::Launch { id: self.environments.id(serial), spec });
+        if let Some(function) = self.functions.get_mut(environment.function) {
             function.fleet.all.insert(serial);
         }
+        self.environments.by_serial.insert(serial, environment);
         self.arm(serial, cx.now.plus_millis(limit_ms));
     }
 
@@ -346,21 +343,14 @@ impl Lambda {
     }
 
     /// Stops every environment of a function and ends what runs in them.
-    pub(super) fn stop_environments(
-        &mut self,
-        cx: &mut Cx<'_>,
-        sqs: &mut Sqs,
-        logs: &mut Logs,
-        id: FunctionId,
-        reason: StopReason,
-    ) {
+    pub(super) fn stop_environments(&mut self, turn: &mut Turn<'_, '_>, id: FunctionId, reason: StopReason) {
         let serials = self.functions.get(id).map(|function| function.fleet.all.clone()).unwrap_or_default();
         for serial in serials {
             let Some(environment) = self.remove(serial) else { continue };
-            cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason });
+            turn.cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason });
             let error_type = "Runtime.ExitError";
             let failure = Failure::Failed { error_type };
-            self.abandon(cx, sqs, logs, environment, failure, |job| {
+            self.abandon(turn, environment, failure, |job| {
                 let message = format!("RequestId: {} Error: the function was deleted while it ran", job.request_id);
                 report::document(error_type, &message)
             });
@@ -368,35 +358,28 @@ impl Lambda {
     }
 
     /// The environment's timer fired at `at`.
-    pub(super) fn environment_timer(
-        &mut self,
-        cx: &mut Cx<'_>,
-        sqs: &mut Sqs,
-        logs: &mut Logs,
-        serial: Serial,
-        at: Timestamp,
-    ) {
+    pub(super) fn environment_timer(&mut self, turn: &mut Turn<'_, '_>, serial: Serial, at: Timestamp) {
         let Some(environment) = self.environments.get_mut(serial) else { return };
         if environment.timer != Some(at) {
             return;
         }
         environment.timer = None;
         match &mut environment.state {
-            State::Starting { attempt: Attempt::First, .. } => self.start_again(cx, logs, serial),
+            State::Starting { attempt: Attempt::First, .. } => self.start_again(turn.cx, turn.logs, serial),
             State::Starting { attempt: Attempt::Second, .. } | State::Busy(_) => {
-                self.out_of_time(cx, sqs, logs, serial)
+                self.out_of_time(turn, serial);
             }
-            State::Idle { .. } => self.stop(cx, serial, StopReason::Idle),
+            State::Idle { .. } => self.stop(turn.cx, serial, StopReason::Idle),
             State::Returning { deadline, promised, .. } => {
                 let (deadline, id) = (*deadline, environment.function);
                 let promised = promised.take();
-                if deadline <= cx.now {
-                    self.stop(cx, serial, StopReason::TimedOut);
+                if deadline <= turn.cx.now {
+                    self.stop(turn.cx, serial, StopReason::TimedOut);
                 } else {
                     self.arm(serial, deadline);
                 }
                 if let Some(job) = promised {
-                    self.launch(cx, logs, id, job);
+                    self.launch(turn.cx, turn.logs, id, job);
                 }
             }
         }
@@ -410,23 +393,21 @@ impl Lambda {
         let line = report::init_report(INIT_MAX_MS, "init", Failure::TimedOut);
         logs.append(cx, &spec.log_group, &spec.log_stream, line);
         if let State::Starting { job, .. } = environment.state {
-            let start = State::Starting { since: cx.now, attempt: Attempt::Second, job };
+            let state = State::Starting { since: cx.now, attempt: Attempt::Second, job };
             let limit_ms = u64::from(spec.timeout_s) * 1000;
-            self.add(cx, environment.function, environment.generation, spec, start, limit_ms);
+            self.add(cx, Environment::new(environment.function, environment.generation, spec, state), limit_ms);
         }
     }
 
-    fn out_of_time(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs, serial: Serial) {
+    fn out_of_time(&mut self, turn: &mut Turn<'_, '_>, serial: Serial) {
         let Some(environment) = self.remove(serial) else { return };
-        cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason: StopReason::TimedOut });
+        turn.cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason: StopReason::TimedOut });
         let timeout_s = environment.spec.timeout_s;
         if let State::Starting { since, .. } = &environment.state {
-            let line = report::init_report(cx.now.millis_since(*since), "invoke", Failure::TimedOut);
-            logs.append(cx, &environment.spec.log_group, &environment.spec.log_stream, line);
+            let line = report::init_report(turn.cx.now.millis_since(*since), "invoke", Failure::TimedOut);
+            turn.logs.append(turn.cx, &environment.spec.log_group, &environment.spec.log_stream, line);
         }
-        self.abandon(cx, sqs, logs, environment, Failure::TimedOut, |job| {
-            report::timed_out(&job.request_id, timeout_s)
-        });
+        self.abandon(turn, environment, Failure::TimedOut, |job| report::timed_out(&job.request_id, timeout_s));
     }
 
     /// Sets the environment's one timer.

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     CodeRef, CreateFunction, FunctionConfiguration, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord,
-    Response, UpdateFunctionCode, UpdateFunctionConfiguration,
+    Response, Turn, UpdateFunctionCode, UpdateFunctionConfiguration,
     async_queue::EventId,
     concurrency::Load,
     configuration::{Settings, Shown},
@@ -17,7 +17,7 @@ use super::{
     validate::{self, Constraints, invalid, refused},
 };
 use crate::{
-    engine::{Cx, StopReason, logs::Logs, sqs::Sqs},
+    engine::{Cx, StopReason},
     model::{FunctionArn, FunctionName, Timestamp},
 };
 
@@ -336,9 +336,7 @@ impl Lambda {
     /// Deletes the function, stops its environments and ends what runs in them.
     pub(super) fn delete_function(
         &mut self,
-        cx: &mut Cx<'_>,
-        sqs: &mut Sqs,
-        logs: &mut Logs,
+        turn: &mut Turn<'_, '_>,
         name: &FunctionRef,
     ) -> Result<Response, LambdaError> {
         let named = Named::parse(&self.scope, name)?;
@@ -349,13 +347,13 @@ impl Lambda {
         let Some(function) = self.functions.get(id) else { return Err(named.not_found(&self.scope)) };
         let name = function.arn.name.clone();
         self.functions.forget_name(id);
-        self.drop_events_of(cx, id);
-        self.stop_environments(cx, sqs, logs, id, StopReason::Deleted);
+        self.drop_events_of(turn.cx, id);
+        self.stop_environments(turn, id, StopReason::Deleted);
         if let Some(function) = self.functions.get(id) {
             self.pool.reserve(function.reserved, None, function.load.running);
         }
         self.functions.remove(id);
-        cx.record(LambdaRecord::Function(FunctionRecord { name, function: None }));
+        turn.cx.record(LambdaRecord::Function(FunctionRecord { name, function: None }));
         Ok(Response::Done)
     }
 

@@ -20,6 +20,18 @@ pub(super) enum Origin {
     Event(EventId),
 }
 
+/// An invocation that is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ask {
+    pub(super) origin: Origin,
+    pub(super) payload: Bytes,
+    pub(super) qualifier: Option<String>,
+    /// `None` for a new one.
+    pub(super) request_id: Option<String>,
+    pub(super) trace_id: Option<String>,
+    pub(super) client_context: Option<String>,
+}
+
 /// An invocation that was let in and has not ended: it holds a slot.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Job {

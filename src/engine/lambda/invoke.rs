@@ -3,19 +3,17 @@
 use bytes::Bytes;
 
 use super::{
-    InvocationType, Invoke, InvokeOutcome, Lambda, LambdaError, LambdaErrorKind, Response,
+    InvocationType, Invoke, InvokeOutcome, Lambda, LambdaError, LambdaErrorKind, Response, Turn,
     concurrency::Throttle,
     environments::{Environment, Placement, Serial, State},
     functions::FunctionId,
-    invocation::{Completion, Job, Origin, Run},
+    invocation::{Ask, Completion, Job, Origin, Run},
     names::{LATEST, Named},
     report::{self, Failure, RESPONSE_MAX_BYTES, Report, Tail},
     scaling::Rate,
 };
 use crate::{
-    engine::{
-        self, Cx, Effect, ExitCause, RequestToken, StopReason, ThrottleLimit, ThrottleNotice, logs::Logs, sqs::Sqs,
-    },
+    engine::{self, Cx, Effect, ExitCause, RequestToken, StopReason, ThrottleLimit, ThrottleNotice, logs::Logs},
     model::limits::{PAYLOAD_ASYNC_MAX_BYTES, PAYLOAD_SYNC_MAX_BYTES},
 };
 
@@ -23,16 +21,6 @@ use crate::{
 const HOLDERS_MAX: usize = 10;
 /// `X-Amz-Function-Error` of everything that today's runtimes report.
 const UNHANDLED: &str = "Unhandled";
-
-/// What an invocation carries beside its payload.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Attributes {
-    pub(super) qualifier: Option<String>,
-    /// `None` for a new one.
-    pub(super) request_id: Option<String>,
-    pub(super) trace_id: Option<String>,
-    pub(super) client_context: Option<String>,
-}
 
 /// Beginning.
 impl Lambda {
@@ -49,7 +37,9 @@ impl Lambda {
             Err(error) => return Some(Err(error)),
         };
         let payload = if invoke.payload.is_empty() { Bytes::from_static(b"{}") } else { invoke.payload };
-        let attributes = Attributes {
+        let ask = Ask {
+            origin: Origin::Client { token, log_tail: invoke.log_tail },
+            payload,
             qualifier: invoke_qualifier(&self.scope, &invoke.function),
             request_id: None,
             trace_id: invoke.trace_id,
@@ -57,17 +47,14 @@ impl Lambda {
         };
         match invoke.invocation_type {
             InvocationType::DryRun => Some(Ok(Response::DryRun)),
-            InvocationType::Event => Some(self.accept_event(cx, function, attributes, payload)),
-            InvocationType::RequestResponse => {
-                let origin = Origin::Client { token, log_tail: invoke.log_tail };
-                match self.begin(cx, logs, function, origin, attributes, payload) {
-                    Ok(()) => {
-                        self.clients.insert(token);
-                        None
-                    }
-                    Err(error) => Some(Err(error)),
+            InvocationType::Event => Some(self.accept_event(cx, function, ask)),
+            InvocationType::RequestResponse => match self.begin(cx, logs, function, ask) {
+                Ok(()) => {
+                    self.clients.insert(token);
+                    None
                 }
-            }
+                Err(error) => Some(Err(error)),
+            },
         }
     }
 
@@ -99,11 +86,9 @@ impl Lambda {
         cx: &mut Cx<'_>,
         logs: &mut Logs,
         id: FunctionId,
-        origin: Origin,
-        attributes: Attributes,
-        payload: Bytes,
+        ask: Ask,
     ) -> Result<(), LambdaError> {
-        let place = match self.admit(cx, id, matches!(origin, Origin::Client { .. })) {
+        let place = match self.admit(cx, id, matches!(ask.origin, Origin::Client { .. })) {
             Ok(place) => place,
             Err(throttle) => return Err(self.throttled(cx, id, throttle)),
         };
@@ -115,18 +100,18 @@ impl Lambda {
         function.load.invocations += 1;
         self.running_functions.insert(id);
         let mut arn = function.arn.to_string();
-        if let Some(qualifier) = &attributes.qualifier {
+        if let Some(qualifier) = &ask.qualifier {
             arn.push(':');
             arn.push_str(qualifier);
         }
-        let tail = matches!(origin, Origin::Client { log_tail: true, .. }).then(Tail::default);
+        let tail = matches!(ask.origin, Origin::Client { log_tail: true, .. }).then(Tail::default);
         let job = Job {
-            request_id: attributes.request_id.unwrap_or_else(|| cx.ids.uuid()),
-            origin,
-            payload,
+            request_id: ask.request_id.unwrap_or_else(|| cx.ids.uuid()),
+            origin: ask.origin,
+            payload: ask.payload,
             invoked_function_arn: arn,
-            trace_id: attributes.trace_id.unwrap_or_else(|| trace_id(cx)),
-            client_context: attributes.client_context,
+            trace_id: ask.trace_id.unwrap_or_else(|| trace_id(cx)),
+            client_context: ask.client_context,
             tail,
         };
         self.place(cx, logs, id, place, Box::new(job));
@@ -179,14 +164,7 @@ impl Lambda {
 /// Ending.
 impl Lambda {
     /// The handler returned.
-    pub(super) fn responded(
-        &mut self,
-        cx: &mut Cx<'_>,
-        sqs: &mut Sqs,
-        logs: &mut Logs,
-        serial: Serial,
-        answer: Answer,
-    ) {
+    pub(super) fn responded(&mut self, turn: &mut Turn<'_, '_>, serial: Serial, answer: Answer) {
         let Some(mut run) = self.take_run(serial, &answer.request_id) else { return };
         let Some(environment) = self.environments.get_mut(serial) else { return };
         environment.max_memory_used_bytes = answer.max_memory_used_bytes;
@@ -195,17 +173,15 @@ impl Lambda {
         } else {
             (answer.payload, answer.is_error.then_some(UNHANDLED))
         };
-        close(cx, logs, environment, &mut run, None);
+        close(turn.cx, turn.logs, environment, &mut run, None);
         let function = environment.function;
-        self.complete(cx, sqs, logs, function, run.job, payload, function_error);
+        self.complete(turn, function, run.job, payload, function_error);
     }
 
     /// The environment's process is gone.
     pub(super) fn exited(
         &mut self,
-        cx: &mut Cx<'_>,
-        sqs: &mut Sqs,
-        logs: &mut Logs,
+        turn: &mut Turn<'_, '_>,
         serial: Serial,
         cause: ExitCause,
         max_memory_used_bytes: u64,
@@ -213,8 +189,8 @@ impl Lambda {
         let Some(mut environment) = self.remove(serial) else { return };
         environment.max_memory_used_bytes = max_memory_used_bytes.max(environment.max_memory_used_bytes);
         let error_type = "Runtime.ExitError";
-        self.init_failed_line(cx, logs, &environment, error_type);
-        self.abandon(cx, sqs, logs, environment, Failure::Failed { error_type }, |job| {
+        self.init_failed_line(turn.cx, turn.logs, &environment, error_type);
+        self.abandon(turn, environment, Failure::Failed { error_type }, |job| {
             report::document(error_type, &report::exit_message(&job.request_id, cause))
         });
     }
@@ -222,9 +198,7 @@ impl Lambda {
     /// The runtime reported that it could not initialise.
     pub(super) fn init_failed(
         &mut self,
-        cx: &mut Cx<'_>,
-        sqs: &mut Sqs,
-        logs: &mut Logs,
+        turn: &mut Turn<'_, '_>,
         serial: Serial,
         error_type: Option<&str>,
         document: Bytes,
@@ -233,25 +207,18 @@ impl Lambda {
             return;
         }
         let Some(environment) = self.remove(serial) else { return };
-        cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason: StopReason::Failed });
+        turn.cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason: StopReason::Failed });
         let error_type = error_type.unwrap_or("Runtime.Unknown");
-        self.init_failed_line(cx, logs, &environment, error_type);
-        self.abandon(cx, sqs, logs, environment, Failure::Failed { error_type }, |_| document);
+        self.init_failed_line(turn.cx, turn.logs, &environment, error_type);
+        self.abandon(turn, environment, Failure::Failed { error_type }, |_| document);
     }
 
     /// The process could not be started.
-    pub(super) fn launch_failed(
-        &mut self,
-        cx: &mut Cx<'_>,
-        sqs: &mut Sqs,
-        logs: &mut Logs,
-        serial: Serial,
-        message: &str,
-    ) {
+    pub(super) fn launch_failed(&mut self, turn: &mut Turn<'_, '_>, serial: Serial, message: &str) {
         let Some(environment) = self.remove(serial) else { return };
         let error_type = "Runtime.InvalidEntrypoint";
-        self.init_failed_line(cx, logs, &environment, error_type);
-        self.abandon(cx, sqs, logs, environment, Failure::Failed { error_type }, |job| {
+        self.init_failed_line(turn.cx, turn.logs, &environment, error_type);
+        self.abandon(turn, environment, Failure::Failed { error_type }, |job| {
             report::document(error_type, &format!("RequestId: {} Error: {message}", job.request_id))
         });
     }
@@ -267,9 +234,7 @@ impl Lambda {
     /// Ends what an environment that is no more was doing, with the document that `answer` makes of it.
     pub(super) fn abandon(
         &mut self,
-        cx: &mut Cx<'_>,
-        sqs: &mut Sqs,
-        logs: &mut Logs,
+        turn: &mut Turn<'_, '_>,
         mut environment: Environment,
         failure: Failure<'_>,
         answer: impl FnOnce(&Job) -> Bytes,
@@ -280,35 +245,32 @@ impl Lambda {
             // It had not begun: another environment can still do it.
             State::Returning { promised: Some(job), .. } => {
                 if self.functions.get(function).is_some_and(|function| function.is_listed) {
-                    return self.launch(cx, logs, function, job);
+                    return self.launch(turn.cx, turn.logs, function, job);
                 }
-                Run { job: *job, started_at: cx.now, deadline: cx.now, init_ms: None }
+                Run { job: *job, started_at: turn.cx.now, deadline: turn.cx.now, init_ms: None }
             }
             State::Starting { since, job, .. } => {
                 let mut run = Run { job: *job, started_at: since, deadline: since, init_ms: None };
                 let start = report::start(&run.job.request_id, &environment.spec.version);
-                log(cx, logs, &environment, &mut run.job, start);
+                log(turn.cx, turn.logs, &environment, &mut run.job, start);
                 run
             }
             State::Busy(run) => *run,
         };
         let payload = answer(&run.job);
         let line = match failure {
-            Failure::TimedOut => report::timed_out_line(cx.now, &run.job.request_id, environment.spec.timeout_s),
+            Failure::TimedOut => report::timed_out_line(turn.cx.now, &run.job.request_id, environment.spec.timeout_s),
             Failure::Failed { error_type } => report::failure_line(&payload, error_type),
         };
-        log(cx, logs, &environment, &mut run.job, line);
-        close(cx, logs, &environment, &mut run, Some(failure));
-        self.complete(cx, sqs, logs, function, run.job, payload, Some(UNHANDLED));
+        log(turn.cx, turn.logs, &environment, &mut run.job, line);
+        close(turn.cx, turn.logs, &environment, &mut run, Some(failure));
+        self.complete(turn, function, run.job, payload, Some(UNHANDLED));
     }
 
     /// Gives the slot back and tells whoever asked. The last thing that happens to an invocation.
-    #[expect(clippy::too_many_arguments, reason = "what an end is made of, used at two places")]
     fn complete(
         &mut self,
-        cx: &mut Cx<'_>,
-        sqs: &mut Sqs,
-        logs: &mut Logs,
+        turn: &mut Turn<'_, '_>,
         id: FunctionId,
         job: Job,
         payload: Bytes,
@@ -322,14 +284,14 @@ impl Lambda {
                     let log_tail = job.tail.map(Tail::finish);
                     let request_id = job.request_id;
                     let outcome = InvokeOutcome { request_id, payload, function_error, executed_version, log_tail };
-                    cx.reply(token, Ok(engine::Response::Lambda(Response::Invoked(outcome))));
+                    turn.cx.reply(token, Ok(engine::Response::Lambda(Response::Invoked(outcome))));
                 }
             }
             Origin::Mapping { mapping, batch } => {
                 let completion = Completion { request_id: job.request_id, payload, function_error, executed_version };
-                self.batch_ended(cx, sqs, logs, mapping, batch, &completion);
+                self.batch_ended(turn.cx, turn.sqs, turn.logs, mapping, batch, &completion);
             }
-            Origin::Event(event) => self.event_ended(cx, event, function_error.is_some()),
+            Origin::Event(event) => self.event_ended(turn.cx, event, function_error.is_some()),
         }
     }
 

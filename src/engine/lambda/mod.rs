@@ -37,6 +37,7 @@ use super::{Cx, EngineConfig, EnvironmentEvent, EnvironmentId, RequestToken, Res
 use crate::model::{FunctionArn, Scope, Timestamp};
 use concurrency::Pool;
 use functions::FunctionId;
+use invocation::Ask;
 use scaling::TokenBucket;
 use timers::{Timer, Timers};
 
@@ -71,6 +72,14 @@ pub struct MappingActivity {
     pub batches_in_flight: u32,
     pub messages_handled: u64,
     pub messages_failed: u64,
+}
+
+/// What a transition of Lambda may touch beside Lambda.
+#[derive(Debug)]
+struct Turn<'a, 'cx> {
+    cx: &'a mut Cx<'cx>,
+    sqs: &'a mut Sqs,
+    logs: &'a mut Logs,
 }
 
 /// The functions and mappings of one account and region.
@@ -125,26 +134,27 @@ impl Lambda {
         event: EnvironmentEvent,
     ) {
         let serial = id.serial();
+        let turn = &mut Turn { cx, sqs, logs };
         match event {
-            EnvironmentEvent::Next => self.asks_for_next(cx, logs, serial),
+            EnvironmentEvent::Next => self.asks_for_next(turn.cx, turn.logs, serial),
             EnvironmentEvent::Response { request_id, payload, max_memory_used_bytes } => {
                 let answer = invoke::Answer { request_id, payload, is_error: false, max_memory_used_bytes };
-                self.responded(cx, sqs, logs, serial, answer);
+                self.responded(turn, serial, answer);
             }
             EnvironmentEvent::Error { request_id, error_type: _, payload, max_memory_used_bytes } => {
                 let answer = invoke::Answer { request_id, payload, is_error: true, max_memory_used_bytes };
-                self.responded(cx, sqs, logs, serial, answer);
+                self.responded(turn, serial, answer);
             }
             EnvironmentEvent::InitError { error_type, payload } => {
-                self.init_failed(cx, sqs, logs, serial, error_type.as_deref(), payload);
+                self.init_failed(turn, serial, error_type.as_deref(), payload);
             }
-            EnvironmentEvent::LaunchFailed { message } => self.launch_failed(cx, sqs, logs, serial, &message),
+            EnvironmentEvent::LaunchFailed { message } => self.launch_failed(turn, serial, &message),
             EnvironmentEvent::Exited { cause, max_memory_used_bytes } => {
-                self.exited(cx, sqs, logs, serial, cause, max_memory_used_bytes);
+                self.exited(turn, serial, cause, max_memory_used_bytes);
             }
             EnvironmentEvent::Output { stream: _, line } => {
                 if let Some(environment) = self.environments.get_mut(serial) {
-                    environment.write(cx, logs, line);
+                    environment.write(turn.cx, turn.logs, line);
                 }
             }
         }
@@ -158,7 +168,7 @@ impl Lambda {
     pub(super) fn fire_timers(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
         while let Some((at, timer)) = self.timers.pop(cx.now) {
             match timer {
-                Timer::Environment(serial) => self.environment_timer(cx, sqs, logs, serial, at),
+                Timer::Environment(serial) => self.environment_timer(&mut Turn { cx, sqs, logs }, serial, at),
                 Timer::Event(event) => self.event_timer(cx, logs, event, at),
             }
         }
@@ -200,8 +210,13 @@ impl Lambda {
         payload: Bytes,
     ) -> Result<(), LambdaError> {
         let id = self.find(names::Named::of(function))?;
-        let attributes = invoke::Attributes { qualifier: function.qualifier.clone(), ..invoke::Attributes::default() };
-        self.begin(cx, logs, id, origin, attributes, payload)
+        let qualifier = function.qualifier.clone();
+        self.begin(
+            cx,
+            logs,
+            id,
+            Ask { origin, payload, qualifier, request_id: None, trace_id: None, client_context: None },
+        )
     }
 
     /// The function that a request names, when it exists.

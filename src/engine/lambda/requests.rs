@@ -1,6 +1,6 @@
 //! From a command to the operation that carries it out.
 
-use super::{Command, Lambda, LambdaError, Response};
+use super::{Command, Lambda, LambdaError, Response, Turn};
 use crate::{
     engine::{self, Cx, Error, RequestToken, logs::Logs, sqs::Sqs},
     model::MappingArn,
@@ -46,7 +46,7 @@ impl Lambda {
             Command::UpdateFunctionConfiguration { name, update } => {
                 self.update_function_configuration(cx, &name, &update)
             }
-            Command::DeleteFunction { name } => self.delete_function(cx, sqs, logs, &name),
+            Command::DeleteFunction { name } => self.delete_function(&mut Turn { cx, sqs, logs }, &name),
             Command::ListFunctions { marker, max_items } => self.list_functions(marker.as_deref(), max_items),
             Command::PutFunctionConcurrency { name, reserved_concurrent_executions } => {
                 self.put_function_concurrency(cx, &name, reserved_concurrent_executions)
