@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 
-use super::{Caller, Parsed, lambda, logs, response, sqs_json, sqs_query};
+use super::{Caller, Parsed, lambda, logs, response, sqs_json, sqs_query, xml};
 
 /// What a browser sees.
 const GREETING: &str = "This is stackctl's engine: SQS, Lambda, CloudWatch Logs and STS on this machine.\n\
@@ -21,7 +21,7 @@ pub(super) fn parse(caller: &Caller<'_>, body: Bytes) -> Parsed {
         };
     }
     let path = caller.head.uri.path();
-    if lambda::is_path(path) {
+    if lambda::is_path(path) && matches!(caller.service.as_deref(), None | Some("lambda")) {
         return lambda::parse(caller, body);
     }
     if is_form(caller, &body) {
@@ -54,7 +54,18 @@ fn unknown_target(caller: &Caller<'_>, target: &str) -> Parsed {
     refuse(caller, &message)
 }
 
+fn not_served(service: &str) -> String {
+    format!(
+        "`{service}` is not served by this engine, which serves SQS, Lambda, CloudWatch Logs and STS; point its client \
+         elsewhere"
+    )
+}
+
 fn unknown_request(caller: &Caller<'_>) -> Parsed {
+    if caller.service.as_deref() == Some("s3") {
+        // S3's clients read XML alone.
+        return Parsed::Answered(xml::bare_refusal("NotImplemented", &not_served("s3"), caller.request_id));
+    }
     let (method, path) = (&caller.head.method, caller.head.uri.path());
     let message = match caller.service.as_deref() {
         Some("sqs") => format!(
@@ -63,10 +74,7 @@ fn unknown_request(caller: &Caller<'_>) -> Parsed {
         Some(service @ ("lambda" | "logs" | "sts")) => {
             format!("`{method} {path}` is no operation of `{service}` that this engine knows")
         }
-        Some(service) => format!(
-            "`{service}` is not served by this engine, which serves SQS, Lambda, CloudWatch Logs and STS; point its \
-             client elsewhere"
-        ),
+        Some(service) => not_served(service),
         None => format!("`{method} {path}` is no request to SQS, Lambda, CloudWatch Logs or STS"),
     };
     refuse(caller, &message)
@@ -102,7 +110,11 @@ mod tests {
         );
         check_parse(
             "GET /bucket/key\nauthorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request\n\n",
-            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`s3` is not served by this engine, which serves SQS, Lambda, CloudWatch Logs and STS; point its client elsewhere"}"#,
+            r#"400 text/xml | <?xml version="1.0"?><Error><Code>NotImplemented</Code><Message>`s3` is not served by this engine, which serves SQS, Lambda, CloudWatch Logs and STS; point its client elsewhere</Message><RequestId>REQUEST-ID</RequestId></Error>"#,
+        );
+        check_parse(
+            "GET /2013-04-01/hostedzone\nauthorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/route53/aws4_request\n\n",
+            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`route53` is not served by this engine, which serves SQS, Lambda, CloudWatch Logs and STS; point its client elsewhere"}"#,
         );
         check_parse(
             "DELETE /x\n\n",

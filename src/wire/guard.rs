@@ -48,9 +48,8 @@ pub(super) fn host(head: &request::Parts) -> Option<&str> {
         .filter(|host| !host.is_empty())
 }
 
-/// A host without its port, its user and the dot at its end; an IPv6 address without its brackets.
+/// A host without its port and the dot at its end; an IPv6 address without its brackets.
 pub(super) fn host_name(host: &str) -> &str {
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
@@ -127,6 +126,7 @@ mod tests {
             "[::2]:1",
             "a@evil.example",
             "localhost@evil.example",
+            "evil.example@localhost",
         ] {
             check(&format!("host: {host}"), false);
         }

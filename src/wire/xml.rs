@@ -58,6 +58,17 @@ pub(super) fn refusal(
     response::new(status, response::XML, out, request_id)
 }
 
+/// An error in the form of S3, without an envelope.
+pub(super) fn bare_refusal(code: &str, message: &str, request_id: &str) -> Response<Bytes> {
+    let mut out = String::from(DECLARATION);
+    open(&mut out, "Error");
+    element(&mut out, "Code", code);
+    element(&mut out, "Message", message);
+    element(&mut out, "RequestId", request_id);
+    close(&mut out, "Error");
+    response::new(StatusCode::BAD_REQUEST, response::XML, out, request_id)
+}
+
 /// `<NAME>`.
 pub(super) fn open(out: &mut String, name: &str) {
     out.push('<');

@@ -1,5 +1,5 @@
-//! SQS's answers in AWS JSON 1.0, written by hand into one buffer. Operations without output, and empty lists where the
-//! service leaves the member out, follow the API reference's examples.
+//! SQS's answers in AWS JSON 1.0, written by hand into one buffer. Operations without output have an empty body (API
+//! reference, for example `DeleteMessage`), and lists without members are left out where the service leaves them out.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
@@ -148,13 +148,19 @@ fn message_attributes(out: &mut Vec<u8>, attributes: &[(String, MessageAttribute
     out.push(b'}');
 }
 
+/// An empty list is left out: SQS does so although its model requires both, and clients ask whether there is one (Java's
+/// `hasFailed`).
 fn batch<T>(object: &mut Object<'_>, result: &BatchResult<T>, mut write: impl FnMut(&mut Object<'_>, &T)) {
-    object.list("Successful", &result.successful, |out, item| {
-        let mut entry = Object::open(out);
-        write(&mut entry, item);
-        entry.close();
-    });
-    object.list("Failed", &result.failed, batch_failure);
+    if !result.successful.is_empty() {
+        object.list("Successful", &result.successful, |out, item| {
+            let mut entry = Object::open(out);
+            write(&mut entry, item);
+            entry.close();
+        });
+    }
+    if !result.failed.is_empty() {
+        object.list("Failed", &result.failed, batch_failure);
+    }
 }
 
 fn batch_failure(out: &mut Vec<u8>, failure: &BatchFailure) {
