@@ -15,7 +15,7 @@ const STORAGE_MAX_MB: u64 = 10_240;
 /// `FilterCriteria.Filters` (Lambda developer guide, "Lambda quotas": five, ten on request).
 const FILTERS_MAX: usize = 10;
 /// More than any region's limit; bounds what a manifest can ask for.
-pub(super) const CONCURRENCY_MAX: i64 = 1_000_000;
+pub(in crate::manifest) const CONCURRENCY_MAX: i64 = 1_000_000;
 /// More functions than any stack has; bounds what a manifest can ask for.
 const FUNCTIONS_MAX: usize = 1000;
 /// More queues than a function is ever mapped to.

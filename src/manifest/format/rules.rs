@@ -235,6 +235,7 @@ const RUNTIMES: &[Runtime] = &[
     current("java11"),
     current("java8.al2"),
     ended("java8", "java21"),
+    current("ruby4.0"),
     current("ruby3.4"),
     current("ruby3.3"),
     current("ruby3.2"),
@@ -242,4 +243,5 @@ const RUNTIMES: &[Runtime] = &[
     current("dotnet10"),
     current("dotnet8"),
     ended("dotnet6", "dotnet8"),
+    ended("dotnetcore3.1", "dotnet8"),
 ];
