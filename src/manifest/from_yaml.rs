@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Nodes of a document, those that aliases repeat included.
-const NODES_MAX: usize = 100_000;
+const NODES_MAX: usize = 20_000;
 
 /// Reads a YAML document. The parser cannot go on after a syntax error: at most one of the problems is such, the others
 /// are duplicate keys and the like.

@@ -8,7 +8,7 @@ use super::{
     format::{Key, Others, Presence, ROOT, Rule, Shape, Table, Text, runtimes},
     from_toml,
     tree::{self, Node},
-    units::{DURATION_PATTERN, SIZE_PATTERN},
+    units::{DURATION_PATTERN, SIZE_PATTERN, show_bytes, show_seconds},
 };
 
 /// Where the schema is published; a manifest names it in its first line.
@@ -116,11 +116,23 @@ fn of_key(key: &Key, partial: bool) -> Map<String, Value> {
         }
         Presence::Required | Presence::Derived(_) => {}
     }
+    if let Some((min, max)) = range(&key.shape) {
+        description.push_str(&format!("\n\nFrom {min} to {max}."));
+    }
     if !key.aws.is_empty() {
         description.push_str(&format!("\n\nAWS: {}", key.aws));
     }
     schema.insert("description".to_owned(), description.into());
     schema
+}
+
+/// The range that no keyword of JSON Schema can say, because the value is a string.
+fn range(shape: &Shape) -> Option<(String, String)> {
+    match shape {
+        Shape::Seconds { min, max } => Some((show_seconds(*min), show_seconds(*max))),
+        Shape::Bytes { min, max, .. } => Some((show_bytes(*min), show_bytes(*max))),
+        _ => None,
+    }
 }
 
 /// A default as JSON.

@@ -58,7 +58,7 @@ static FUNCTION: Table = table(
             Shape::Either(&[Shape::OneOf(&["go", "rust", "node", "python", "java", "none"]), Shape::Choice(&BUILD)]),
             Default("\"none\""),
             "",
-            "How the source becomes what is deployed. `\"none\"` deploys the source directory as it is.",
+            "How the source becomes what is deployed. Nothing is inferred: `\"none\"` deploys the directory as it is.",
         ),
         key(
             "memory",
@@ -274,7 +274,7 @@ static PYTHON: Table = table(
         Shape::Text(Text::Path),
         Derived("`requirements.txt` of the source, when there is one"),
         "",
-        "The requirements file, relative to the manifest.",
+        "The requirements file, relative to the source.",
     )],
 );
 

@@ -1,5 +1,7 @@
 //! Mistakes, and what is said about them.
 
+#![expect(clippy::too_many_lines, reason = "each test is a table")]
+
 use super::{check, check_in_stack, check_yaml};
 
 #[test]
@@ -737,16 +739,16 @@ environment = { URL = "a ${queues.ordes.url} b ${queues.ordes.url}", ARN = "${qu
 "#,
         r#"
 error: `queues.ordes` is not in this manifest
-  7:35 ordes: here
+  7:35 ordes: no such name
   help: did you mean `orders`?
 error: `queues.ordes` is not in this manifest
-  7:57 ordes: here
+  7:57 ordes: no such name
   help: did you mean `orders`?
 error: `queues.orders.urn` names no attribute that can be referred to
-  7:93 urn: here
+  7:93 urn: refers to nothing
   help: did you mean `url`?
 error: `queues.orders` is no complete reference
-  7:110 queues.orders: here
+  7:110 queues.orders: refers to nothing
   help: write `${queues.NAME.url}`
 "#,
     );
@@ -757,20 +759,20 @@ runtime = "provided.al2023"
 environment = { AA = "${function.f.arn}", BB = "${functions.g.arn}", CC = "${HOME}", DD = "${stack.nam}", EE = "${services.db.host}", FF = "${", GG = "$${HOME}" }
 "#,
         r#"
-error: `${function.f.arn}` refers to nothing
-  6:25 function.f.arn: here
+error: `${function.f.arn}` is no reference
+  6:25 function.f.arn: refers to nothing
   help: did you mean `functions`?
 error: `functions.g` is not in this manifest
-  6:61 g: here
+  6:61 g: no such name
   help: did you mean `f`?
-error: `${HOME}` refers to nothing
-  6:78 HOME: here
+error: `${HOME}` is no reference
+  6:78 HOME: refers to nothing
   help: an environment variable is written `${env:HOME}`; `$${` is a literal `${`
 error: `stack.nam` names no attribute that can be referred to
-  6:100 nam: here
+  6:100 nam: refers to nothing
   help: did you mean `name`?
 error: `services.db.host` refers to a service, which is not supported yet
-  6:115 services.db.host: here
+  6:115 services.db.host: refers to nothing
   help: services can be reached at the ports that they publish on the host
 error: a `${` without its `}`
   6:141 ${: starts here
@@ -786,10 +788,10 @@ ${queues.y.url}''' }
 "#,
         r#"
 error: `queues.x` is not in this manifest
-  6:34 x: here
+  6:34 x: no such name
   help: add `[queues.x]`
 error: `queues.y` is not in this manifest
-  7:10 y: here
+  7:10 y: no such name
   help: add `[queues.y]`
 "#,
     );
@@ -940,7 +942,7 @@ functions:
 "#,
         r#"
 error: `queues.b` is not in this manifest
-  8:22 b: here
+  8:22 b: no such name
   help: add `[queues.b]`
 error: the environment variable `NO` is not set
   9:15 ${env:NO}: not set, and without a default

@@ -1,5 +1,7 @@
 //! What keys mean together: what AWS refuses, and what goes wrong in production.
 
+#![expect(clippy::too_many_lines, reason = "each test is a table")]
+
 use super::check_in_stack;
 
 #[test]
@@ -322,8 +324,8 @@ concurrency = { provisioned = 20 }
 "#,
         r#"
 error: the functions take 100 of 100 concurrent executions, which leaves 0 unreserved; 10 must stay
-  8:28 80: 80
-  11:31 20: 20
+  8:28 80: takes 80
+  11:31 20: takes 20
   help: AWS refuses it: take 90 or less, or raise `[concurrency] limit`
 "#,
     );
@@ -374,7 +376,7 @@ concurrency = { reserved = 901 }
 "#,
         r#"
 error: the functions take 901 of 1000 concurrent executions, which leaves 99 unreserved; 100 must stay
-  6:28 901: 901
+  6:28 901: takes 901
   help: AWS refuses it: take 900 or less, or raise `[concurrency] limit`
 "#,
     );

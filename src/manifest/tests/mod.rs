@@ -1,6 +1,7 @@
 //! Manifests, what becomes of them and what is said about them.
 
 mod diagnostics;
+mod docs;
 mod lints;
 mod overlays;
 mod stack;
