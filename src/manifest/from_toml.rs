@@ -14,7 +14,8 @@ use super::{
 pub(super) fn parse(file: FileId, text: &str) -> (Node, Vec<Problem>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let root = Node { span: Span::new(file, 0..0), value: Value::Table(entries(file, table.into_inner())) };
-    (root, errors.iter().map(|error| problem(file, text, error)).collect())
+    let problems = errors.iter().map(|error| problem(&root, text, error)).collect();
+    (root, problems)
 }
 
 /// A single value, as a default is written in the format's description.
@@ -52,15 +53,43 @@ fn read_integer(integer: &DeInteger<'_>) -> Value {
     i64::from_str_radix(integer.as_str(), integer.radix()).map_or(Value::Other("a huge integer"), Value::Integer)
 }
 
-fn problem(file: FileId, text: &str, error: &Error) -> Problem {
+fn problem(root: &Node, text: &str, error: &Error) -> Problem {
     let range = error.span().unwrap_or(0..0);
     let found = text.get(range.clone()).unwrap_or_default();
-    let help = match error.message() {
-        "duplicate key" => Some(format!("keep one `{found}`, or give the other its own name")),
-        message if message.contains("string values must be quoted") => Some(format!("write `\"{found}\"`")),
-        _ => None,
+    let span = Span::new(root.span.file, range);
+    if error.message() == "duplicate key" {
+        return duplicate(root, found, span);
+    }
+    // The parser's words for a bare word, and for nothing at all.
+    let unquoted = error.message().contains("string values must be quoted");
+    let (message, help) = match (unquoted, found) {
+        (true, "") => ("a value is missing", None),
+        (true, word) => ("strings have quotes", Some(format!("write `\"{word}\"`"))),
+        (false, _) => (error.message(), None),
     };
-    Problem::mistake("syntax", format!("not valid TOML: {}", error.message()))
-        .at(Span::new(file, range), "here")
-        .maybe_help(help)
+    Problem::mistake("syntax", format!("not valid TOML: {message}")).at(span, "here").maybe_help(help)
+}
+
+/// The parser says where the second of two keys is; the first is in the tree.
+fn duplicate(root: &Node, key: &str, span: Span) -> Problem {
+    let mut firsts = Vec::new();
+    keys(root, &mut |entry| {
+        if entry.key == key && entry.key_span < span {
+            firsts.push(entry.key_span);
+        }
+    });
+    let problem = Problem::mistake("duplicate_key", format!("the key `{key}` is there twice")).at(span, "again here");
+    let problem = match firsts.as_slice() {
+        [first] => problem.at(*first, "first here"),
+        _ => problem,
+    };
+    problem.help("keep one, or give the other its own name")
+}
+
+fn keys(node: &Node, see: &mut impl FnMut(&Entry)) {
+    for entry in node.entries() {
+        see(entry);
+        keys(&entry.node, see);
+    }
+    node.items().iter().for_each(|item| keys(item, see));
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
 use super::{
     problem::Problem,
@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Nodes of a document, those that aliases repeat included.
-const NODES_MAX: usize = 100_000;
+const NODES_MAX: usize = 20_000;
 
 /// Reads a YAML document. The parser cannot go on after a syntax error: at most one of the problems is such, the others
 /// are duplicate keys and the like.
@@ -71,15 +71,15 @@ impl<'a> Reader<'a> {
         let (node, anchor) = match event {
             Event::Alias(anchor) => return self.alias(anchor, span),
             Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(tag.map(|tag| tag.to_string()), span);
+                self.refuse_tag(tag.as_deref(), span);
                 (Node { span, value: scalar(&text, style) }, anchor)
             }
             Event::SequenceStart(anchor, tag) => {
-                self.refuse_tag(tag.map(|tag| tag.to_string()), span);
+                self.refuse_tag(tag.as_deref(), span);
                 (self.list(span, depth)?, anchor)
             }
             Event::MappingStart(anchor, tag) => {
-                self.refuse_tag(tag.map(|tag| tag.to_string()), span);
+                self.refuse_tag(tag.as_deref(), span);
                 (self.table(span, depth)?, anchor)
             }
             _ => (Node { span, value: Value::Null }, 0),
@@ -135,18 +135,19 @@ impl<'a> Reader<'a> {
             return;
         };
         if let Some(first) = entries.iter().find(|entry| entry.key == name) {
-            let problem = Problem::mistake("syntax", "not valid YAML: duplicate key")
-                .at(key.span, "here")
+            let problem = Problem::mistake("duplicate_key", format!("the key `{name}` is there twice"))
+                .at(key.span, "again here")
                 .at(first.key_span, "first here")
-                .help(format!("keep one `{name}`, or give the other its own name"));
+                .help("keep one, or give the other its own name");
             self.problems.push(problem);
             return;
         }
         entries.push(Entry { key: name.to_owned(), key_span: key.span, node });
     }
 
-    fn refuse_tag(&mut self, tag: Option<String>, span: Span) {
+    fn refuse_tag(&mut self, tag: Option<&Tag>, span: Span) {
         let Some(tag) = tag else { return };
+        let tag = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
         let problem = Problem::mistake("syntax", format!("the YAML tag `{tag}` means nothing in a manifest"))
             .at(span, "tagged")
             .help("remove the tag; quote the value to make it a string");

@@ -12,6 +12,7 @@ mod lower;
 mod overlay;
 mod pending;
 mod problem;
+mod schema;
 mod suggest;
 mod template;
 mod tree;
@@ -20,6 +21,7 @@ mod units;
 use std::path::{Path, PathBuf};
 
 pub use problem::{Kind, Problem};
+pub use schema::schema;
 
 use format::{OVERLAY, ROOT};
 use tree::{Files, Node, Span, Value, is_yaml};
@@ -67,7 +69,7 @@ pub struct Reading {
 pub fn read(source: &Source, cx: &Context<'_>) -> Reading {
     let files = Files::new(source, cx.overlay);
     let (mut root, mut problems) = parse(&files, cx);
-    let damaged = !problems.is_empty();
+    let damaged = problems.iter().any(Problem::is_syntax);
     problems.extend(check::check(&mut root, &files, cx.env));
     let mut desired = None;
     if damaged {
@@ -79,14 +81,14 @@ pub fn read(source: &Source, cx: &Context<'_>) -> Reading {
             let lints = lint::lint(stack, &root);
             problems.extend(beside_mistakes(lints, &problems));
         }
-        problems.extend(pending::not_enforced(&root));
         desired = lowered;
     }
-    let problems = order(problems, &files);
     if problems.iter().any(Problem::is_error) {
         desired = None;
+    } else {
+        problems.extend(pending::not_enforced(&root));
     }
-    Reading { desired, problems }
+    Reading { desired, problems: order(problems, &files) }
 }
 
 /// All files into one tree, the overlay and then the chosen profile laid over the manifest.
@@ -97,7 +99,7 @@ fn parse(files: &Files<'_>, cx: &Context<'_>) -> (Node, Vec<Problem>) {
         let (tree, mistakes) = parse(file, &source.text);
         if !matches!(tree.value, Value::Table(_) | Value::Null) {
             let message = format!("a manifest is a table of keys, not {}", tree.kind_name());
-            problems.push(Problem::mistake("wrong_type", message).at(tree.span, "here"));
+            problems.push(Problem::mistake("syntax", message).at(tree.span, "here"));
         }
         trees.push(tree);
         problems.extend(mistakes);
@@ -149,11 +151,6 @@ fn order(problems: Vec<Problem>, files: &Files<'_>) -> Vec<Problem> {
     problems.sort_by_key(|problem| (problem.rank(), problem.span()));
     problems.dedup_by(|a, b| a.same_as(b));
     problems.into_iter().map(|problem| problem.attach(files)).collect()
-}
-
-/// The JSON Schema (draft-07) of a manifest, for editors.
-pub fn schema() -> serde_json::Value {
-    serde_json::Value::Null
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@
 
 mod wording;
 
-use wording::{accepts, bad_quantity, bad_text, describe, instead, is_deferred, lower_first, misspelt, unknown_key};
+use wording::{accepts, bad_quantity, bad_text, describe, first_sentence, instead, is_deferred, misspelt, unknown_key};
 pub(super) use wording::{unclosed, unset};
 
 use super::{
-    format::{Key, Others, Presence, ROOT, Shape, Table, Text},
+    format::{CONCURRENCY_MAX, Key, Others, Presence, ROOT, Shape, Table, Text},
     problem::Problem,
     suggest,
     template::{self, Piece},
@@ -123,7 +123,7 @@ impl Checker<'_> {
             if matches!(key.presence, Presence::Required) && node.get(key.name).is_none() {
                 let message = format!("`{}` is missing in {}", key.name, place.table_name());
                 let problem = Problem::mistake("missing_key", message).at(place.span, format!("needs `{}`", key.name));
-                self.problems.push(problem.help(format!("`{}`: {}", key.name, lower_first(key.doc))));
+                self.problems.push(problem.help(format!("`{}`: {}", key.name, first_sentence(key.doc))));
             }
         }
     }
@@ -181,6 +181,8 @@ impl Checker<'_> {
 
     fn integer(&mut self, node: &Node, min: i64, max: i64, key: Option<&Key>, place: &Place) {
         let Value::Integer(value) = node.value else { return };
+        // Where AWS has no upper limit, the bound is the format's own.
+        let key = key.filter(|_| max < CONCURRENCY_MAX);
         if !(min..=max).contains(&value) {
             self.out_of_range(node, &value.to_string(), (&min.to_string(), &max.to_string()), key, place);
         }

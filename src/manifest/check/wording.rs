@@ -2,7 +2,7 @@
 
 use super::Place;
 use crate::manifest::{
-    format::{Others, Presence, Rule, Shape, Table, Text, runtimes},
+    format::{Key, Others, Presence, Rule, Shape, Table, Text, runtimes},
     problem::Problem,
     suggest,
     tree::{Entry, Node, Span, Value},
@@ -32,7 +32,7 @@ pub(super) fn accepts(shape: &Shape, value: &Value) -> bool {
 /// What a shape is, for "`x` must be ..., not a table".
 pub(super) fn describe(shape: &Shape) -> String {
     match shape {
-        Shape::Bool => "`true` or `false`".to_owned(),
+        Shape::Bool => "a boolean".to_owned(),
         Shape::Integer { .. } => "an integer".to_owned(),
         Shape::Fraction { .. } => "a number".to_owned(),
         Shape::Seconds { .. } => "a duration".to_owned(),
@@ -77,15 +77,38 @@ pub(super) fn instead(node: &Node, shape: &Shape, written: &str) -> Option<Strin
 
 pub(super) fn unknown_key(entry: &Entry, table: &'static Table, place: &Place) -> Problem {
     let names = || table.keys.iter().map(|key| key.name);
-    let by_aws_name =
-        table.keys.iter().find(|key| !key.aws.is_empty() && suggest::fold(key.aws) == suggest::fold(&entry.key));
+    let by_aws_name = table.keys.iter().find(|key| is_aws_name(key, &entry.key));
     let help = by_aws_name
-        .map(|key| format!("`{}` is written `{}` here", key.aws, key.name))
+        .map(|key| format!("it is written `{}` here", key.name))
         .or_else(|| suggest::did_you_mean(&entry.key, names()))
+        .or_else(|| inside(entry, table))
         .or_else(|| (!table.keys.is_empty()).then(|| known(names())));
     Problem::mistake("unknown_key", format!("unknown key `{}` in {}", entry.key, place.table_name()))
         .at(entry.key_span, "unknown key")
         .maybe_help(help)
+}
+
+/// `MemorySize`, `memory_size` or `memorySize` for `memory`.
+fn is_aws_name(key: &Key, name: &str) -> bool {
+    !key.aws.is_empty() && suggest::fold(key.aws) == suggest::fold(name)
+}
+
+/// A key that belongs one table deeper.
+fn inside(entry: &Entry, table: &'static Table) -> Option<String> {
+    table.keys.iter().find_map(|outer| {
+        let meant = |key: &&Key| is_aws_name(key, &entry.key) || suggest::fold(key.name) == suggest::fold(&entry.key);
+        let key = table_in(&outer.shape)?.keys.iter().find(meant)?;
+        Some(format!("it is written `{}`, inside `{}`", key.name, outer.name))
+    })
+}
+
+fn table_in(shape: &'static Shape) -> Option<&'static Table> {
+    match shape {
+        Shape::Table(table) => Some(table),
+        Shape::List { item, .. } => table_in(item),
+        Shape::Either(shapes) => shapes.iter().find_map(table_in),
+        _ => None,
+    }
 }
 
 fn known<'n>(names: impl Iterator<Item = &'n str> + Clone) -> String {
@@ -100,7 +123,7 @@ fn known<'n>(names: impl Iterator<Item = &'n str> + Clone) -> String {
 /// A name of the user's choosing that was meant to be a fixed one: it resembles one and does not stand on its own.
 pub(super) fn misspelt(entry: &Entry, table: &'static Table, others: &'static Others) -> Option<&'static str> {
     let Shape::Table(inner) = &others.shape else { return None };
-    let required = |key: &&super::Key| matches!(key.presence, Presence::Required);
+    let required = |key: &&Key| matches!(key.presence, Presence::Required);
     let incomplete = inner.keys.iter().filter(required).any(|key| entry.node.get(key.name).is_none());
     if incomplete { suggest::closest(&entry.key, table.keys.iter().map(|key| key.name)) } else { None }
 }
@@ -146,10 +169,11 @@ pub(in crate::manifest) fn unclosed(span: Span) -> Problem {
         .help("close it; `$${` is a literal `${`")
 }
 
-/// A sentence as a part of another.
-pub(super) fn lower_first(sentence: &str) -> String {
-    let mut characters = sentence.chars();
+/// A description's first sentence, as a part of another.
+pub(super) fn first_sentence(doc: &str) -> String {
+    let sentence = doc.split(". ").next().unwrap_or_default().trim_end_matches('.');
     let second_is_upper = sentence.chars().nth(1).is_some_and(char::is_uppercase);
+    let mut characters = sentence.chars();
     match characters.next() {
         Some(first) if !second_is_upper => first.to_lowercase().chain(characters).collect(),
         _ => sentence.to_owned(),

@@ -15,7 +15,7 @@ const STORAGE_MAX_MB: u64 = 10_240;
 /// `FilterCriteria.Filters` (Lambda developer guide, "Lambda quotas": five, ten on request).
 const FILTERS_MAX: usize = 10;
 /// More than any region's limit; bounds what a manifest can ask for.
-pub(super) const CONCURRENCY_MAX: i64 = 1_000_000;
+pub(in crate::manifest) const CONCURRENCY_MAX: i64 = 1_000_000;
 /// More functions than any stack has; bounds what a manifest can ask for.
 const FUNCTIONS_MAX: usize = 1000;
 /// More queues than a function is ever mapped to.
@@ -58,7 +58,7 @@ static FUNCTION: Table = table(
             Shape::Either(&[Shape::OneOf(&["go", "rust", "node", "python", "java", "none"]), Shape::Choice(&BUILD)]),
             Default("\"none\""),
             "",
-            "How the source becomes what is deployed. `\"none\"` deploys the source directory as it is.",
+            "How the source becomes what is deployed. Nothing is inferred: `\"none\"` deploys the directory as it is.",
         ),
         key(
             "memory",
@@ -274,7 +274,7 @@ static PYTHON: Table = table(
         Shape::Text(Text::Path),
         Derived("`requirements.txt` of the source, when there is one"),
         "",
-        "The requirements file, relative to the manifest.",
+        "The requirements file, relative to the source.",
     )],
 );
 

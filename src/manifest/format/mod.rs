@@ -8,6 +8,7 @@ mod queues;
 mod rules;
 mod stack;
 
+pub(super) use functions::CONCURRENCY_MAX;
 pub(super) use rules::{RESERVED_ENVIRONMENT, runtime, runtimes};
 pub(super) use stack::{OVERLAY, ROOT};
 

@@ -59,7 +59,7 @@ pub(super) static NAME_PREFIX: Rule = Rule {
     noun: "a name prefix",
     legal: |text| text.is_empty() || (text.len() <= 32 && StackName::parse(text).is_ok()),
     rule: "a name prefix is at most 32 letters, digits, hyphens and underscores",
-    pattern: "",
+    pattern: "^[A-Za-z0-9_-]{0,32}$",
 };
 
 /// Lambda API reference, `Environment`: the pattern of a variable's name.
@@ -104,7 +104,7 @@ pub(super) static ROLE: Rule = Rule {
             && role.is_some_and(|role| !role.is_empty() && !role.contains(char::is_whitespace))
     },
     rule: "a role is an ARN like `arn:aws:iam::123456789012:role/consumer`",
-    pattern: "",
+    pattern: "^arn:aws[a-z-]*:iam::[0-9]{12}:role/\\S+$",
 };
 
 pub(super) static HANDLER: Rule = Rule {
@@ -128,7 +128,7 @@ pub(super) static ENDPOINT: Rule = Rule {
         rest.is_some_and(|host| !host.is_empty() && !host.contains(char::is_whitespace))
     },
     rule: "an endpoint is a URL like `http://localhost:4566`",
-    pattern: "",
+    pattern: "^https?://\\S+$",
 };
 
 pub(super) static PORT_MAPPING: Rule = Rule {
@@ -139,21 +139,21 @@ pub(super) static PORT_MAPPING: Rule = Rule {
         port(host) && port(container.trim_end_matches("/tcp").trim_end_matches("/udp"))
     },
     rule: "a port mapping is `HOST:CONTAINER`, like `5432:5432`",
-    pattern: "",
+    pattern: "^[0-9]+(:[0-9]+(/(tcp|udp))?)?$",
 };
 
 pub(super) static VOLUME: Rule = Rule {
     noun: "a volume",
     legal: |text| text.split_once(':').is_some_and(|(source, path)| !source.is_empty() && path.starts_with('/')),
     rule: "a volume is `SOURCE:PATH`, like `data:/var/lib/postgresql/data`",
-    pattern: "",
+    pattern: "^[^:]+:/",
 };
 
 pub(super) static IMAGE: Rule = Rule {
     noun: "an image",
     legal: |text| !text.is_empty() && !text.contains(char::is_whitespace),
     rule: "an image is a reference like `postgres:16`",
-    pattern: "",
+    pattern: "^\\S+$",
 };
 
 pub(super) static NOT_EMPTY: Rule =
@@ -235,6 +235,7 @@ const RUNTIMES: &[Runtime] = &[
     current("java11"),
     current("java8.al2"),
     ended("java8", "java21"),
+    current("ruby4.0"),
     current("ruby3.4"),
     current("ruby3.3"),
     current("ruby3.2"),
@@ -242,4 +243,5 @@ const RUNTIMES: &[Runtime] = &[
     current("dotnet10"),
     current("dotnet8"),
     ended("dotnet6", "dotnet8"),
+    ended("dotnetcore3.1", "dotnet8"),
 ];

@@ -30,7 +30,7 @@ pub(in crate::manifest) static OVERLAY: Table = table(
     &[STACK_KEY, CONCURRENCY_KEY, QUEUES_KEY, FUNCTIONS_KEY, SERVICES_KEY, TARGETS_KEY],
 );
 
-const STACK_KEY: Key = key("stack", Shape::Table(&STACK), Required, "", "The stack itself.");
+const STACK_KEY: Key = key("stack", Shape::Table(&STACK), Required, "", "The stack itself, at least its `name`.");
 const CONCURRENCY_KEY: Key = key(
     "concurrency",
     Shape::Table(&POOL),

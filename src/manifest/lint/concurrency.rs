@@ -71,7 +71,7 @@ impl Lint<'_> {
         );
         let mut problem = Problem::mistake("unreserved_minimum", message);
         for (function, key, amount) in &claims {
-            problem = problem.at(self.place(&["functions", function, "concurrency", key]), format!("{amount}"));
+            problem = problem.at(self.place(&["functions", function, "concurrency", key]), format!("takes {amount}"));
         }
         let problem = problem.help(format!("AWS refuses it: take {available} or less, or raise `[concurrency] limit`"));
         self.report(problem);

@@ -41,7 +41,7 @@ impl Lint<'_> {
             if entry.node.as_text().is_some_and(|value| is_secret(&entry.key, value)) {
                 let message = format!("the value of `{}` looks like a secret", entry.key);
                 let problem = Problem::warning("checked_in_secret", message)
-                    .at(entry.node.span, "written into the manifest")
+                    .at(entry.key_span, "has a literal value")
                     .help(format!("take it from the environment: `\"${{env:{}}}\"`", entry.key));
                 self.report(problem);
             }

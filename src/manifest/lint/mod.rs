@@ -10,7 +10,7 @@ mod triggers;
 
 use super::{
     problem::Problem,
-    tree::{Node, Span},
+    tree::{Node, Span, Value},
 };
 use crate::stack::Desired;
 
@@ -37,18 +37,29 @@ impl Lint<'_> {
 
     /// Where a value was written, or the key of the innermost table that would have it: defaults have no place.
     fn place(&self, path: &[&str]) -> Span {
+        self.find(path).0
+    }
+
+    /// A value's place and what to say of it.
+    fn shown(&self, path: &[&str], value: &str) -> (Span, String) {
+        let (span, written) = self.find(path);
+        (span, if written { format!("`{value}`") } else { format!("`{value}` by default") })
+    }
+
+    /// The place, and whether the whole path is there.
+    fn find(&self, path: &[&str]) -> (Span, bool) {
         let (mut node, mut span) = (self.root, self.root.span);
         for (depth, key) in path.iter().enumerate() {
             let item = key.parse().ok().and_then(|index: usize| node.items().get(index)).map(|item| (item, item.span));
             let entry = node.entry(key).map(|entry| {
-                let last = depth + 1 == path.len() && !matches!(entry.node.value, super::tree::Value::Table(_));
-                (&entry.node, if last { entry.node.span } else { entry.key_span })
+                let value = depth + 1 == path.len() && !matches!(entry.node.value, Value::Table(_));
+                (&entry.node, if value { entry.node.span } else { entry.key_span })
             });
             match entry.or(item) {
                 Some(found) => (node, span) = found,
-                None => break,
+                None => return (span, false),
             }
         }
-        span
+        (span, true)
     }
 }

@@ -64,10 +64,10 @@ impl Lint<'_> {
         let other = &dead_letter.queue;
         let (kept, wanted) = (show_seconds(target.retention_s.into()), show_seconds(queue.retention_s.into()));
         let message = format!("`{other}` keeps messages for `{kept}`, less than the `{wanted}` of `{key}`");
-        let problem = Problem::warning("dead_letter_retention", message)
-            .at(self.place(&["queues", other, "retention"]), format!("`{kept}`"))
-            .at(self.place(&["queues", key, "retention"]), format!("`{wanted}`"))
-            .help(format!(
+        let (here, there) =
+            (self.shown(&["queues", other, "retention"], &kept), self.shown(&["queues", key, "retention"], &wanted));
+        let problem =
+            Problem::warning("dead_letter_retention", message).at(here.0, here.1).at(there.0, there.1).help(format!(
                 "a message keeps its age when it moves, so an old one is gone at once: set `retention` of \
                  `[queues.{other}]` to `\"{wanted}\"` or more"
             ));

@@ -87,9 +87,11 @@ impl Lint<'_> {
         } else {
             "a slow or throttled batch is delivered twice"
         };
+        let here = self.shown(&["queues", queue, "visibility_timeout"], &shown);
+        let there = self.shown(&["functions", function, "timeout"], &of_function);
         let problem = problem
-            .at(self.place(&["queues", queue, "visibility_timeout"]), format!("`{shown}`"))
-            .at(self.place(&["functions", function, "timeout"]), format!("`{of_function}`"))
+            .at(here.0, here.1)
+            .at(there.0, there.1)
             .help(format!("{why}: set `visibility_timeout = \"{}\"`", show_seconds(wanted.into())));
         self.report(problem);
     }

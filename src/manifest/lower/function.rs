@@ -1,5 +1,7 @@
 //! `[functions.NAME]`.
 
+use std::path::PathBuf;
+
 use super::{
     Fields, Lowering,
     fields::as_number,
@@ -24,7 +26,7 @@ impl Lowering<'_> {
             description: fields.text("description").unwrap_or_default(),
             handler: self.handler(key, &runtime, fields),
             runtime,
-            source: self.path(&fields.text("source").unwrap_or_default()),
+            source: self.source(fields),
             build: self.build(fields),
             memory_mb: fields.mib("memory"),
             timeout_s: fields.seconds("timeout"),
@@ -70,6 +72,10 @@ impl Lowering<'_> {
         "bootstrap".to_owned()
     }
 
+    fn source(&self, fields: &Fields<'_>) -> PathBuf {
+        self.path(&fields.text("source").unwrap_or_default())
+    }
+
     fn build(&self, fields: &Fields<'_>) -> Build {
         let Some(node) = fields.node("build") else { return Build::None };
         let tools = fields.table("build");
@@ -84,9 +90,9 @@ impl Lowering<'_> {
                 Build::Rust { bin: rust.text("bin"), profile: rust.text("profile").unwrap_or_default() }
             }
             Some("node") => Build::Node,
-            Some("python") => {
-                Build::Python { requirements: tools.table("python").text("requirements").map(|text| self.path(&text)) }
-            }
+            Some("python") => Build::Python {
+                requirements: tools.table("python").text("requirements").map(|text| self.source(fields).join(text)),
+            },
             Some("java") => Build::Java { tool: tools.table("java").text("tool") },
             Some("command") => {
                 let command = tools.table("command");

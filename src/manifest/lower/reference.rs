@@ -58,7 +58,8 @@ impl Lowering<'_> {
             span.start = whole.start + 2 + wrong.part.start;
             span.end = whole.start + 2 + wrong.part.end;
         }
-        self.problems.push(Problem::mistake(wrong.code, wrong.message).at(span, "here").help(wrong.help));
+        let label = if wrong.code == "unknown_reference" { "no such name" } else { "refers to nothing" };
+        self.problems.push(Problem::mistake(wrong.code, wrong.message).at(span, label).help(wrong.help));
     }
 
     fn reference(&self, body: &str) -> Result<Reference, Wrong> {
@@ -144,7 +145,7 @@ fn unknown_kind(body: &str, kind: &str) -> Wrong {
                 .to_owned()
         })
     };
-    Wrong { code: "bad_reference", message: format!("`${{{body}}}` refers to nothing"), part: 0..body.len(), help }
+    Wrong { code: "bad_reference", message: format!("`${{{body}}}` is no reference"), part: 0..body.len(), help }
 }
 
 fn push_text(parts: &mut Vec<TemplatePart>, text: String) {

@@ -1,0 +1,462 @@
+//! What keys mean together: what AWS refuses, and what goes wrong in production.
+
+#![expect(clippy::too_many_lines, reason = "each test is a table")]
+
+use super::check_in_stack;
+
+#[test]
+fn dead_letter_queues() {
+    check_in_stack(
+        r#"
+[queues.a]
+fifo = true
+dead_letter = { queue = "b" }
+[queues.b]
+"#,
+        r#"
+error: the FIFO queue `a` has the standard dead-letter queue `b`
+  6:25 "b": is standard
+  5:8 true: is FIFO
+  help: AWS wants both of one type: add `fifo = true` to `[queues.b]`
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.a]
+dead_letter = { queue = "b" }
+[queues.b]
+fifo = true
+"#,
+        r#"
+error: the standard queue `a` has the FIFO dead-letter queue `b`
+  5:25 "b": is FIFO
+  4:9 a: is standard
+  help: AWS wants both of one type: remove `fifo` from `[queues.b]`, or use another dead-letter queue
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.a]
+dead_letter = { queue = "b" }
+[queues.b]
+redrive_allow = "none"
+[queues.c]
+dead_letter = { queue = "d" }
+[queues.d]
+redrive_allow = ["a"]
+"#,
+        r#"
+error: `b` does not allow `a` to use it
+  5:25 "b": not allowed
+  7:17 "none": by this
+  help: add `a` to `redrive_allow` of `[queues.b]`
+error: `d` does not allow `c` to use it
+  9:25 "d": not allowed
+  11:17 ["a"]: by this
+  help: add `c` to `redrive_allow` of `[queues.d]`
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.a]
+retention = "14d"
+dead_letter = { queue = "b" }
+[queues.b]
+"#,
+        r#"
+warning: `b` keeps messages for `4d`, less than the `14d` of `a`
+  7:9 b: `4d` by default
+  5:13 "14d": `14d`
+  help: a message keeps its age when it moves, so an old one is gone at once: set `retention` of `[queues.b]` to `"14d"` or more
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.a]
+dead_letter = { queue = "b" }
+[queues.b]
+dead_letter = { queue = "c" }
+[queues.c]
+dead_letter = { queue = "b" }
+[queues.d]
+dead_letter = { queue = "d" }
+"#,
+        r#"
+error: dead letters go round: `b` -> `c` -> `b`
+  7:25 "c": leads back here
+  help: a message that fails would never come to rest; give one of them no `dead_letter`
+error: dead letters go round: `d` -> `d`
+  11:25 "d": leads back here
+  help: a message that fails would never come to rest; give one of them no `dead_letter`
+"#,
+    );
+}
+
+#[test]
+fn triggers() {
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+timeout = "31s"
+[[functions.f.triggers]]
+queue = "q"
+"#,
+        r#"
+error: the visibility timeout of `q`, `30s`, is below the timeout of `f`, `31s`
+  5:9 q: `30s` by default
+  9:11 "31s": `31s`
+  help: AWS refuses the trigger: set `visibility_timeout = "3m6s"`
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+visibility_timeout = "40s"
+[functions.f]
+runtime = "provided.al2023"
+timeout = "10s"
+[[functions.f.triggers]]
+queue = "q"
+"#,
+        r#"
+warning: the visibility timeout of `q`, `40s`, is below 6 times the timeout of `f`, `10s`
+  7:22 "40s": `40s`
+  10:11 "10s": `10s`
+  help: a slow or throttled batch is delivered twice: set `visibility_timeout = "1m"`
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+timeout = 31
+[[functions.f.triggers]]
+queue = "q"
+"#,
+        r#"
+error: `timeout` must be a duration, not an integer
+  9:11 31: found an integer
+  help: a duration has a unit: write `"31s"`
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+[[functions.f.triggers]]
+queue = "q"
+batch_size = 100
+"#,
+        r#"
+error: a batch of 100 messages needs a batching window
+  11:14 100: above 10
+  help: AWS refuses it; add `batching_window = "1s"` or longer
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+[[functions.f.triggers]]
+queue = "q"
+batch_size = 100
+batching_window = "1s"
+"#,
+        "",
+    );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+fifo = true
+[queues.q]
+fifo = true
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+[[functions.f.triggers]]
+queue = "q"
+batch_size = 11
+batching_window = "1s"
+"#,
+        r#"
+error: `q` is a FIFO queue, whose batches have at most 10 messages
+  13:14 11: `11`
+  help: set `batch_size = 10` or less
+error: `q` is a FIFO queue, which has no batching window
+  14:19 "1s": not on a FIFO queue
+  help: AWS refuses it; remove `batching_window`
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+[[functions.f.triggers]]
+queue = "q"
+[[functions.f.triggers]]
+queue = "q"
+"#,
+        r#"
+error: `f` is triggered by `q` twice
+  12:9 "q": again here
+  help: AWS refuses a second mapping of the same queue and function; remove one
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+concurrency = { reserved = 4 }
+[[functions.f.triggers]]
+queue = "q"
+max_concurrency = 5
+"#,
+        r#"
+warning: `max_concurrency` is 5, and `f` reserves only 4
+  12:19 5: more than the function may have
+  9:28 4: its cap
+  help: what is above is throttled, and each throttle counts as a receive: set `max_concurrency` to 4 or less
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+concurrency = { reserved = 0 }
+[[functions.f.triggers]]
+queue = "q"
+"#,
+        r#"
+warning: `f` reserves 0, so it never runs
+  9:28 0: stops the function
+  10:1 [[functions.f.triggers]]: while `q` waits for it
+  help: messages go to the dead-letter queue or expire; set `enabled = false` to pause the trigger
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+concurrency = { reserved = 0 }
+[[functions.f.triggers]]
+queue = "q"
+enabled = false
+"#,
+        "",
+    );
+    check_in_stack(
+        r#"
+[queues.q]
+[functions.f]
+runtime = "provided.al2023"
+[[functions.f.triggers]]
+queue = "q"
+"#,
+        r#"
+warning: `q` triggers `f` without a dead-letter queue
+  4:9 q: has no `dead_letter`
+  help: a message that always fails comes back until its retention ends: add `[queues.q-dlq]` and `dead_letter = { queue = "q-dlq" }`
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+[[functions.f.triggers]]
+queue = "q"
+[functions.g]
+runtime = "provided.al2"
+[[functions.g.triggers]]
+queue = "q"
+[[functions.g.triggers]]
+queue = "q-dlq"
+"#,
+        r#"
+advice: `q` triggers 2 functions: `f` and `g`
+  5:9 q: each of its messages goes to one of them
+  help: for a copy to each, give each a queue of its own
+"#,
+    );
+}
+
+#[test]
+fn concurrency() {
+    check_in_stack(
+        r#"
+[concurrency]
+limit = 100
+[functions.f]
+runtime = "provided.al2023"
+concurrency = { reserved = 80 }
+[functions.g]
+runtime = "provided.al2"
+concurrency = { provisioned = 20 }
+"#,
+        r#"
+error: the functions take 100 of 100 concurrent executions, which leaves 0 unreserved; 10 must stay
+  8:28 80: takes 80
+  11:31 20: takes 20
+  help: AWS refuses it: take 90 or less, or raise `[concurrency] limit`
+"#,
+    );
+    check_in_stack(
+        r#"
+[concurrency]
+limit = 100
+unreserved_minimum = 200
+"#,
+        r#"
+error: `unreserved_minimum` is 200, above the limit of 100
+  6:22 200: above `limit`
+  5:9 100: `limit`
+"#,
+    );
+    check_in_stack(
+        r#"
+[functions.f]
+runtime = "provided.al2023"
+concurrency = { reserved = 1, provisioned = 2 }
+[functions.g]
+runtime = "provided.al2"
+concurrency = { provisioned = { min = 3, max = 2 } }
+"#,
+        r#"
+error: `f` provisions 2 environments, and reserves only 1
+  6:45 2: 2
+  6:28 1: 1
+  help: AWS refuses it: reserve 2 or more
+error: `min` is 3, above `max`, which is 2
+  9:39 3: above `max`
+  9:48 2: `max`
+"#,
+    );
+    check_in_stack(
+        r#"
+[functions.f]
+runtime = "provided.al2023"
+concurrency = { reserved = 900 }
+"#,
+        "",
+    );
+    check_in_stack(
+        r#"
+[functions.f]
+runtime = "provided.al2023"
+concurrency = { reserved = 901 }
+"#,
+        r#"
+error: the functions take 901 of 1000 concurrent executions, which leaves 99 unreserved; 100 must stay
+  6:28 901: takes 901
+  help: AWS refuses it: take 900 or less, or raise `[concurrency] limit`
+"#,
+    );
+}
+
+#[test]
+fn runtimes_and_secrets() {
+    check_in_stack(
+        r#"
+[functions.f]
+runtime = "go1.x"
+handler = "main"
+"#,
+        r#"
+advice: AWS no longer supports `go1.x`
+  5:11 "go1.x": deprecated
+  help: it runs here, but AWS may refuse to create or update it: use `provided.al2023`
+"#,
+    );
+    check_in_stack(
+        r#"
+[functions.f]
+runtime = "provided.al2023"
+environment = { DB_PASSWORD = "correct horse", API_TOKEN = "${env:LEVEL}", SECRET_ARN = "arn:aws:secretsmanager", KEY = "AKIAIOSFODNN7EXAMPLE", TOKEN = "test" }
+"#,
+        r#"
+warning: the value of `DB_PASSWORD` looks like a secret
+  6:17 DB_PASSWORD: has a literal value
+  help: take it from the environment: `"${env:DB_PASSWORD}"`
+warning: the value of `KEY` looks like a secret
+  6:115 KEY: has a literal value
+  help: take it from the environment: `"${env:KEY}"`
+"#,
+    );
+}
+
+#[test]
+fn what_is_not_enforced_is_said_so() {
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+concurrency = { provisioned = 2 }
+log_format = "json"
+ephemeral_storage = "1GiB"
+[[functions.f.triggers]]
+queue = "q"
+filters = [{ body = { kind = ["order"] } }]
+[services.db]
+image = "db"
+[targets.localstack]
+[targets.aws]
+"#,
+        r#"
+advice: provisioned concurrency is not enforced by the embedded engine yet: environments start on demand
+  9:17 provisioned: has no effect yet
+advice: the log format `json` is not written by the embedded engine yet: logs are text
+  10:1 log_format: has no effect yet
+advice: the size of `/tmp` is not limited by the embedded engine yet
+  11:1 ephemeral_storage: has no effect yet
+advice: filters are not applied by the embedded engine yet: every message is delivered
+  14:1 filters: has no effect yet
+advice: services are not started yet
+  15:11 db: has no effect yet
+advice: the target `localstack` is not supported yet
+  17:10 localstack: has no effect yet
+advice: the target `aws` is not supported yet
+  18:10 aws: has no effect yet
+"#,
+    );
+    check_in_stack(
+        r#"
+[functions.f]
+runtime = "provided.al2023"
+log_format = "text"
+ephemeral_storage = "512MiB"
+"#,
+        "",
+    );
+}
