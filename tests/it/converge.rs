@@ -35,7 +35,7 @@ redrive_allow = ["work"]
 visibility_timeout = "60s"
 delay = "1s"
 dead_letter = { queue = "dlq", max_receives = 3 }
-policy = { Version = "2012-10-17", Statement = [] }
+policy = { Version = "2012-10-17", Statement = [{ Effect = "Allow", Principal = "*", Action = "sqs:SendMessage", Resource = "*" }] }
 tags = { team = "a" }
 
 [queues.ordered]
@@ -83,7 +83,7 @@ runtime = "provided.al2023"
 source = "src"
 build = "none"
 timeout = "60s"
-log_format = "json"
+handler = "main"
 environment = { LEVEL = "debug" }
 
 [[functions.worker.triggers]]
@@ -152,7 +152,13 @@ impl Stage {
 
 fn read(text: &str) -> Desired {
     let source = manifest::Source { path: "stack.toml".into(), text: text.to_owned() };
-    let context = manifest::Context { base: Path::new("/"), env: &|_| None, profile: None, overlay: None };
+    let context = manifest::Context {
+        base: Path::new("/"),
+        env: &|_| None,
+        profile: None,
+        overlay: None,
+        version: env!("CARGO_PKG_VERSION"),
+    };
     let reading = manifest::read(&source, &context);
     reading.desired.unwrap_or_else(|| panic!("{:?}", reading.problems))
 }
@@ -186,8 +192,8 @@ fn everything_is_made_changed_and_removed() {
              ~ queues.work                        tag: team changed
              + functions.second                   create
              + functions.second                   concurrency: reserved 20
-             ~ functions.worker                   update: description works -> ``, memory 256MiB -> 128MiB, timeout 30s -> \
-             60s, log_format text -> json, environment: LEVEL changed, QUEUE_URL removed
+             ~ functions.worker                   update: handler bootstrap -> main, description works -> ``, memory 256MiB -> 128MiB, \
+             timeout 30s -> 60s, environment: LEVEL changed, QUEUE_URL removed
              ~ functions.worker                   untag: team
              ~ functions.worker                   concurrency: reserved 10 -> none
              ~ functions.worker.triggers.work     update: batch_size 100 -> 10, batching_window 1s -> 0s, max_concurrency 5 \
