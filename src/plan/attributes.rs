@@ -15,6 +15,10 @@ use crate::{
 };
 
 const REDRIVE_POLICY: &str = "RedrivePolicy";
+/// `DeduplicationScope` of high throughput.
+const MESSAGE_GROUP: &str = "messageGroup";
+/// `FifoThroughputLimit` of high throughput.
+const PER_MESSAGE_GROUP: &str = "perMessageGroupId";
 
 /// An attribute as the manifest wants it.
 #[derive(Debug)]
@@ -37,7 +41,8 @@ enum Kind {
     Retention,
     Bytes,
     Flag,
-    Word,
+    /// One of the two by which AWS speaks of high throughput.
+    Throughput,
     DeadLetter,
     RedriveAllow,
     Policy,
@@ -66,10 +71,10 @@ pub(super) fn wanted(draft: &mut Draft, key: &str, queue: &DesiredQueue, inputs:
         seconds("delay", "DelaySeconds", queue.delay_s, "0"),
         Wanted::new("retention", "MessageRetentionPeriod", &queue.retention_s, "345600", Kind::Retention),
         seconds("receive_wait", "ReceiveMessageWaitTimeSeconds", queue.receive_wait_s, "0"),
-        Wanted::new("max_message", "MaximumMessageSize", &queue.max_message_bytes, "1048576", Kind::Bytes),
+        Wanted::new("max_message_size", "MaximumMessageSize", &queue.max_message_bytes, "1048576", Kind::Bytes),
         Wanted::new("dead_letter", REDRIVE_POLICY, &dead_letter, "", Kind::DeadLetter),
         Wanted::new("redrive_allow", "RedriveAllowPolicy", &allow, "", Kind::RedriveAllow),
-        Wanted::new("managed_encryption", "SqsManagedSseEnabled", &queue.managed_encryption, "true", Kind::Flag),
+        Wanted::new("encryption", "SqsManagedSseEnabled", &queue.managed_encryption, "true", Kind::Flag),
         Wanted::new("policy", "Policy", &queue.policy.clone().unwrap_or_default(), "", Kind::Policy),
     ];
     wanted.extend(queue.fifo.iter().flat_map(fifo_attributes));
@@ -134,7 +139,7 @@ impl Wanted {
 
     fn is(&self, found: &str) -> bool {
         match self.kind {
-            Kind::Seconds | Kind::Retention | Kind::Bytes | Kind::Word => self.value == found,
+            Kind::Seconds | Kind::Retention | Kind::Bytes | Kind::Throughput => self.value == found,
             Kind::Flag => self.value.eq_ignore_ascii_case(found),
             Kind::DeadLetter => dead_letter(&self.value) == dead_letter(found),
             Kind::RedriveAllow => redrive_allow(&self.value) == redrive_allow(found),
@@ -154,8 +159,13 @@ impl Wanted {
             (Kind::RedriveAllow, _) => {
                 let (permission, sources) = redrive_allow(value);
                 let names: Vec<&str> = sources.iter().map(|arn| name_in(arn)).collect();
-                if names.is_empty() { permission } else { format!("{permission} {}", names.join("+")) }
+                match permission.as_str() {
+                    "allowAll" => "all".to_owned(),
+                    "denyAll" => "none".to_owned(),
+                    _ => format!("[{}]", names.join(", ")),
+                }
             }
+            (Kind::Throughput, _) => matches!(value, MESSAGE_GROUP | PER_MESSAGE_GROUP).to_string(),
             _ => value.to_owned(),
         }
     }
@@ -163,13 +173,12 @@ impl Wanted {
 
 fn fifo_attributes(fifo: &Fifo) -> [Wanted; 3] {
     // The throughput limit per group needs the scope of groups, so both stand for one setting of the manifest.
-    let (scope, limit) =
-        if fifo.high_throughput { ("messageGroup", "perMessageGroupId") } else { ("queue", "perQueue") };
+    let (scope, limit) = if fifo.high_throughput { (MESSAGE_GROUP, PER_MESSAGE_GROUP) } else { ("queue", "perQueue") };
     let content = fifo.content_based_deduplication;
     [
         Wanted::new("content_based_deduplication", "ContentBasedDeduplication", &content, "false", Kind::Flag),
-        Wanted::new("deduplication_scope", "DeduplicationScope", &scope, "queue", Kind::Word),
-        Wanted::new("throughput_limit", "FifoThroughputLimit", &limit, "perQueue", Kind::Word),
+        Wanted::new("high_throughput", "DeduplicationScope", &scope, "queue", Kind::Throughput),
+        Wanted::new("high_throughput", "FifoThroughputLimit", &limit, "perQueue", Kind::Throughput),
     ]
 }
 

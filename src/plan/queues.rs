@@ -97,7 +97,9 @@ fn set_attributes(draft: &mut Draft, key: &str, queue: &DesiredQueue, found: &Ob
     if changed.is_empty() {
         return;
     }
-    let cause = changed.iter().map(|wanted| wanted.change_from(found)).collect::<Vec<_>>().join(", ");
+    let mut causes: Vec<String> = changed.iter().map(|wanted| wanted.change_from(found)).collect();
+    causes.dedup();
+    let cause = causes.join(", ");
     let redrives = changed.iter().any(Wanted::is_dead_letter);
     let expires = found.approximate_messages > 0 && changed.iter().any(|wanted| wanted.shortens_retention(found));
     let danger = expires.then_some(Danger::ExpiresMessages { count: found.approximate_messages });

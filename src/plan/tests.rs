@@ -107,8 +107,8 @@ fn queue_attributes() {
             queue.max_message_bytes = 262_144;
             queue.managed_encryption = false;
         },
-        "~ queues.example-queue  update: visibility_timeout 30s -> 60s, delay 0s -> 5s, max_message 1MiB -> 256KiB, \
-         managed_encryption true -> false
+        "~ queues.example-queue  update: visibility_timeout 30s -> 60s, delay 0s -> 5s, max_message_size 1MiB -> 256KiB, \
+         encryption true -> false
          0 to create, 1 to update, 0 to delete",
     );
     check(
@@ -127,7 +127,7 @@ fn queue_attributes() {
             dlq.redrive_allow = RedriveAllow::ByQueue(vec!["example-queue".into()]);
             dlq.policy = Some("{}".into());
         },
-        "~ queues.example-dlq  update: redrive_allow allowAll -> byQueue example-queue, policy added
+        "~ queues.example-dlq  update: redrive_allow all -> [example-queue], policy added
          0 to create, 1 to update, 0 to delete",
     );
 }
@@ -201,8 +201,7 @@ fn fifo_attributes() {
             let fifo = Some(Fifo { content_based_deduplication: true, high_throughput: true });
             desired.queues.get_mut("x").unwrap().fifo = fifo;
         },
-        "~ queues.x  update: content_based_deduplication false -> true, deduplication_scope queue -> messageGroup, \
-         throughput_limit perQueue -> perMessageGroupId
+        "~ queues.x  update: content_based_deduplication false -> true, high_throughput false -> true
          0 to create, 1 to update, 0 to delete",
     );
 }

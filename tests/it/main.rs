@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
 mod blog;
+mod converge;
 mod documents;
 mod durability;
 mod layers;
@@ -19,10 +20,18 @@ fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     libtest_mimic::run(
         &arguments,
-        [blog::all(), documents::all(), durability::all(), layers::all(), sdk_sqs::all(), simulation::all()]
-            .into_iter()
-            .flatten()
-            .collect(),
+        [
+            blog::all(),
+            converge::all(),
+            documents::all(),
+            durability::all(),
+            layers::all(),
+            sdk_sqs::all(),
+            simulation::all(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
     )
     .exit_code()
 }

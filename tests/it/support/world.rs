@@ -3,9 +3,10 @@
 use std::{io, sync::Arc};
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use sha2::{Digest, Sha256};
 use stackctl::{
     engine::{Effect, EngineConfig},
-    model::{AccountId, Region as ModelRegion, Scope},
+    model::{AccountId, ArtifactDigest, Region as ModelRegion, Scope},
     serve::{
         clock::Clock,
         code_store::CodeStore,
@@ -25,7 +26,7 @@ pub struct World {
     pub service: Arc<Service>,
     pub driver: Arc<Driver>,
     timers: tokio::task::JoinHandle<()>,
-    _state: TempDir,
+    state: TempDir,
 }
 
 /// Launches nothing: what a function does is not the point here.
@@ -66,7 +67,18 @@ impl World {
         let service = Service::new(Arc::clone(&driver), code, followers, Arc::new(info), shutdown, 1);
         let timed = Arc::clone(&driver);
         let timers = tokio::spawn(async move { timed.run_timers().await });
-        Ok(Self { service: Arc::new(service), driver, timers, _state: state })
+        Ok(Self { service: Arc::new(service), driver, timers, state })
+    }
+
+    /// Puts an artifact of these files where a build would.
+    pub fn artifact(&self, files: &[(&str, &str)]) -> ArtifactDigest {
+        let mut hash = Sha256::new();
+        files.iter().for_each(|(name, text)| hash.update(format!("{name}\0{text}\0")));
+        let digest = ArtifactDigest::from_bytes(hash.finalize().into());
+        let dir = digest.dir_in(self.state.path());
+        std::fs::create_dir_all(&dir).unwrap();
+        files.iter().for_each(|(name, text)| std::fs::write(dir.join(name), text).unwrap());
+        digest
     }
 
     /// The genuine SQS client.
