@@ -199,7 +199,7 @@ fn groups_are_made_described_and_deleted() {
     let mut bench = Bench::with_lines(2);
     let create = |name: &str| Command::CreateLogGroup { log_group_name: Some(name.into()) };
     let describe = |request| Command::DescribeLogGroups(request);
-    let mut names = |bench: &mut Bench, request: DescribeLogGroups| match bench.try_request(describe(request)) {
+    let names = |bench: &mut Bench, request: DescribeLogGroups| match bench.try_request(describe(request)) {
         Ok(Response::DescribeLogGroups(page)) => {
             let names: Vec<_> = page.log_groups.iter().map(|group| group.log_group_name.clone()).collect();
             (names.join(" "), page.next_token)

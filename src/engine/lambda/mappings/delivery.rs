@@ -26,8 +26,8 @@ use crate::{
 const LEASE_MAX_MESSAGES: usize = 100;
 /// Messages that filters may discard in one turn; then others get theirs.
 const DISCARDS_PER_TURN: usize = 1_000;
-/// Throttled mappings that a free slot is offered to; the next one goes on from there.
-const OFFERS_PER_SLOT: usize = 64;
+/// Mappings of reserved functions that one free slot is offered to; the next slot goes on from there.
+const OFFERS_TO_RESERVED: usize = 16;
 
 /// What one step of a mapping came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,17 @@ enum Step {
     Moved,
     /// Nothing to do, or no slot to do it in.
     Rests,
-    /// Throttled, for want of a slot in the whole pool or of this function.
-    Throttled { pool: bool },
+}
+
+/// What became of a slot that was offered to a mapping in line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offer {
+    /// It used it, or needs none any more.
+    Taken,
+    /// Another limit refused it; it stands at the end of a line again, and its timer runs.
+    Refused,
+    /// There is none for it.
+    NoSlot,
 }
 
 /// What the rest of the engine calls.
@@ -103,30 +112,42 @@ impl Lambda {
 
     /// Concurrency came free in the pool: batches that were throttled are tried again.
     pub(in crate::engine::lambda) fn slots_freed(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
-        for _ in 0..self.mappings.line.len().min(OFFERS_PER_SLOT) {
-            let Some(id) = self.mappings.line.pop_front() else { return };
-            let Some(mapping) = self.mappings.by_id.get_mut(&id) else { continue };
-            mapping.in_line = false;
-            if mapping.ready.is_empty() {
-                continue;
-            }
-            // Looked at before it is tried: a try that fails counts as a throttle.
-            if !self.has_slot_for(id) {
-                self.mappings.queue_up(id);
-                continue;
-            }
-            let Some(mapping) = self.mappings.by_id.get_mut(&id) else { continue };
-            mapping.hold = None;
-            let step = self.step_mapping(cx, sqs, logs, id, &mut 0);
-            let queue = self.mappings.by_id.get(&id).and_then(|mapping| mapping.queue);
-            match (step, queue) {
-                (Step::Moved, Some(queue)) => self.poll(cx, sqs, logs, queue),
-                _ => self.settle_mapping(cx, sqs, id),
-            }
-            if step == (Step::Throttled { pool: true }) {
-                return;
+        // Those that wait for the pool get its slots in their order: without one for the first there is none for the rest.
+        while let Some(id) = self.mappings.pool_line.pop_front() {
+            match self.offer_slot(cx, sqs, logs, id) {
+                Offer::Taken => {}
+                Offer::Refused => break,
+                Offer::NoSlot => {
+                    self.mappings.pool_line.push_front(id);
+                    break;
+                }
             }
         }
+        // Those that wait for a reservation each have their own limit.
+        for _ in 0..self.mappings.reserved_line.len().min(OFFERS_TO_RESERVED) {
+            let Some(id) = self.mappings.reserved_line.pop_front() else { return };
+            if self.offer_slot(cx, sqs, logs, id) == Offer::NoSlot {
+                self.mappings.reserved_line.push_back(id);
+            }
+        }
+    }
+
+    /// Lets one that stood in a line try again. Whether there is a slot is looked at first: a try that fails counts as a
+    /// throttle.
+    fn offer_slot(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs, id: MappingId) -> Offer {
+        if self.mappings.by_id.get(&id).is_some_and(|mapping| !mapping.ready.is_empty()) && !self.has_slot_for(id) {
+            return Offer::NoSlot;
+        }
+        let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return Offer::Taken };
+        mapping.in_line = false;
+        let Some(queue) = mapping.queue.filter(|_| !mapping.ready.is_empty()) else { return Offer::Taken };
+        mapping.hold = None;
+        if self.step_mapping(cx, sqs, logs, id, &mut 0) == Step::Moved {
+            self.poll(cx, sqs, logs, queue);
+            return Offer::Taken;
+        }
+        self.settle_mapping(cx, sqs, id);
+        Offer::Refused
     }
 
     /// Lets the mappings whose time has come go on.
@@ -242,8 +263,8 @@ impl Lambda {
                 LambdaErrorKind::TooManyRequests(reason) => {
                     mapping.ready.push_front(batch);
                     mapping.put_on_hold(cx.now, true);
-                    self.mappings.queue_up(id);
-                    Step::Throttled { pool: reason == ThrottleReason::ConcurrentInvocationLimitExceeded }
+                    self.mappings.queue_up(id, reason == ThrottleReason::ConcurrentInvocationLimitExceeded);
+                    Step::Rests
                 }
                 _ => {
                     mapping.trouble = Some(error.message);

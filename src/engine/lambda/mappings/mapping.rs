@@ -99,7 +99,7 @@ pub(super) struct Mapping {
     pub(super) resume_at: Option<Timestamp>,
     /// The deadline that stands in the timers.
     pub(super) armed: Option<Timestamp>,
-    /// Whether it stands in the line of those that wait for a slot.
+    /// Whether it stands in a line of those that wait for a slot.
     pub(super) in_line: bool,
     pub(super) messages_handled: u64,
     pub(super) messages_failed: u64,

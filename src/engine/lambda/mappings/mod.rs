@@ -13,6 +13,8 @@ mod record;
 mod requests;
 mod scaling;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -44,8 +46,10 @@ pub(super) struct Mappings {
     by_uuid: BTreeMap<String, MappingId>,
     by_queue: BTreeMap<QueueId, Feeds>,
     running: BTreeMap<BatchId, Running>,
-    /// Those whose batches were throttled, in the order in which free slots are offered to them.
-    line: VecDeque<MappingId>,
+    /// Those that were throttled for want of a slot in the pool, in the order in which free ones are offered to them.
+    pool_line: VecDeque<MappingId>,
+    /// Those that were throttled by their function's reservation.
+    reserved_line: VecDeque<MappingId>,
     timers: BTreeSet<(Timestamp, MappingId)>,
     last_mapping: u64,
     last_batch: u64,
@@ -65,11 +69,12 @@ impl Mappings {
         self.timers.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Puts a throttled mapping at the end of the line, unless it stands there.
-    fn queue_up(&mut self, id: MappingId) {
+    /// Puts a throttled mapping at the end of a line, unless it stands in one.
+    fn queue_up(&mut self, id: MappingId, for_pool: bool) {
         let Some(mapping) = self.by_id.get_mut(&id) else { return };
         if !std::mem::replace(&mut mapping.in_line, true) {
-            self.line.push_back(id);
+            let line = if for_pool { &mut self.pool_line } else { &mut self.reserved_line };
+            line.push_back(id);
         }
     }
 
