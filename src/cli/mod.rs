@@ -8,7 +8,6 @@ mod converging;
 mod engine;
 mod failure;
 mod input;
-mod own_api;
 mod project;
 mod sdk;
 mod surroundings;

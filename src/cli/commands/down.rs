@@ -2,13 +2,16 @@
 
 use std::{fs, io, path::Path};
 
-use crate::cli::{
-    Session,
-    args::Down,
-    engine::Engine,
-    failure::Failure,
-    project::Project,
-    terminal::{GREEN, YELLOW, count},
+use crate::{
+    cli::{
+        Session,
+        args::Down,
+        engine::Engine,
+        failure::Failure,
+        project::Project,
+        terminal::{GREEN, YELLOW, count},
+    },
+    serve::background::Stopped,
 };
 
 pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
@@ -17,12 +20,17 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
     if let Some(engine) = &engine {
         ask(session, args, engine).await?;
     }
-    Engine::stop(session, &project).await?;
-    remove(session, &project.state_dir())?;
-    if engine.is_none() {
-        session.terminal.step(GREEN, "down", "nothing was running");
+    let state_dir = project.state_dir();
+    match Engine::end(&state_dir).await? {
+        Stopped::Ended => session.terminal.step(GREEN, "ended", "the engine"),
+        Stopped::Killed => session.terminal.step(YELLOW, "killed", "the engine, which did not end by itself"),
+        Stopped::NotRunning { orphans: 0 } => session.terminal.say("no engine was running"),
+        Stopped::NotRunning { orphans } => {
+            let orphans = count(orphans as u64, "process").replace("processs", "processes");
+            session.terminal.step(YELLOW, "killed", format_args!("{orphans} that an earlier engine left behind"));
+        }
     }
-    Ok(())
+    remove(session, &state_dir)
 }
 
 /// What stackctl keeps in a state directory.
