@@ -5,6 +5,7 @@
 //! the same inputs give the same effects. That is what makes it testable by simulation.
 
 mod effect;
+mod glob;
 mod input;
 pub mod lambda;
 pub mod logs;

@@ -53,8 +53,7 @@ impl World {
     pub(super) fn request(&mut self, cx: &mut Cx<'_>, token: RequestToken, command: Command) {
         match command {
             Command::Sqs(command) => {
-                let changes_queues =
-                    matches!(command, super::sqs::Command::CreateQueue(_) | super::sqs::Command::DeleteQueue(_));
+                let changes_queues = command.changes_queues();
                 self.sqs.request(cx, token, command);
                 if changes_queues {
                     self.lambda.queues_changed(cx, &mut self.sqs);
@@ -95,7 +94,7 @@ impl World {
 
     pub(super) fn restore(&mut self, now: Timestamp, entry: RecordEntry) -> Result<(), RestoreError> {
         match entry {
-            RecordEntry::Sqs(record) => self.sqs.restore(now, record),
+            RecordEntry::Sqs(record) => self.sqs.restore(now, &self.scope, record),
             RecordEntry::Lambda(record) => self.lambda.restore(now, &mut self.sqs, record),
         }
     }

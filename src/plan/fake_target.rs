@@ -2,7 +2,10 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{ArtifactInfo, Artifacts, Call, MappingSettings, NewFunction, TargetFacts};
+use super::{
+    ArtifactInfo, Artifacts, Call, FunctionChanges, MappingChanges, MappingSettings, NewFunction, QueueAttributes,
+    TargetFacts,
+};
 use crate::{
     model::{AccountId, ArtifactDigest, FunctionName, QueueArn, QueueName, Region, Scope},
     stack::{
@@ -59,84 +62,29 @@ impl FakeTarget {
     /// Carries out a call.
     pub(crate) fn apply(&mut self, call: &Call) -> Result<(), String> {
         match call {
-            Call::CreateQueue { name, attributes, tags } => {
-                let arn = facts().queue_arn(name);
-                let mut queue = ObservedQueue {
-                    url: facts().queue_url(name),
-                    arn: arn.clone(),
-                    attributes: [("QueueArn".to_owned(), arn.to_string())].into(),
-                    tags: tags.clone(),
-                    approximate_messages: 0,
-                };
-                if self.all.queues.contains_key(name) {
-                    return Err(format!("queue {name} exists"));
-                }
-                self.set(&mut queue, attributes.iter().map(|(name, value)| (*name, value.as_str())))?;
-                self.all.queues.insert(name.clone(), queue);
-            }
+            Call::CreateQueue { name, attributes, tags } => self.create_queue(name, attributes, tags)?,
             Call::SetQueueAttributes { url, attributes } => {
                 let mut queue = self.queue(url)?.clone();
-                self.set(&mut queue, attributes.iter().map(|(name, value)| (*name, value.as_str())))?;
+                self.set(&mut queue, attributes)?;
                 *self.queue(url)? = queue;
             }
             Call::TagQueue { url, tags } => self.queue(url)?.tags.extend(tags.clone()),
             Call::UntagQueue { url, keys } => self.queue(url)?.tags.retain(|key, _| !keys.contains(key)),
-            Call::DeleteQueue { url } => {
-                let arn = self.queue(url)?.arn.clone();
-                if self.all.mappings.values().any(|mapping| mapping.queue == arn) {
-                    return Err(format!("{arn} is still mapped"));
-                }
-                self.all.queues.remove(&arn.name);
-            }
+            Call::DeleteQueue { url } => self.delete_queue(url)?,
             Call::CreateFunction(new) => self.create_function(new)?,
             Call::UpdateFunctionCode { name, artifact, architecture } => {
                 let function = self.function(name)?;
                 function.code_sha256 = STANDARD.encode(artifact.as_bytes());
                 function.architecture = *architecture;
             }
-            Call::UpdateFunctionConfiguration { name, changes } => {
-                self.check_urls(changes.environment.iter().flat_map(|variables| variables.0.values()))?;
-                let function = self.function(name)?;
-                let changes = changes.as_ref().clone();
-                replace(&mut function.runtime, changes.runtime);
-                replace(&mut function.handler, changes.handler);
-                replace(&mut function.description, changes.description);
-                replace(&mut function.role, changes.role);
-                replace(&mut function.memory_mb, changes.memory_mb);
-                replace(&mut function.timeout_s, changes.timeout_s);
-                replace(&mut function.ephemeral_storage_mb, changes.ephemeral_storage_mb);
-                replace(&mut function.log_format, changes.log_format);
-                replace(&mut function.environment, changes.environment);
-            }
+            Call::UpdateFunctionConfiguration { name, changes } => self.configure(name, changes)?,
             Call::TagFunction { arn, tags } => self.function_of(arn)?.tags.extend(tags.clone()),
             Call::UntagFunction { arn, keys } => self.function_of(arn)?.tags.retain(|key, _| !keys.contains(key)),
-            Call::PutFunctionConcurrency { name, reserved } => {
-                let others = self.all.functions.iter().filter(|(other, _)| *other != name);
-                let others: u32 = others.filter_map(|(_, function)| function.reserved_concurrency).sum();
-                if others + reserved > RESERVABLE {
-                    return Err(format!("{others} of {RESERVABLE} are reserved, {reserved} more are too many"));
-                }
-                self.function(name)?.reserved_concurrency = Some(*reserved);
-            }
+            Call::PutFunctionConcurrency { name, reserved } => self.reserve(name, *reserved)?,
             Call::DeleteFunctionConcurrency { name } => self.function(name)?.reserved_concurrency = None,
-            Call::DeleteFunction { name } => {
-                self.function(name)?;
-                if self.all.mappings.values().any(|mapping| mapping.function == *name) {
-                    return Err(format!("{name} is still mapped"));
-                }
-                self.all.functions.remove(name);
-            }
+            Call::DeleteFunction { name } => self.delete_function(name)?,
             Call::CreateMapping { function, queue, settings } => self.create_mapping(function, queue, settings)?,
-            Call::UpdateMapping { uuid, changes } => {
-                let mapping = self.all.mappings.get_mut(uuid).ok_or("no such mapping")?;
-                let changes = changes.clone();
-                replace(&mut mapping.enabled, changes.enabled);
-                replace(&mut mapping.batch_size, changes.batch_size);
-                replace(&mut mapping.batching_window_s, changes.batching_window_s);
-                replace(&mut mapping.max_concurrency, changes.max_concurrency);
-                replace(&mut mapping.report_batch_item_failures, changes.report_batch_item_failures);
-                replace(&mut mapping.filters, changes.filters);
-            }
+            Call::UpdateMapping { uuid, changes } => self.update_mapping(uuid, changes)?,
             Call::DeleteMapping { uuid } => drop(self.all.mappings.remove(uuid).ok_or("no such mapping")?),
         }
         Ok(())
@@ -159,12 +107,38 @@ impl FakeTarget {
         self.all.functions.values_mut().find(|function| function.arn == arn).ok_or(format!("no function {arn}"))
     }
 
-    fn set<'a>(
-        &self,
-        queue: &mut ObservedQueue,
-        attributes: impl Iterator<Item = (&'static str, &'a str)>,
-    ) -> Result<(), String> {
+    fn create_queue(&mut self, name: &QueueName, attributes: &QueueAttributes, tags: &Tags) -> Result<(), String> {
+        if self.all.queues.contains_key(name) {
+            return Err(format!("queue {name} exists"));
+        }
+        let arn = facts().queue_arn(name);
+        let mut queue = ObservedQueue {
+            url: facts().queue_url(name),
+            arn: arn.clone(),
+            attributes: [("QueueArn".to_owned(), arn.to_string())].into(),
+            tags: tags.clone(),
+            approximate_messages: 0,
+        };
+        self.set(&mut queue, attributes)?;
+        self.all.queues.insert(name.clone(), queue);
+        Ok(())
+    }
+
+    fn delete_queue(&mut self, url: &str) -> Result<(), String> {
+        let arn = self.queue(url)?.arn.clone();
+        if self.all.mappings.values().any(|mapping| mapping.queue == arn) {
+            return Err(format!("{arn} is still mapped"));
+        }
+        if self.all.functions.values().any(|function| function.environment.0.values().any(|value| value == url)) {
+            return Err(format!("a function still knows {url}"));
+        }
+        self.all.queues.remove(&arn.name);
+        Ok(())
+    }
+
+    fn set(&self, queue: &mut ObservedQueue, attributes: &QueueAttributes) -> Result<(), String> {
         for (name, value) in attributes {
+            let name = *name;
             if name == "RedrivePolicy" && !value.is_empty() {
                 let policy: serde_json::Value = serde_json::from_str(value).unwrap();
                 let target = QueueArn::parse(policy["deadLetterTargetArn"].as_str().unwrap()).unwrap();
@@ -208,6 +182,45 @@ impl FakeTarget {
         Ok(())
     }
 
+    fn configure(&mut self, name: &FunctionName, changes: &FunctionChanges) -> Result<(), String> {
+        self.check_urls(changes.environment.iter().flat_map(|variables| variables.0.values()))?;
+        if let Some(timeout_s) = changes.timeout_s {
+            let mapped = self.all.mappings.values().filter(|mapping| mapping.function == *name);
+            mapped.map(|mapping| &mapping.queue).try_for_each(|queue| self.check_timeout(queue, timeout_s))?;
+        }
+        let function = self.function(name)?;
+        let changes = changes.clone();
+        replace(&mut function.runtime, changes.runtime);
+        replace(&mut function.handler, changes.handler);
+        replace(&mut function.description, changes.description);
+        replace(&mut function.role, changes.role);
+        replace(&mut function.memory_mb, changes.memory_mb);
+        replace(&mut function.timeout_s, changes.timeout_s);
+        replace(&mut function.ephemeral_storage_mb, changes.ephemeral_storage_mb);
+        replace(&mut function.log_format, changes.log_format);
+        replace(&mut function.environment, changes.environment);
+        Ok(())
+    }
+
+    fn reserve(&mut self, name: &FunctionName, reserved: u32) -> Result<(), String> {
+        let others = self.all.functions.iter().filter(|(other, _)| *other != name);
+        let others: u32 = others.filter_map(|(_, function)| function.reserved_concurrency).sum();
+        if others + reserved > RESERVABLE {
+            return Err(format!("{others} of {RESERVABLE} are reserved, {reserved} more are too many"));
+        }
+        self.function(name)?.reserved_concurrency = Some(reserved);
+        Ok(())
+    }
+
+    fn delete_function(&mut self, name: &FunctionName) -> Result<(), String> {
+        self.function(name)?;
+        if self.all.mappings.values().any(|mapping| mapping.function == *name) {
+            return Err(format!("{name} is still mapped"));
+        }
+        self.all.functions.remove(name);
+        Ok(())
+    }
+
     fn create_mapping(
         &mut self,
         function: &FunctionName,
@@ -215,11 +228,7 @@ impl FakeTarget {
         settings: &MappingSettings,
     ) -> Result<(), String> {
         let timeout_s = self.function(function)?.timeout_s;
-        let source = self.all.queues.get(&queue.name).ok_or(format!("no queue {queue}"))?;
-        let visibility_timeout_s: u32 = source.attributes["VisibilityTimeout"].parse().unwrap();
-        if visibility_timeout_s < timeout_s {
-            return Err(format!("visibility timeout {visibility_timeout_s} is below the function's {timeout_s}"));
-        }
+        self.check_timeout(queue, timeout_s)?;
         if self.all.mappings.values().any(|found| found.function == *function && found.queue == *queue) {
             return Err(format!("{queue} is already mapped to {function}"));
         }
@@ -236,6 +245,27 @@ impl FakeTarget {
             readiness: Readiness::Ready,
         };
         self.all.mappings.insert(format!("uuid-{}", self.made), mapping);
+        Ok(())
+    }
+
+    fn update_mapping(&mut self, uuid: &str, changes: &MappingChanges) -> Result<(), String> {
+        let mapping = self.all.mappings.get_mut(uuid).ok_or("no such mapping")?;
+        let changes = changes.clone();
+        replace(&mut mapping.enabled, changes.enabled);
+        replace(&mut mapping.batch_size, changes.batch_size);
+        replace(&mut mapping.batching_window_s, changes.batching_window_s);
+        replace(&mut mapping.max_concurrency, changes.max_concurrency);
+        replace(&mut mapping.report_batch_item_failures, changes.report_batch_item_failures);
+        replace(&mut mapping.filters, changes.filters);
+        Ok(())
+    }
+
+    fn check_timeout(&self, queue: &QueueArn, timeout_s: u32) -> Result<(), String> {
+        let source = self.all.queues.get(&queue.name).ok_or(format!("no queue {queue}"))?;
+        let visibility_timeout_s: u32 = source.attributes["VisibilityTimeout"].parse().unwrap();
+        if visibility_timeout_s < timeout_s {
+            return Err(format!("visibility timeout {visibility_timeout_s} is below the function's {timeout_s}"));
+        }
         Ok(())
     }
 

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::stack::{
     Architecture, DeadLetter, Desired, Fifo, LogFormat, RedriveAllow, Reference, TAG_BUILD, TAG_STACK, Template,
-    TemplatePart, samples::*,
+    TemplatePart,
+    samples::{fifo_queue, function, queue, stack, text, trigger},
 };
 
 /// `example-queue` with its dead-letter queue, and `f` that is triggered by it and knows its URL.

@@ -23,6 +23,7 @@ mod robustness;
 mod testing;
 
 pub mod runtime;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;

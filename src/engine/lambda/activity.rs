@@ -1,11 +1,12 @@
 //! What each function is doing now. For people who look, so it may walk over all of them.
 
 use super::{Activity, FunctionActivity, Lambda, environments::State, functions::Function};
+use crate::engine::sqs::Sqs;
 
 impl Lambda {
-    pub(super) fn activity(&self) -> Activity {
+    pub(super) fn activity(&self, sqs: &Sqs) -> Activity {
         let functions = self.functions.iter().map(|function| self.function_activity(function)).collect();
-        Activity { functions, mappings: self.mapping_activity() }
+        Activity { functions, mappings: self.mapping_activity(sqs) }
     }
 
     fn function_activity(&self, function: &Function) -> FunctionActivity {

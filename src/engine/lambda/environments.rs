@@ -271,7 +271,7 @@ impl Lambda {
             }
             State::Returning { rank, deadline, promised: None } => {
                 environment.state = State::Returning { rank, deadline, promised: None };
-                return self.keep_warm(cx, serial);
+                return self.rest(cx, serial);
             }
             state @ (State::Idle { .. } | State::Busy(_)) => {
                 environment.state = state;
@@ -282,7 +282,7 @@ impl Lambda {
     }
 
     /// The environment has nothing to do.
-    fn keep_warm(&mut self, cx: &mut Cx<'_>, serial: Serial) {
+    fn rest(&mut self, cx: &mut Cx<'_>, serial: Serial) {
         self.leave(serial);
         let rank = self.environments.next_rank();
         let Some(environment) = self.environments.get_mut(serial) else { return };

@@ -25,7 +25,6 @@ mod validate;
 pub use api::*;
 pub use configuration::Settings;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
-use mappings::BatchId;
 pub use mappings::{MappingRecord, StoredMapping};
 pub use records::{AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction};
 

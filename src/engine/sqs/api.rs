@@ -36,6 +36,13 @@ pub enum Command {
     UntagQueue(UntagQueue),
 }
 
+impl Command {
+    /// Whether a queue may come or go with it.
+    pub(in crate::engine) fn changes_queues(&self) -> bool {
+        matches!(self, Self::CreateQueue(_) | Self::DeleteQueue(_))
+    }
+}
+
 /// SQS's answer. Queue URLs are names here: only the wire knows on which host the caller reached us.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Response {

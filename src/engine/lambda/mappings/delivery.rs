@@ -1,9 +1,9 @@
 //! From messages to invocations and back: leases, batches, retries, and what becomes of each message.
 //!
-//! Every turn that may move a mapping ends in [`Lambda::rest`], where its level and its timer are set.
+//! Every turn that may move a mapping ends in [`Lambda::settle_mapping`], where its level and its timer are set.
 
 use super::{
-    MappingId,
+    BatchId, MappingId,
     batch::{Batch, Gathering, Held, Running, leases},
     mapping::State,
     partial::{Verdict, verdict},
@@ -12,8 +12,9 @@ use crate::{
     engine::{
         Cx,
         lambda::{
-            BatchId, Lambda, LambdaErrorKind, ThrottleReason,
+            Lambda, LambdaErrorKind, ThrottleReason,
             invocation::{Completion, Origin},
+            names::Named,
         },
         logs::Logs,
         sqs::{Lease, LeaseId, LeaseRequest, QueueId, Sqs},
@@ -25,8 +26,8 @@ use crate::{
 const LEASE_MAX_MESSAGES: usize = 100;
 /// Messages that filters may discard in one turn; then others get theirs.
 const DISCARDS_PER_TURN: usize = 1_000;
-/// Throttled mappings that one free slot is offered to.
-const OFFERS_PER_SLOT: usize = 16;
+/// Throttled mappings that a free slot is offered to; the next one goes on from there.
+const OFFERS_PER_SLOT: usize = 64;
 
 /// What one step of a mapping came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,14 +49,14 @@ impl Lambda {
         loop {
             let mut moved = false;
             for id in &turns {
-                moved |= self.step(cx, sqs, logs, *id, &mut discards) == Step::Moved;
+                moved |= self.step_mapping(cx, sqs, logs, *id, &mut discards) == Step::Moved;
             }
             if !moved {
                 break;
             }
         }
         for id in turns {
-            self.rest(cx, sqs, id);
+            self.settle_mapping(cx, sqs, id);
         }
     }
 
@@ -109,12 +110,18 @@ impl Lambda {
             if mapping.ready.is_empty() {
                 continue;
             }
+            // Looked at before it is tried: a try that fails counts as a throttle.
+            if !self.has_slot_for(id) {
+                self.mappings.queue_up(id);
+                continue;
+            }
+            let Some(mapping) = self.mappings.by_id.get_mut(&id) else { continue };
             mapping.hold = None;
-            let step = self.step(cx, sqs, logs, id, &mut 0);
+            let step = self.step_mapping(cx, sqs, logs, id, &mut 0);
             let queue = self.mappings.by_id.get(&id).and_then(|mapping| mapping.queue);
             match (step, queue) {
                 (Step::Moved, Some(queue)) => self.poll(cx, sqs, logs, queue),
-                _ => self.rest(cx, sqs, id),
+                _ => self.settle_mapping(cx, sqs, id),
             }
             if step == (Step::Throttled { pool: true }) {
                 return;
@@ -142,7 +149,7 @@ impl Lambda {
         let ids: Vec<MappingId> = self.mappings.by_id.keys().copied().collect();
         for id in ids {
             self.mappings.link(sqs, id);
-            self.rest(cx, sqs, id);
+            self.settle_mapping(cx, sqs, id);
         }
     }
 }
@@ -163,7 +170,7 @@ impl Lambda {
                 self.mappings.tell_polled(sqs, queue);
                 self.poll(cx, sqs, logs, queue);
             }
-            None => self.rest(cx, sqs, id),
+            None => self.settle_mapping(cx, sqs, id),
         }
     }
 
@@ -177,7 +184,7 @@ impl Lambda {
     }
 
     /// The mapping's turn is over: sets its level and its timer.
-    pub(super) fn rest(&mut self, cx: &Cx<'_>, sqs: &Sqs, id: MappingId) {
+    pub(super) fn settle_mapping(&mut self, cx: &Cx<'_>, sqs: &Sqs, id: MappingId) {
         let timeout_s = self.timeout_s(id);
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return };
         let wants_more = mapping.wants_more(cx.now, sqs);
@@ -187,20 +194,27 @@ impl Lambda {
     }
 
     /// Starts a batch that waits, or leases messages for the next one.
-    fn step(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs, id: MappingId, discards: &mut usize) -> Step {
+    fn step_mapping(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        id: MappingId,
+        discards: &mut usize,
+    ) -> Step {
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return Step::Rests };
         mapping.scaling.advance(cx.now);
         if mapping.is_held(cx.now) || !mapping.has_slot() {
             return Step::Rests;
         }
         match (mapping.queue, mapping.ready.pop_front()) {
-            (Some(queue), Some(batch)) => self.start(cx, sqs, logs, id, queue, batch),
+            (Some(queue), Some(batch)) => self.start_batch(cx, sqs, logs, id, queue, batch),
             (Some(queue), None) if mapping.polls() => self.gather(cx, sqs, id, queue, discards),
             _ => Step::Rests,
         }
     }
 
-    fn start(
+    fn start_batch(
         &mut self,
         cx: &mut Cx<'_>,
         sqs: &mut Sqs,
@@ -228,9 +242,7 @@ impl Lambda {
                 LambdaErrorKind::TooManyRequests(reason) => {
                     mapping.ready.push_front(batch);
                     mapping.put_on_hold(cx.now, true);
-                    if !std::mem::replace(&mut mapping.in_line, true) {
-                        self.mappings.line.push_back(id);
-                    }
+                    self.mappings.queue_up(id);
                     Step::Throttled { pool: reason == ThrottleReason::ConcurrentInvocationLimitExceeded }
                 }
                 _ => {
@@ -321,6 +333,14 @@ impl Lambda {
         if let Some(queue) = mapping.queue.filter(|_| !held.is_empty()) {
             sqs.release_leases(cx, queue, &held, 0);
         }
+    }
+
+    /// Whether the pool and the function's reservation have a slot for the mapping's next batch.
+    fn has_slot_for(&self, id: MappingId) -> bool {
+        let Some(mapping) = self.mappings.by_id.get(&id) else { return false };
+        let function = self.find(Named::of(&mapping.function)).ok().and_then(|function| self.functions.get(function));
+        // Without a function the try itself says what is wrong.
+        function.is_none_or(|function| self.pool.admit(function.reserved, function.load.running).is_ok())
     }
 
     fn timeout_s(&self, id: MappingId) -> u32 {

@@ -44,7 +44,7 @@ pub(super) struct Mappings {
     by_uuid: BTreeMap<String, MappingId>,
     by_queue: BTreeMap<QueueId, Feeds>,
     running: BTreeMap<BatchId, Running>,
-    /// Those whose batches were throttled, in the order in which a free slot is offered to them.
+    /// Those whose batches were throttled, in the order in which free slots are offered to them.
     line: VecDeque<MappingId>,
     timers: BTreeSet<(Timestamp, MappingId)>,
     last_mapping: u64,
@@ -63,6 +63,14 @@ impl Mappings {
     /// When [`Lambda::fire_mapping_timers`] wants to be called.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         self.timers.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Puts a throttled mapping at the end of the line, unless it stands there.
+    fn queue_up(&mut self, id: MappingId) {
+        let Some(mapping) = self.by_id.get_mut(&id) else { return };
+        if !std::mem::replace(&mut mapping.in_line, true) {
+            self.line.push_back(id);
+        }
     }
 
     fn next_batch_id(&mut self) -> BatchId {
@@ -178,7 +186,7 @@ impl Lambda {
     }
 
     /// What each mapping is doing, in the order of creation.
-    pub(super) fn mapping_activity(&self) -> Vec<MappingActivity> {
+    pub(super) fn mapping_activity(&self, _sqs: &Sqs) -> Vec<MappingActivity> {
         let activity = |mapping: &Mapping| MappingActivity {
             uuid: mapping.uuid.clone(),
             queue: mapping.queue_arn.name.to_string(),

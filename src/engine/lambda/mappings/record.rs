@@ -37,7 +37,6 @@ impl MappingRecord {
             Self::Set(stored) => &stored.uuid,
             Self::Removed { uuid } => uuid,
         };
-        key.extend_from_slice(b"mapping/");
         key.extend_from_slice(uuid.as_bytes());
     }
 

@@ -104,7 +104,7 @@ impl Lambda {
         let mapping = Mapping::new(cx.now, stored.clone(), state)?;
         cx.record(LambdaRecord::Mapping(MappingRecord::Set(Box::new(stored))));
         let id = self.mappings.insert(sqs, mapping);
-        self.rest(cx, sqs, id);
+        self.settle_mapping(cx, sqs, id);
         Ok(self.described(id))
     }
 
@@ -170,7 +170,7 @@ impl Lambda {
         if let Some(queue) = queue {
             self.mappings.tell_polled(sqs, queue);
         }
-        self.rest(cx, sqs, id);
+        self.settle_mapping(cx, sqs, id);
         Ok(self.described(id))
     }
 

@@ -1,5 +1,7 @@
 //! Comparisons of texts: without regard to case, and with wildcards. Pure.
 
+use crate::engine::glob;
+
 /// A text in which `*` stands for any characters, none included; `\*` and `\\` stand for themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wildcard {
@@ -33,17 +35,7 @@ impl Wildcard {
 
     /// Whether the whole `text` has this form.
     pub(super) fn matches(&self, text: &str) -> bool {
-        let [first, middle @ .., last] = self.parts.as_slice() else {
-            return self.parts.first().is_none_or(|only| only == text);
-        };
-        let Some(rest) = text.strip_prefix(first.as_str()) else { return false };
-        let Some(mut rest) = rest.strip_suffix(last.as_str()) else { return false };
-        // The leftmost place of each part leaves the most room for the next ones.
-        for part in middle {
-            let Some(place) = rest.find(part.as_str()) else { return false };
-            rest = &rest[place + part.len()..];
-        }
-        true
+        glob::matches(&self.parts, text)
     }
 }
 

@@ -1,0 +1,201 @@
+//! Lines as events: by page, by time, by stream, by pattern.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    FilterLogEvents, FilterLogEventsOutput, FilteredLogEvent, GetLogEvents, GetLogEventsOutput, LogLine, LogsError,
+    LogsErrorKind, OutputLogEvent,
+    filter::FilterPattern,
+    groups::{group_name, limit},
+    invalid, no_such_group,
+    store::{Store, place_of_id, place_of_time},
+};
+
+/// Events of one page (CloudWatch Logs API reference).
+const PAGE_MAX_EVENTS: usize = 10_000;
+/// Bytes of one page: 1 MB, as CloudWatch Logs counts them.
+const PAGE_MAX_BYTES: usize = 1024 * 1024;
+/// What CloudWatch Logs counts for an event beside its message.
+const EVENT_OVERHEAD_BYTES: usize = 26;
+/// Lines that one request looks at. What lies further is behind the page's token: a page may be empty.
+const SCAN_MAX_LINES: usize = 50_000;
+/// Stream names of one request.
+const STREAM_NAMES_MAX: usize = 100;
+
+/// Lines of a group in the order of time, of all its streams or of some.
+pub(super) fn filter_events(store: &Store, request: &FilterLogEvents) -> Result<FilterLogEventsOutput, LogsError> {
+    let page_max = limit(request.limit, PAGE_MAX_EVENTS)?;
+    let name = group_name(request.log_group_name.as_deref(), request.log_group_identifier.as_deref())?;
+    let pattern = FilterPattern::parse(request.filter_pattern.as_deref().unwrap_or_default()).map_err(invalid)?;
+    let streams = Streams::of(request)?;
+    let (from_ms, until_ms) = time_range(request.start_time, request.end_time)?;
+    let token = request.next_token.as_deref().map(parse_page_token).transpose()?;
+    let lines = &store.group(name).ok_or_else(no_such_group)?.lines;
+
+    let start = place_of_time(lines, from_ms).max(token.map_or(0, |id| place_of_id(lines, id)));
+    let end = place_of_time(lines, until_ms.saturating_add(1));
+    let (mut events, mut bytes, mut next_token) = (Vec::new(), 0, None);
+    for (looked_at, line) in lines.range(start.min(end)..end).enumerate() {
+        let matches = streams.want(&line.stream) && pattern.matches(&line.message);
+        bytes += if matches { line.message.len() + EVENT_OVERHEAD_BYTES } else { 0 };
+        let page_is_full = matches && !events.is_empty() && (events.len() == page_max || bytes > PAGE_MAX_BYTES);
+        if page_is_full || looked_at == SCAN_MAX_LINES {
+            next_token = Some(line.id.to_string());
+            break;
+        }
+        if matches {
+            events.push(filtered(line));
+        }
+    }
+    Ok(FilterLogEventsOutput { events, searched_log_streams: Vec::new(), next_token })
+}
+
+/// Lines of one stream, forwards or backwards, always in the order of time.
+pub(super) fn get_events(store: &Store, request: &GetLogEvents) -> Result<GetLogEventsOutput, LogsError> {
+    let page_max = limit(request.limit, PAGE_MAX_EVENTS)?;
+    let name = group_name(request.log_group_name.as_deref(), request.log_group_identifier.as_deref())?;
+    let (from_ms, until_ms) = time_range(request.start_time, request.end_time)?;
+    let place = request.next_token.as_deref().map(Place::parse).transpose()?;
+    let stream_name = request.log_stream_name.as_deref().unwrap_or_default();
+    let group = store.group(name).ok_or_else(no_such_group)?;
+    let stream = group.streams.get(stream_name).ok_or_else(|| LogsError {
+        kind: LogsErrorKind::ResourceNotFound,
+        message: "The specified log stream does not exist.".into(),
+    })?;
+
+    let lines = &stream.lines;
+    let first = place_of_time(lines, from_ms);
+    let end = place_of_time(lines, until_ms).max(first);
+    let from_head = request.start_from_head.unwrap_or(false);
+    let place = place.unwrap_or(if from_head { Place::From(0) } else { Place::Before(store.next_id()) });
+    let range = match place {
+        Place::From(id) => {
+            let start = place_of_id(lines, id).clamp(first, end);
+            start..start + fitting(lines.range(start..end), page_max)
+        }
+        Place::Before(id) => {
+            let stop = place_of_id(lines, id).clamp(first, end);
+            stop - fitting(lines.range(first..stop).rev(), page_max)..stop
+        }
+    };
+    let page = lines.range(range);
+    // Without events both tokens stay where they are: whoever asks again with the same one gets it back.
+    let (next_forward, next_backward) = match (page.clone().next(), page.clone().next_back()) {
+        (Some(first), Some(last)) => (Place::From(last.id + 1), Place::Before(first.id)),
+        _ => (Place::From(place.id()), Place::Before(place.id())),
+    };
+    Ok(GetLogEventsOutput {
+        events: page.map(|line| output(line)).collect(),
+        next_forward_token: next_forward.token(),
+        next_backward_token: next_backward.token(),
+    })
+}
+
+/// How many of the lines fit on a page.
+fn fitting<'a>(lines: impl Iterator<Item = &'a Arc<LogLine>>, page_max: usize) -> usize {
+    let mut bytes = 0;
+    let fits = |(count, line): &(usize, &Arc<LogLine>)| {
+        bytes += line.message.len() + EVENT_OVERHEAD_BYTES;
+        *count == 0 || bytes <= PAGE_MAX_BYTES
+    };
+    lines.take(page_max).enumerate().take_while(fits).count()
+}
+
+/// Where a page of a stream begins or ends. In a token ids have a fixed width, so that a token compares equal to the same
+/// place's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// With the line of that id, forwards.
+    From(u64),
+    /// Before the line of that id, backwards.
+    Before(u64),
+}
+
+impl Place {
+    fn parse(token: &str) -> Result<Self, LogsError> {
+        let (direction, id) = token.split_once('/').ok_or_else(invalid_token)?;
+        let id = id.parse().map_err(|_| invalid_token())?;
+        match direction {
+            "f" => Ok(Self::From(id)),
+            "b" => Ok(Self::Before(id)),
+            _ => Err(invalid_token()),
+        }
+    }
+
+    fn id(self) -> u64 {
+        match self {
+            Self::From(id) | Self::Before(id) => id,
+        }
+    }
+
+    fn token(self) -> String {
+        match self {
+            Self::From(id) => format!("f/{id:020}"),
+            Self::Before(id) => format!("b/{id:020}"),
+        }
+    }
+}
+
+/// Which streams a request asks for.
+enum Streams<'a> {
+    All,
+    Named(BTreeSet<&'a str>),
+    Prefixed(&'a str),
+}
+
+impl<'a> Streams<'a> {
+    fn of(request: &'a FilterLogEvents) -> Result<Self, LogsError> {
+        match (request.log_stream_names.as_slice(), request.log_stream_name_prefix.as_deref()) {
+            ([], None) => Ok(Self::All),
+            ([], Some(prefix)) => Ok(Self::Prefixed(prefix)),
+            (_, Some(_)) => Err(invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")),
+            (names, None) if names.len() > STREAM_NAMES_MAX => {
+                Err(invalid(format!("`logStreamNames` holds at most {STREAM_NAMES_MAX} names")))
+            }
+            (names, None) => Ok(Self::Named(names.iter().map(String::as_str).collect())),
+        }
+    }
+
+    fn want(&self, stream: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.contains(stream),
+            Self::Prefixed(prefix) => stream.starts_with(prefix),
+        }
+    }
+}
+
+fn time_range(start: Option<i64>, end: Option<i64>) -> Result<(u64, u64), LogsError> {
+    let instant = |value: Option<i64>, member: &str, default: u64| match value {
+        None => Ok(default),
+        Some(value) => u64::try_from(value).map_err(|_| {
+            invalid(format!(
+                "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: \
+                 Member must have value greater than or equal to 0"
+            ))
+        }),
+    };
+    Ok((instant(start, "startTime", 0)?, instant(end, "endTime", u64::MAX)?))
+}
+
+fn parse_page_token(token: &str) -> Result<u64, LogsError> {
+    token.parse().map_err(|_| invalid_token())
+}
+
+fn invalid_token() -> LogsError {
+    invalid("The specified nextToken is invalid.")
+}
+
+fn filtered(line: &LogLine) -> FilteredLogEvent {
+    FilteredLogEvent {
+        log_stream_name: line.stream.clone(),
+        timestamp: line.timestamp_ms,
+        message: line.message.clone(),
+        ingestion_time: line.timestamp_ms,
+        event_id: line.id.to_string(),
+    }
+}
+
+fn output(line: &LogLine) -> OutputLogEvent {
+    OutputLogEvent { timestamp: line.timestamp_ms, message: line.message.clone(), ingestion_time: line.timestamp_ms }
+}

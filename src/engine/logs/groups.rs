@@ -1,0 +1,178 @@
+//! Groups and streams: made, deleted and described.
+
+use super::{
+    DescribeLogGroups, DescribeLogGroupsOutput, DescribeLogStreams, DescribeLogStreamsOutput, LogGroup, LogStream,
+    LogsError, LogsErrorKind, invalid, no_such_group,
+    store::{GROUPS_MAX, Group, Store, Stream},
+};
+use crate::model::{Scope, Timestamp};
+
+/// Groups or streams on one page, and as many when the request does not say (CloudWatch Logs API reference).
+const PAGE_MAX: usize = 50;
+/// Characters of a name.
+const NAME_MAX: usize = 512;
+
+pub(super) fn create(store: &mut Store, now: Timestamp, name: Option<&str>) -> Result<(), LogsError> {
+    let name = legal_name(name)?;
+    if store.group(name).is_some() {
+        return Err(LogsError {
+            kind: LogsErrorKind::ResourceAlreadyExists,
+            message: "The specified log group already exists".into(),
+        });
+    }
+    if store.group_count() >= GROUPS_MAX {
+        return Err(invalid(format!("There are {GROUPS_MAX} log groups already: delete one first")));
+    }
+    store.create_group(now, name);
+    Ok(())
+}
+
+pub(super) fn delete(store: &mut Store, name: Option<&str>) -> Result<(), LogsError> {
+    if store.delete_group(legal_name(name)?) { Ok(()) } else { Err(no_such_group()) }
+}
+
+pub(super) fn describe_groups(
+    store: &Store,
+    scope: &Scope,
+    request: &DescribeLogGroups,
+) -> Result<DescribeLogGroupsOutput, LogsError> {
+    let limit = page_limit(request.limit)?;
+    let (prefix, pattern) = (request.log_group_name_prefix.as_deref(), request.log_group_name_pattern.as_deref());
+    if prefix.is_some() && pattern.is_some() {
+        return Err(invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
+    }
+    let wanted = |name: &str| {
+        prefix.is_none_or(|prefix| name.starts_with(prefix)) && pattern.is_none_or(|pattern| name.contains(pattern))
+    };
+    let mut found = store.groups_after(request.next_token.as_deref()).filter(|(name, _)| wanted(name)).peekable();
+    let log_groups: Vec<LogGroup> =
+        found.by_ref().take(limit).map(|(name, group)| group.describe(scope, name)).collect();
+    let next_token = found.peek().and_then(|_| log_groups.last()).map(|last| last.log_group_name.clone());
+    Ok(DescribeLogGroupsOutput { log_groups, next_token })
+}
+
+pub(super) fn describe_streams(
+    store: &Store,
+    scope: &Scope,
+    request: &DescribeLogStreams,
+) -> Result<DescribeLogStreamsOutput, LogsError> {
+    let limit = page_limit(request.limit)?;
+    let name = group_name(request.log_group_name.as_deref(), request.log_group_identifier.as_deref())?;
+    let prefix = request.log_stream_name_prefix.as_deref();
+    let by_time = match request.order_by.as_deref() {
+        None | Some("LogStreamName") => false,
+        Some("LastEventTime") if prefix.is_some() => {
+            return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
+        }
+        Some("LastEventTime") => true,
+        Some(other) => return Err(invalid(format!("`orderBy` is LogStreamName or LastEventTime, and not {other}"))),
+    };
+    let group = store.group(name).ok_or_else(no_such_group)?;
+    let key = |stream: &Stream| if by_time { stream.last_time().unwrap_or_default() } else { 0 };
+    let mut found: Vec<(u64, &str, &Stream)> = group
+        .streams
+        .iter()
+        .filter(|(name, _)| prefix.is_none_or(|prefix| name.starts_with(prefix)))
+        .map(|(name, stream)| (key(stream), name.as_str(), stream))
+        .collect();
+    found.sort_unstable_by_key(|(time, name, _)| (*time, *name));
+    let descending = request.descending.unwrap_or(false);
+    if descending {
+        found.reverse();
+    }
+    let start = match request.next_token.as_deref() {
+        None => 0,
+        Some(token) => {
+            let after = parse_stream_token(token)?;
+            let seen = |(time, name, _): &(u64, &str, &Stream)| {
+                if descending { (*time, *name) >= after } else { (*time, *name) <= after }
+            };
+            found.partition_point(seen)
+        }
+    };
+    let page = &found[start..(start + limit).min(found.len())];
+    let more = start + page.len() < found.len();
+    let next_token = page.last().filter(|_| more).map(|(time, name, _)| format!("{time}/{name}"));
+    let log_streams = page.iter().map(|(_, stream_name, stream)| stream.describe(scope, name, stream_name)).collect();
+    Ok(DescribeLogStreamsOutput { log_streams, next_token })
+}
+
+/// The group that a request names, by name or by ARN, with or without `:*` at its end.
+pub(super) fn group_name<'a>(name: Option<&'a str>, identifier: Option<&'a str>) -> Result<&'a str, LogsError> {
+    match (name, identifier) {
+        (Some(_), Some(_)) | (None, None) => {
+            Err(invalid("Exactly one of logGroupName and logGroupIdentifier must be specified."))
+        }
+        (Some(name), None) => legal_name(Some(name)),
+        (None, Some(identifier)) if identifier.starts_with("arn:") => {
+            let name = identifier.splitn(7, ':').nth(6).unwrap_or_default();
+            legal_name(Some(name.strip_suffix(":*").unwrap_or(name)))
+        }
+        (None, Some(identifier)) => legal_name(Some(identifier)),
+    }
+}
+
+/// A value between 1 and `max`, `max` when there is none.
+pub(super) fn limit(value: Option<i64>, max: usize) -> Result<usize, LogsError> {
+    match value {
+        None => Ok(max),
+        Some(value) => usize::try_from(value).ok().filter(|value| (1..=max).contains(value)).ok_or_else(|| {
+            let rule =
+                if value < 1 { "greater than or equal to 1".into() } else { format!("less than or equal to {max}") };
+            invalid(format!(
+                "1 validation error detected: Value '{value}' at 'limit' failed to satisfy constraint: \
+                 Member must have value {rule}"
+            ))
+        }),
+    }
+}
+
+fn page_limit(value: Option<i64>) -> Result<usize, LogsError> {
+    limit(value, PAGE_MAX)
+}
+
+fn legal_name(name: Option<&str>) -> Result<&str, LogsError> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/.#".contains(&byte);
+    let name = name.unwrap_or_default();
+    if (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(legal) {
+        return Ok(name);
+    }
+    Err(invalid(format!(
+        "1 validation error detected: Value '{name}' at 'logGroupName' failed to satisfy constraint: \
+         Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
+    )))
+}
+
+fn parse_stream_token(token: &str) -> Result<(u64, &str), LogsError> {
+    let parts = token.split_once('/').and_then(|(time, name)| Some((time.parse().ok()?, name)));
+    parts.ok_or_else(|| invalid("The specified nextToken is invalid."))
+}
+
+impl Group {
+    fn describe(&self, scope: &Scope, name: &str) -> LogGroup {
+        LogGroup {
+            log_group_name: name.to_owned(),
+            creation_time: self.created_at.as_millis(),
+            metric_filter_count: 0,
+            arn: format!("arn:aws:logs:{}:{}:log-group:{name}:*", scope.region, scope.account),
+            stored_bytes: self.bytes as u64,
+        }
+    }
+}
+
+impl Stream {
+    fn last_time(&self) -> Option<u64> {
+        self.lines.back().map(|line| line.timestamp_ms)
+    }
+
+    fn describe(&self, scope: &Scope, group: &str, name: &str) -> LogStream {
+        LogStream {
+            log_stream_name: name.to_owned(),
+            creation_time: self.created_at.as_millis(),
+            first_event_timestamp: self.lines.front().map(|line| line.timestamp_ms),
+            last_event_timestamp: self.last_time(),
+            last_ingestion_time: self.last_time(),
+            arn: format!("arn:aws:logs:{}:{}:log-group:{group}:log-stream:{name}", scope.region, scope.account),
+        }
+    }
+}

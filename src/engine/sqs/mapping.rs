@@ -1,0 +1,148 @@
+//! What the mappings of the same account and region use instead of receives.
+
+use super::{
+    Cx, QueueId, ReceivedMessage, SendMessage, Sqs, SqsError, does_not_exist,
+    receive::{AttributeSelection, SystemSelection, Take},
+};
+use crate::model::QueueArn;
+
+/// Names one lease of one message: a stale lease's id matches nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseId {
+    /// The message's number in its queue.
+    pub message: u64,
+    /// Which of its leases.
+    pub receive_count: u32,
+}
+
+/// What a mapping asks a queue for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeaseRequest {
+    pub max_messages: usize,
+    /// Bodies and attributes together.
+    pub max_bytes: usize,
+}
+
+/// A message leased to a mapping, until its visibility timeout or until it is deleted or released.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lease {
+    pub id: LeaseId,
+    /// As a receive with all attributes would give it.
+    pub message: ReceivedMessage,
+    /// The FIFO message group.
+    pub group: Option<String>,
+}
+
+/// For the mappings of the same account and region.
+impl Sqs {
+    /// The queue of that ARN, when it exists here.
+    pub(in crate::engine) fn queue_by_arn(&self, arn: &QueueArn) -> Option<QueueId> {
+        let id = *self.by_name.get(&arn.name)?;
+        self.queues.get(&id).filter(|queue| queue.arn == *arn).map(|_| id)
+    }
+
+    /// The queue's own visibility timeout, in seconds; `None` when it is gone.
+    pub(in crate::engine) fn visibility_timeout_s(&self, queue: QueueId) -> Option<u32> {
+        self.queues.get(&queue).map(|queue| queue.attributes().visibility_timeout_s)
+    }
+
+    /// Says whether some mapping polls the queue: only then does [`Sqs::next_ready`] name it.
+    pub(in crate::engine) fn set_polled(&mut self, queue: QueueId, polled: bool) {
+        let Some(found) = self.queues.get_mut(&queue) else { return };
+        let starts = polled && !found.polled;
+        found.polled = polled;
+        if starts && found.messages.available() > 0 {
+            self.ready.push_back(queue);
+        }
+    }
+
+    /// Takes one polled queue in which messages became available since it was last named. When the caller leaves
+    /// messages there for want of slots, it calls [`Sqs::lease`] again by itself once it has some.
+    pub(in crate::engine) fn next_ready(&mut self) -> Option<QueueId> {
+        loop {
+            let id = self.ready.pop_front()?;
+            if self.queues.get(&id).is_some_and(|queue| queue.polled && queue.messages.available() > 0) {
+                return Some(id);
+            }
+        }
+    }
+
+    /// How many messages a lease could take now, at most; groups with a message in flight do not count.
+    pub(in crate::engine) fn available(&self, queue: QueueId) -> usize {
+        self.queues.get(&queue).map_or(0, |queue| queue.messages.available())
+    }
+
+    /// Leases up to the requested number of messages, in order, under the queue's own visibility timeout, moving what
+    /// was received too often to the dead-letter queue. For FIFO queues one call gives messages of one group only: a
+    /// batch holds its group.
+    pub(in crate::engine) fn lease(&mut self, cx: &mut Cx<'_>, queue: QueueId, request: &LeaseRequest) -> Vec<Lease> {
+        let take = Take {
+            max_messages: request.max_messages,
+            max_bytes: request.max_bytes,
+            visibility_timeout_s: None,
+            single_group: true,
+        };
+        let taken = self.take(cx, queue, &take);
+        let leases = self.queues.get(&queue).map_or_else(Vec::new, |found| {
+            let (system, attributes) = (SystemSelection::ALL, AttributeSelection::all());
+            let lease = |id: &LeaseId| {
+                let message = found.render(*id, self.run, system, &attributes)?;
+                let group = found.is_fifo().then(|| found.messages.get(id.message)?.message.group().cloned()).flatten();
+                Some(Lease { id: *id, message, group: group.map(|group| group.to_string()) })
+            };
+            taken.iter().filter_map(lease).collect()
+        });
+        self.settle(cx);
+        leases
+    }
+
+    /// Deletes leased messages: they were handled.
+    pub(in crate::engine) fn delete_leases(&mut self, cx: &mut Cx<'_>, queue: QueueId, leases: &[LeaseId]) {
+        for lease in leases {
+            if self.is_current(queue, *lease) {
+                self.remove_message(cx, queue, lease.message);
+            }
+        }
+        self.settle(cx);
+    }
+
+    /// Gives leased messages back: visible again after `delay_s` seconds from now.
+    pub(in crate::engine) fn release_leases(
+        &mut self,
+        cx: &mut Cx<'_>,
+        queue: QueueId,
+        leases: &[LeaseId],
+        delay_s: u32,
+    ) {
+        for lease in leases {
+            if self.is_current(queue, *lease) {
+                self.set_visibility(cx.now, queue, lease.message, delay_s);
+            }
+        }
+        self.settle(cx);
+    }
+
+    /// Sends a message on the engine's own behalf: destinations and dead letters of functions.
+    ///
+    /// # Errors
+    /// As `SendMessage`; the queue may be gone.
+    pub(in crate::engine) fn send(
+        &mut self,
+        cx: &mut Cx<'_>,
+        arn: &QueueArn,
+        message: SendMessage,
+    ) -> Result<(), SqsError> {
+        let id = self.queue_by_arn(arn).ok_or_else(does_not_exist)?;
+        let sent = self.send_to(cx, id, message.into());
+        self.settle(cx);
+        sent.map(|_| ())
+    }
+
+    /// Whether the lease still holds its message.
+    fn is_current(&self, queue: QueueId, lease: LeaseId) -> bool {
+        self.queues
+            .get(&queue)
+            .and_then(|queue| queue.messages.get(lease.message))
+            .is_some_and(|entry| entry.leased_at().is_some() && entry.receive_count == lease.receive_count)
+    }
+}
