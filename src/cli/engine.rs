@@ -13,7 +13,7 @@ use super::{
 use crate::{
     model::{AccountId, Region, Scope, StackName},
     serve::{
-        background::{self, BackgroundEngine, Ensured, Stopped},
+        background::{self, BackgroundEngine, BackgroundError, Ensured, Stopped},
         client::EngineClient,
         own_api::{ActivityReport, Health, QueueDepth},
     },
@@ -25,6 +25,9 @@ const SIMILAR_MIN: f64 = 0.75;
 
 /// In the state directory: the arguments that the engine was started with, one a line.
 pub(crate) const ARGUMENTS_FILE: &str = "engine.arguments";
+
+/// How [`super::terminal::Terminal::error`] begins what it says, in a log.
+const ERROR_PREFIX: &str = "error: ";
 
 /// An engine that answers.
 #[derive(Debug)]
@@ -79,8 +82,8 @@ impl Engine {
                 Self::end(&state_dir).await?;
             }
         }
-        let failed = |error: background::BackgroundError| Failure::World(Message::new(error.to_string()));
-        let health = match background::ensure(&wanted).await.map_err(failed)? {
+        session.terminal.passing("engine", "starting");
+        let health = match background::ensure(&wanted).await.map_err(|error| not_started(&error))? {
             Ensured::Found(health) => return Self::of(health),
             Ensured::Started(health) => {
                 session.terminal.step(GREEN, "engine", format_args!("started, pid {}", health.pid));
@@ -155,6 +158,17 @@ impl Engine {
         let plain = name.split(':').next().unwrap_or_default();
         if names.contains(&plain) { Ok(()) } else { Err(unknown("function", plain, &names)) }
     }
+}
+
+/// The engine's own words when it says why it ended; else that it did, and the end of its log.
+fn not_started(error: &BackgroundError) -> Failure {
+    let reason = match error {
+        BackgroundError::NotReady { last_lines, .. } => {
+            last_lines.iter().rev().find_map(|line| line.strip_prefix(ERROR_PREFIX))
+        }
+        _ => None,
+    };
+    Failure::World(Message::new(reason.map_or_else(|| error.to_string(), str::to_owned)))
 }
 
 /// The command line of [`super::commands::serve`] that serves this stack in the background.

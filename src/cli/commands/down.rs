@@ -48,7 +48,7 @@ async fn ask(session: &Session, engine: &Engine) -> Result<(), Failure> {
         },
         Err(_) => "the engine does not say whether queues hold messages; go on?".to_owned(),
     };
-    session.terminal.confirm(&question, false)
+    session.terminal.confirm(&question, false).await
 }
 
 /// Removes what stackctl keeps there. What it does not know was put there by somebody else, and stays.

@@ -47,7 +47,7 @@ pub(crate) async fn run(session: &Session, args: &Logs) -> Result<(), Failure> {
             }
             LogItem::Line(line) => session.terminal.print(view.line(&line))?,
             LogItem::Lost { lost } => {
-                session.terminal.warn(format_args!("{} came too fast to be shown", count(lost, "line")))
+                session.terminal.warn(format_args!("{} came too fast to be shown", count(lost, "line")));
             }
         }
     }

@@ -61,6 +61,8 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
     if !is_kept {
         // What could not be removed is found and used again by the next engine at this port.
         let _ = fs::remove_dir_all(&state_dir);
+        // Other engines may have theirs beside it.
+        let _ = state_dir.parent().map(fs::remove_dir);
     }
     served
 }
@@ -74,13 +76,18 @@ fn passing_state_dir(port: u16) -> PathBuf {
 
 async fn serve(terminal: Terminal, options: ServeOptions, is_detached: bool) -> Result<(), Failure> {
     let shutdown = Shutdown::new();
+    let ends_at_once = "ending when what runs has finished; another Ctrl-C ends it at once";
     let report = if is_detached { Report::new(log_line) } else { Report::new(move |text| terminal.say(text)) };
     let ready = move |info: &EngineInfo| {
         // Whoever waited for the line and is gone does not miss it.
         let _ = if is_detached { say_ready(info) } else { greet(terminal, info) };
     };
     let running = server::run(options, ready, shutdown.clone(), report);
-    let asked = ask_to_end(&shutdown);
+    let asked = ask_to_end(&shutdown, || {
+        if !is_detached {
+            terminal.say(ends_at_once);
+        }
+    });
     tokio::select! {
         ended = Box::pin(running) => ended.map_err(|error| Failure::World(Message::new(error.to_string()))),
         error = asked => Err(Failure::while_doing("listen to signals")(error)),
@@ -88,7 +95,7 @@ async fn serve(terminal: Terminal, options: ServeOptions, is_detached: bool) -> 
 }
 
 /// Each Ctrl-C, and each polite kill, asks once more.
-async fn ask_to_end(shutdown: &Shutdown) -> io::Error {
+async fn ask_to_end(shutdown: &Shutdown, first: impl Fn()) -> io::Error {
     let signals = signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
     let (mut interrupt, mut terminate) = match signals {
         Ok(signals) => signals,
@@ -98,6 +105,9 @@ async fn ask_to_end(shutdown: &Shutdown) -> io::Error {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+        }
+        if !shutdown.is_requested() {
+            first();
         }
         shutdown.request();
     }
