@@ -47,8 +47,8 @@ fn request(session: &Session, project: &Project, function: &crate::stack::Desire
     let (terminal, name) = (session.terminal, function.name.clone());
     request.progress = Progress::new(move |event| match event {
         BuildEvent::Warning(text) => terminal.warn(format_args!("functions.{name}: {text}")),
-        BuildEvent::Started(command) if terminal.verbosity < Verbosity::Verbose => {
-            terminal.passing_or_step("building", &format!("functions.{name}: {command}"));
+        BuildEvent::Started(_) if terminal.verbosity < Verbosity::Verbose => {
+            terminal.passing_or_step("building", &format!("functions.{name}"));
         }
         BuildEvent::Line(line) if terminal.verbosity < Verbosity::Verbose => {
             terminal.passing("building", &format!("functions.{name}: {line}"));
