@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    BuildError, BuildRequest,
+    BuildError, BuildRequest, Progress,
     adapter::{Elsewhere, executable_name},
     toolchain::{Stdout, Tool},
 };
@@ -41,6 +41,9 @@ pub(super) async fn fill(
     arguments.extend(["-o", &executable, package]);
     go.run(&arguments, &environment, Stdout::Shown).await?;
 
+    // A question of ours, which is nobody's progress.
+    let silent = Progress::silent();
+    let go = Tool { progress: &silent, ..go };
     let mut arguments = vec!["list", "-deps", "-f", LOCAL_PACKAGES];
     arguments.extend(flags.iter().map(String::as_str));
     arguments.push(package);

@@ -6,6 +6,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint, builder::S
 use clap_complete::Shell;
 
 use super::failure::EXIT_CODES_HELP;
+use crate::model::{
+    AccountId, Region, StackName,
+    limits::{CONCURRENCY_DEFAULT, UNRESERVED_MIN},
+};
 
 const STYLES: Styles = Styles::styled()
     .header(anstyle::Style::new().bold())
@@ -194,6 +198,7 @@ pub(crate) struct Invoke {
 
 #[derive(Debug, Args)]
 pub(crate) struct Send {
+    /// The queue, by its name or its key in the manifest.
     pub(crate) queue: String,
     /// The message: text, @FILE, or - for standard input.
     pub(crate) body: String,
@@ -216,6 +221,7 @@ pub(crate) struct Send {
 
 #[derive(Debug, Args)]
 pub(crate) struct Receive {
+    /// The queue, by its name or its key in the manifest.
     pub(crate) queue: String,
     /// Wait for messages when there are none, up to 20s.
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = receive_wait)]
@@ -253,9 +259,24 @@ pub(crate) struct Serve {
     /// The port on 127.0.0.1 and ::1; 0 takes any free one.
     #[arg(short, long, default_value_t = 4566)]
     pub(crate) port: u16,
-    /// Where the engine keeps what it needs; without it, in .stackctl/ here.
+    /// Keep queues, messages and functions in this directory; without it they end with the engine.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) state: Option<PathBuf>,
+    /// The account of requests that name none.
+    #[arg(long, value_name = "ID", default_value = "000000000000", value_parser = account)]
+    pub(crate) account: AccountId,
+    /// The region of requests that name none.
+    #[arg(long, value_name = "NAME", default_value = Region::DEFAULT_NAME, value_parser = region)]
+    pub(crate) region: Region,
+    /// The regional pool of concurrent executions.
+    #[arg(long, value_name = "LIMIT", default_value_t = CONCURRENCY_DEFAULT)]
+    pub(crate) concurrency: u32,
+    /// What reservations must leave of the pool.
+    #[arg(long, value_name = "COUNT", default_value_t = UNRESERVED_MIN)]
+    pub(crate) unreserved_minimum: u32,
+    /// How `up` starts the engine of a stack: in the background, saying on standard output when it is ready.
+    #[arg(long, hide = true, value_name = "STACK", requires = "state", value_parser = stack_name)]
+    pub(crate) detached_for: Option<StackName>,
 }
 
 #[derive(Debug, Args)]
@@ -274,6 +295,18 @@ impl Cli {
 fn duration(text: &str) -> Result<Duration, String> {
     let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
     parsed.ok_or_else(|| "a duration has a number and a unit: 500ms, 30s, 5m, 2h".to_owned())
+}
+
+fn account(text: &str) -> Result<AccountId, String> {
+    AccountId::parse(text).ok_or_else(|| "an account has twelve digits".to_owned())
+}
+
+fn region(text: &str) -> Result<Region, String> {
+    Region::parse(text).ok_or_else(|| "a region looks like us-east-1".to_owned())
+}
+
+fn stack_name(text: &str) -> Result<StackName, String> {
+    StackName::parse(text).map_err(|error| error.to_string())
 }
 
 fn receive_wait(text: &str) -> Result<Duration, String> {

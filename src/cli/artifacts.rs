@@ -47,11 +47,14 @@ fn request(session: &Session, project: &Project, function: &crate::stack::Desire
     let (terminal, name) = (session.terminal, function.name.clone());
     request.progress = Progress::new(move |event| match event {
         BuildEvent::Warning(text) => terminal.warn(format_args!("functions.{name}: {text}")),
-        BuildEvent::Started(command) => terminal.detail(format_args!("{name}: $ {command}")),
-        BuildEvent::Line(line) if terminal.verbosity >= Verbosity::Verbose => {
-            terminal.detail(format_args!("{name}: {line}"));
+        BuildEvent::Started(_) if terminal.verbosity < Verbosity::Verbose => {
+            terminal.passing_or_step("building", &format!("functions.{name}"));
         }
-        BuildEvent::Line(_) => {}
+        BuildEvent::Line(line) if terminal.verbosity < Verbosity::Verbose => {
+            terminal.passing("building", &format!("functions.{name}: {line}"));
+        }
+        BuildEvent::Started(command) => terminal.detail(format_args!("{name}: $ {command}")),
+        BuildEvent::Line(line) => terminal.detail(format_args!("{name}: {line}")),
     });
     request
 }

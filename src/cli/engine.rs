@@ -1,20 +1,33 @@
 //! The engine of a stack, found through the state directory beside its manifest.
 
+use std::{env, ffi::OsString, fs};
+
 use super::{
     Session,
+    converging::{port, scope},
     failure::{Failure, Message},
-    own_api::OwnApi,
     project::Project,
     sdk,
+    terminal::{GREEN, YELLOW},
 };
 use crate::{
-    model::{Scope, StackName},
-    serve::own_api::{ActivityReport, QueueDepth},
-    stack::Desired,
+    model::{AccountId, Region, Scope, StackName},
+    serve::{
+        background::{self, BackgroundEngine, BackgroundError, Ensured, Stopped},
+        client::EngineClient,
+        own_api::{ActivityReport, Health, QueueDepth},
+    },
+    stack::{Desired, PortChoice},
 };
 
 /// What a name that was typed must share with one that exists, to be suggested instead (Jaro-Winkler, 0 to 1).
 const SIMILAR_MIN: f64 = 0.75;
+
+/// In the state directory: the arguments that the engine was started with, one a line.
+pub(crate) const ARGUMENTS_FILE: &str = "engine.arguments";
+
+/// How [`super::terminal::Terminal::error`] begins what it says, in a log.
+const ERROR_PREFIX: &str = "error: ";
 
 /// An engine that answers.
 #[derive(Debug)]
@@ -23,7 +36,8 @@ pub(crate) struct Engine {
     pub(crate) endpoint: String,
     /// The stack's account and region.
     pub(crate) scope: Scope,
-    api: OwnApi,
+    pub(crate) client: EngineClient,
+    stack: Option<String>,
 }
 
 /// A queue that exists.
@@ -46,33 +60,81 @@ impl Engine {
     }
 
     /// The engine of the project, when it is running.
-    pub(crate) async fn find(_project: &Project) -> Result<Option<Self>, Failure> {
-        Ok(None)
+    pub(crate) async fn find(project: &Project) -> Result<Option<Self>, Failure> {
+        background::find(&project.state_dir()).await.map(Self::of).transpose()
     }
 
-    /// The engine of the project, started when it is not running.
-    pub(crate) async fn ensure(_session: &Session, project: &Project, _desired: &Desired) -> Result<Self, Failure> {
-        Self::running(project).await
+    /// The engine of the project, started when it is not running, and started again when its settings have changed.
+    pub(crate) async fn ensure(session: &Session, project: &Project, desired: &Desired) -> Result<Self, Failure> {
+        let state_dir = project.state_dir();
+        let wanted = BackgroundEngine {
+            program: env::current_exe().map_err(Failure::while_doing("find this program"))?,
+            arguments: arguments(project, desired),
+            state_dir: state_dir.clone(),
+            stack: Some(desired.name.to_string()),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let settings = as_lines(&wanted.arguments);
+        if let Some(engine) = Self::find(project).await? {
+            engine.check_stack(&desired.name)?;
+            if fs::read_to_string(state_dir.join(ARGUMENTS_FILE)).is_ok_and(|earlier| earlier != settings) {
+                session.terminal.step(YELLOW, "engine", "its settings have changed: it starts again");
+                Self::end(&state_dir).await?;
+            }
+        }
+        session.terminal.passing("engine", "starting");
+        let health = match background::ensure(&wanted).await.map_err(|error| not_started(&error))? {
+            Ensured::Found(health) => return Self::of(health),
+            Ensured::Started(health) => {
+                session.terminal.step(GREEN, "engine", format_args!("started, pid {}", health.pid));
+                health
+            }
+            Ensured::Replaced { version, health } => {
+                let text = format!("version {version} replaced by {}, pid {}", health.version, health.pid);
+                session.terminal.step(GREEN, "engine", text);
+                health
+            }
+        };
+        fs::write(state_dir.join(ARGUMENTS_FILE), settings)
+            .map_err(Failure::while_doing(format_args!("write `{ARGUMENTS_FILE}`")))?;
+        Self::of(health)
     }
 
-    /// Ends the engine of the project and what an earlier one left.
-    pub(crate) async fn stop(_session: &Session, _project: &Project) -> Result<(), Failure> {
-        Ok(())
+    /// Ends the engine of a state directory and what an earlier one left.
+    pub(crate) async fn end(state_dir: &std::path::Path) -> Result<Stopped, Failure> {
+        background::stop(state_dir).await.map_err(|error| Failure::World(Message::new(error.to_string())))
     }
 
     /// Refuses to work on another stack's engine.
-    pub(crate) fn check_stack(&self, _name: &StackName) -> Result<(), Failure> {
-        Ok(())
+    pub(crate) fn check_stack(&self, name: &StackName) -> Result<(), Failure> {
+        match &self.stack {
+            Some(stack) if stack == name.as_str() => Ok(()),
+            other => {
+                let other = other.as_ref().map_or_else(|| "no stack".to_owned(), |name| format!("stack `{name}`"));
+                Err(Failure::world(
+                    format!("the engine that runs here serves {other}, and the manifest says `{name}`"),
+                    "`stackctl down` ends it; two stacks side by side need a directory each",
+                ))
+            }
+        }
+    }
+
+    fn of(health: Health) -> Result<Self, Failure> {
+        let account = AccountId::parse(&health.account);
+        let (Some(account), Some(region)) = (account, Region::parse(&health.region)) else {
+            return Err(Failure::world("the engine names no account and region", "`stackctl down` ends it"));
+        };
+        Ok(Self {
+            client: EngineClient::new(health.port),
+            endpoint: health.endpoint,
+            scope: Scope { account, region },
+            stack: health.stack,
+        })
     }
 
     /// What runs and what waits.
     pub(crate) async fn activity(&self) -> Result<ActivityReport, Failure> {
-        self.api.get_json("activity").await
-    }
-
-    /// Log lines, as they come.
-    pub(crate) fn api(&self) -> &OwnApi {
-        &self.api
+        self.client.activity(&self.scope).await.map_err(|error| Failure::World(Message::new(error.to_string())))
     }
 
     /// The queue of a name; of a FIFO queue, its key in the manifest will do.
@@ -96,6 +158,42 @@ impl Engine {
         let plain = name.split(':').next().unwrap_or_default();
         if names.contains(&plain) { Ok(()) } else { Err(unknown("function", plain, &names)) }
     }
+}
+
+/// The engine's own words when it says why it ended; else that it did, and the end of its log.
+fn not_started(error: &BackgroundError) -> Failure {
+    let reason = match error {
+        BackgroundError::NotReady { last_lines, .. } => {
+            last_lines.iter().rev().find_map(|line| line.strip_prefix(ERROR_PREFIX))
+        }
+        _ => None,
+    };
+    Failure::World(Message::new(reason.map_or_else(|| error.to_string(), str::to_owned)))
+}
+
+/// The command line of [`super::commands::serve`] that serves this stack in the background.
+fn arguments(project: &Project, desired: &Desired) -> Vec<OsString> {
+    let scope = scope(desired);
+    let port = match port(desired) {
+        PortChoice::Fixed(port) => port.to_string(),
+        PortChoice::Auto => "0".to_owned(),
+    };
+    let mut arguments: Vec<OsString> = vec!["serve".into(), "--state".into(), project.state_dir().into()];
+    for (flag, value) in [
+        ("--port", port),
+        ("--detached-for", desired.name.to_string()),
+        ("--account", scope.account.to_string()),
+        ("--region", scope.region.to_string()),
+        ("--concurrency", desired.pool.limit.to_string()),
+        ("--unreserved-minimum", desired.pool.unreserved_minimum.to_string()),
+    ] {
+        arguments.extend([flag.into(), value.into()]);
+    }
+    arguments
+}
+
+fn as_lines(arguments: &[OsString]) -> String {
+    arguments.iter().map(|argument| argument.to_string_lossy() + "\n").collect()
 }
 
 /// An error that names what there is instead.

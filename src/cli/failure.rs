@@ -31,8 +31,6 @@ pub(crate) enum Failure {
     Usage(Message),
     /// `plan --exit-code` found changes, and they have been printed.
     Changes,
-    /// What failed has been printed already.
-    Printed,
     /// Nobody reads the output any longer.
     OutputClosed,
     /// Ctrl-C.
@@ -78,14 +76,14 @@ impl Failure {
     pub(crate) fn message(&self) -> Option<&Message> {
         match self {
             Self::World(message) | Self::ManifestMessage(message) | Self::Usage(message) => Some(message),
-            Self::Manifest | Self::Changes | Self::Printed | Self::OutputClosed | Self::Interrupted => None,
+            Self::Manifest | Self::Changes | Self::OutputClosed | Self::Interrupted => None,
         }
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::OutputClosed => 0,
-            Self::World(_) | Self::Printed => 1,
+            Self::World(_) => 1,
             Self::Changes => 2,
             Self::Manifest | Self::ManifestMessage(_) => 3,
             Self::Usage(_) => 4,

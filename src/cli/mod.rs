@@ -8,7 +8,6 @@ mod converging;
 mod engine;
 mod failure;
 mod input;
-mod own_api;
 mod project;
 mod sdk;
 mod surroundings;
@@ -20,6 +19,7 @@ use clap::Parser;
 
 use self::{
     args::{Cli, Command},
+    converging::interrupted,
     failure::{Failure, Message},
     terminal::{Terminal, Verbosity},
 };
@@ -80,7 +80,7 @@ fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Schema => commands::schema::run(session),
         Command::Completions(args) => commands::completions::run(&args),
         Command::Plan(args) => wait_for(commands::plan::run(session, &args)),
-        Command::Up(args) => wait_for(commands::up::run(session, &args)),
+        Command::Up(args) => block_on(commands::up::run(session, &args)),
         Command::Down(args) => wait_for(commands::down::run(session, &args)),
         Command::Status => wait_for(commands::status::run(session)),
         Command::Logs(args) => wait_for(commands::logs::run(session, &args)),
@@ -93,11 +93,24 @@ fn run(session: &Session, command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Runs a command that waits for others; one thread is enough for a client.
+/// Runs a command that may be dropped at any of its waits, which Ctrl-C does.
 fn wait_for(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    block_on(async {
+        tokio::select! {
+            ended = command => ended,
+            () = interrupted() => Err(Failure::Interrupted),
+        }
+    })
+}
+
+/// One thread is enough for a client.
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::while_doing("start the runtime"))?;
-    runtime.block_on(command)
+    let ended = runtime.block_on(command);
+    // Somebody may still be asked a question, whose answer does not matter any more.
+    runtime.shutdown_background();
+    ended
 }

@@ -20,6 +20,11 @@ pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
 /// Width of the first column of progress lines.
 const VERB_COLUMN: usize = 9;
 
+/// Characters of a passing line: it must not wrap.
+const PASSING_MAX_CHARS: usize = 66;
+/// To the start of the line, and all of it away.
+const CLEAR_LINE: &str = "\r\x1b[2K";
+
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verbosity {
@@ -58,6 +63,25 @@ impl Terminal {
         }
     }
 
+    /// What goes on at the moment: a line that the next one replaces, on a terminal alone.
+    pub(crate) fn passing(&self, verb: &str, rest: &str) {
+        if self.verbosity == Verbosity::Normal && io::stderr().is_terminal() {
+            let rest: String = rest.chars().filter(|c| !c.is_control()).take(PASSING_MAX_CHARS).collect();
+            let mut err = anstream::stderr().lock();
+            // Of a closed standard error nobody can be told.
+            let _ = write!(err, "{CLEAR_LINE}{FAINT}{verb:>VERB_COLUMN$}  {rest}{FAINT:#}").and_then(|()| err.flush());
+        }
+    }
+
+    /// The same where there is no terminal: a line of its own.
+    pub(crate) fn passing_or_step(&self, verb: &str, rest: &str) {
+        if io::stderr().is_terminal() {
+            self.passing(verb, rest);
+        } else {
+            self.step(Style::new(), verb, rest);
+        }
+    }
+
     /// A step that is done: `  create   queues.jobs`.
     pub(crate) fn step(&self, style: Style, verb: &str, rest: impl Display) {
         self.say(format_args!("{style}{verb:>VERB_COLUMN$}{style:#}  {rest}"));
@@ -92,7 +116,7 @@ impl Terminal {
     }
 
     /// Asks before something is lost. Without a terminal nobody can answer, and only `--yes` helps.
-    pub(crate) fn confirm(&self, question: &str, yes: bool) -> Result<(), Failure> {
+    pub(crate) async fn confirm(&self, question: &str, yes: bool) -> Result<(), Failure> {
         if yes {
             return Ok(());
         }
@@ -100,10 +124,15 @@ impl Terminal {
             return Err(Failure::world(question.trim_end_matches('?'), "nobody can be asked here: `--yes` agrees"));
         }
         let mut err = anstream::stderr().lock();
-        write!(err, "{BOLD}{question}{BOLD:#} [y/N] ")?;
+        write!(err, "{CLEAR_LINE}{BOLD}{question}{BOLD:#} [y/N] ")?;
         err.flush()?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
+        drop(err);
+        // Beside the runtime, so that Ctrl-C is heard meanwhile.
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            io::stdin().lock().read_line(&mut answer).map(|_| answer)
+        });
+        let answer = answer.await.map_err(Failure::while_doing("read the answer"))??;
         if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
             Ok(())
         } else {
@@ -112,9 +141,11 @@ impl Terminal {
     }
 }
 
-/// Of a closed standard error nobody can be told.
 fn write_line(text: &dyn Display) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    let mut err = anstream::stderr().lock();
+    let clear = if io::stderr().is_terminal() { CLEAR_LINE } else { "" };
+    // Of a closed standard error nobody can be told.
+    let _ = writeln!(err, "{clear}{text}");
 }
 
 /// `1 queue`, `2 queues`.

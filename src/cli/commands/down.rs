@@ -2,58 +2,67 @@
 
 use std::{fs, io, path::Path};
 
-use crate::cli::{
-    Session,
-    args::Down,
-    engine::Engine,
-    failure::Failure,
-    project::Project,
-    terminal::{GREEN, YELLOW, count},
+use crate::{
+    cli::{
+        Session,
+        args::Down,
+        engine::Engine,
+        failure::Failure,
+        project::Project,
+        terminal::{GREEN, YELLOW, count},
+    },
+    serve::background::Stopped,
 };
+
+/// What the build and the engine keep in a state directory, besides the files whose names begin with the engine's.
+const OURS: [&str; 6] = ["artifacts", "build", "port", "runtime", "start.lock", "tmp"];
+const ENGINE_FILES: &str = "engine.";
 
 pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
     let project = Project::find(session)?;
     let engine = Engine::find(&project).await?;
-    if let Some(engine) = &engine {
-        ask(session, args, engine).await?;
+    if let Some(engine) = &engine
+        && !args.yes
+    {
+        ask(session, engine).await?;
     }
-    Engine::stop(session, &project).await?;
-    remove(session, &project.state_dir())?;
-    if engine.is_none() {
-        session.terminal.step(GREEN, "down", "nothing was running");
+    let state_dir = project.state_dir();
+    match Engine::end(&state_dir).await? {
+        Stopped::Ended => session.terminal.step(GREEN, "ended", "the engine"),
+        Stopped::Killed => session.terminal.step(YELLOW, "killed", "the engine, which did not end by itself"),
+        Stopped::NotRunning { orphans: 0 } => session.terminal.say("no engine was running"),
+        Stopped::NotRunning { orphans } => {
+            let orphans = count(orphans as u64, "process").replace("processs", "processes");
+            session.terminal.step(YELLOW, "killed", format_args!("{orphans} that an earlier engine left behind"));
+        }
     }
-    Ok(())
+    remove(session, &state_dir)
 }
 
-/// What stackctl keeps in a state directory.
-const KNOWN: [&str; 2] = ["artifacts", "build"];
-
 /// Messages are lost with the engine.
-async fn ask(session: &Session, args: &Down, engine: &Engine) -> Result<(), Failure> {
-    let queues = engine.activity().await?.queues;
-    let held: u64 = queues.iter().map(|queue| queue.visible + queue.in_flight + queue.delayed).sum();
-    if held == 0 {
-        return Ok(());
-    }
-    session.terminal.confirm(&format!("queues hold {}, and would be lost; go on?", count(held, "message")), args.yes)
+async fn ask(session: &Session, engine: &Engine) -> Result<(), Failure> {
+    let question = match engine.activity().await {
+        Ok(report) => match report.queues.iter().map(|queue| queue.visible + queue.in_flight + queue.delayed).sum() {
+            0_u64 => return Ok(()),
+            held => format!("queues hold {}, which would be lost; go on?", count(held, "message")),
+        },
+        Err(_) => "the engine does not say whether queues hold messages; go on?".to_owned(),
+    };
+    session.terminal.confirm(&question, false).await
 }
 
 /// Removes what stackctl keeps there. What it does not know was put there by somebody else, and stays.
-fn remove_any(path: &Path) -> io::Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
-}
-
 fn remove(session: &Session, state_dir: &Path) -> Result<(), Failure> {
-    for name in KNOWN {
-        remove_any(&state_dir.join(name)).map_err(Failure::while_doing(format_args!("remove `{name}`")))?;
+    let failed = |error: io::Error| Failure::while_doing(format_args!("empty `{}`", state_dir.display()))(error);
+    let entries = match fs::read_dir(state_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => read.map_err(failed)?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        if is_ours(&entry.file_name().to_string_lossy()) {
+            remove_any(&entry.path()).map_err(failed)?;
+        }
     }
     match fs::remove_dir(state_dir) {
         Ok(()) => session.terminal.step(GREEN, "removed", state_dir.display()),
@@ -68,4 +77,47 @@ fn remove(session: &Session, state_dir: &Path) -> Result<(), Failure> {
         Err(error) => return Err(Failure::while_doing("remove the state directory")(error)),
     }
     Ok(())
+}
+
+/// Whether a name in a state directory is one that stackctl gives.
+fn is_ours(name: &str) -> bool {
+    let name = name.trim_start_matches('.');
+    OURS.contains(&name) || name.starts_with(ENGINE_FILES)
+}
+
+fn remove_any(path: &Path) -> io::Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::terminal::{Terminal, Verbosity};
+
+    #[test]
+    fn what_is_not_ours_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join(".stackctl");
+        fs::create_dir_all(state.join("artifacts/ab")).unwrap();
+        for name in ["engine.db", "engine.db-wal", ".engine.json", "port", "theirs"] {
+            fs::write(state.join(name), "").unwrap();
+        }
+        let terminal = Terminal { verbosity: Verbosity::Quiet, json: false };
+        let session = Session { terminal, file: None, profile: None };
+        remove(&session, &state).unwrap();
+        let left: Vec<_> = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["theirs"]);
+        fs::remove_file(state.join("theirs")).unwrap();
+        remove(&session, &state).unwrap();
+        assert!(!state.exists());
+        remove(&session, &state).unwrap();
+    }
 }

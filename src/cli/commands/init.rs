@@ -32,6 +32,7 @@ const IGNORED: [&str; 2] = [".stackctl/", "*.local.toml"];
 pub(crate) fn run(session: &Session, args: &Init) -> Result<(), Failure> {
     let dir = working_directory()?.join(&args.dir);
     if let Some(existing) = existing(&dir) {
+        let existing = args.dir.join(existing.strip_prefix(&dir).unwrap_or(&existing));
         let text = format!("`{}` is there already", existing.display());
         return Err(Failure::usage(text, "name another directory: `stackctl init DIR`"));
     }

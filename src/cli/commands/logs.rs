@@ -10,11 +10,12 @@ use crate::{
         Session,
         args::Logs,
         engine::Engine,
-        failure::Failure,
+        failure::{Failure, Message},
         project::Project,
-        terminal::{FAINT, RED},
+        terminal::{FAINT, RED, count},
     },
     engine::logs::LogLine,
+    serve::client::{ClientError, LogItem, LogQuery},
 };
 
 /// Where a function's log group begins.
@@ -29,16 +30,29 @@ pub(crate) async fn run(session: &Session, args: &Logs) -> Result<(), Failure> {
         engine.check_function(name).await?;
     }
     let since_ms = args.since.map(|since| earlier(Timestamp::now(), since));
-    let mut lines = engine.api().logs(&args.names, since_ms, args.follow).await?;
+    let query = LogQuery {
+        scope: Some(engine.scope.clone()),
+        functions: args.names.clone(),
+        since_ms: since_ms.unwrap_or_default(),
+        follow: args.follow,
+    };
+    let failed = |error: ClientError| Failure::World(Message::new(error.to_string()));
+    let mut items = engine.client.logs(&query).await.map_err(failed)?;
     let mut view = View::new(TimeZone::system());
-    while let Some(text) = lines.next().await? {
-        if session.terminal.json {
-            session.terminal.print(text)?;
-        } else if let Ok(line) = serde_json::from_str::<LogLine>(&text) {
-            session.terminal.print(view.line(&line))?;
-        } else {
-            session.terminal.warn(text);
+    while let Some(item) = items.next().await.map_err(failed)? {
+        match item {
+            LogItem::Line(line) if session.terminal.json => {
+                let text = serde_json::to_string(&line).map_err(Failure::while_doing("write JSON"))?;
+                session.terminal.print(text)?;
+            }
+            LogItem::Line(line) => session.terminal.print(view.line(&line))?,
+            LogItem::Lost { lost } => {
+                session.terminal.warn(format_args!("{} came too fast to be shown", count(lost, "line")));
+            }
         }
+    }
+    if args.follow {
+        session.terminal.say("the engine has ended");
     }
     Ok(())
 }

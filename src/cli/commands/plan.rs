@@ -20,7 +20,8 @@ pub(crate) async fn run(session: &Session, args: &Arguments) -> Result<(), Failu
             Converging::on(session, &desired, &engine).plan(&artifacts).await?
         }
         None => {
-            session.terminal.say("the engine is not running, so that all is yet to be created");
+            let kept = if project.state_dir().exists() { "; `up` starts it with what it kept" } else { "" };
+            session.terminal.say(format_args!("the engine is not running: this is the plan for an empty one{kept}"));
             plan_from_nothing(session, &desired, &artifacts)?
         }
     };

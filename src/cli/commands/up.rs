@@ -7,7 +7,7 @@ use crate::{
         Session,
         args::Up,
         artifacts,
-        converging::{Converging, coloured},
+        converging::{Converging, coloured, interrupted},
         engine::Engine,
         failure::Failure,
         project::Project,
@@ -30,19 +30,18 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     let watch = Stopwatch::start();
     let project = Project::find(session)?;
     let desired = project.desired(session)?;
-    let artifacts = artifacts::build(session, &project, &desired).await?;
-    let engine = Engine::ensure(session, &project, &desired).await?;
-    let converging = Converging::on(session, &desired, &engine);
-    let plan = converging.plan(&artifacts).await?;
-    ask(session, args, &plan)?;
-    converging.apply(&plan).await?;
+    let (engine, plan) = tokio::select! {
+        prepared = Box::pin(prepare(session, args, &project, &desired)) => prepared?,
+        () = interrupted() => return Err(Failure::Interrupted),
+    };
+    // Stops between two calls, not within one, and so hears Ctrl-C itself.
+    Converging::on(session, &desired, &engine).apply(&plan).await?;
     let terminal = session.terminal;
     if terminal.json {
         return terminal.print_json(&Converged { endpoint: &engine.endpoint, changed: plan.summary(), steps: &plan });
     }
     let took = format!("{}.{:02} s", watch.elapsed().as_secs(), watch.elapsed().subsec_millis() / 10);
-    let done = if plan.is_empty() { "nothing to change".to_owned() } else { plan.summary().to_string() };
-    terminal.step(GREEN, "ready", format_args!("{}: {done}, in {took}", desired.name));
+    terminal.step(GREEN, "ready", format_args!("{}: {}, in {took}", desired.name, done(plan.summary())));
     terminal.step(GREEN, "endpoint", format_args!("{BOLD}{}{BOLD:#}", engine.endpoint));
     if !plan.is_empty() {
         terminal.say(next_commands(&desired));
@@ -50,12 +49,35 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     Ok(())
 }
 
-fn ask(session: &Session, args: &Up, plan: &Plan) -> Result<(), Failure> {
+/// Everything before the first change of the stack.
+async fn prepare(
+    session: &Session,
+    args: &Up,
+    project: &Project,
+    desired: &Desired,
+) -> Result<(Engine, Plan), Failure> {
+    let artifacts = artifacts::build(session, project, desired).await?;
+    let engine = Engine::ensure(session, project, desired).await?;
+    let plan = Converging::on(session, desired, &engine).plan(&artifacts).await?;
+    ask(session, args, &plan).await?;
+    Ok((engine, plan))
+}
+
+/// `4 created, 1 deleted`.
+fn done(summary: Summary) -> String {
+    let Summary { create, update, replace, delete } = summary;
+    let counts = [(create, "created"), (update, "updated"), (replace, "replaced"), (delete, "deleted")];
+    let parts: Vec<_> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, verb)| format!("{count} {verb}")).collect();
+    if parts.is_empty() { "nothing to change".to_owned() } else { parts.join(", ") }
+}
+
+async fn ask(session: &Session, args: &Up, plan: &Plan) -> Result<(), Failure> {
     if plan.dangers().next().is_none() {
         return Ok(());
     }
     plan.lines().iter().for_each(|line| session.terminal.say(coloured(line)));
-    session.terminal.confirm("messages would be lost; do it all the same?", args.yes)
+    session.terminal.confirm("messages would be lost; do it all the same?", args.yes).await
 }
 
 /// What somebody would do next, with the names of this stack.
@@ -76,4 +98,17 @@ fn next_commands(desired: &Desired) -> String {
     commands.push("stackctl status".to_owned());
     let lines: Vec<_> = commands.iter().map(|command| format!("  {CYAN}{command}{CYAN:#}")).collect();
     format!("next:\n{}", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_in_a_few_words() {
+        let check = |summary: Summary, expected: &str| assert_eq!(done(summary), expected);
+        check(Summary::default(), "nothing to change");
+        check(Summary { create: 4, delete: 1, ..Summary::default() }, "4 created, 1 deleted");
+        check(Summary { update: 1, replace: 2, ..Summary::default() }, "1 updated, 2 replaced");
+    }
 }

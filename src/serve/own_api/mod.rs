@@ -40,6 +40,9 @@ pub struct Health {
     pub started_at_ms: u64,
     pub endpoint: String,
     pub port: u16,
+    /// Of requests that name none: the stack's own.
+    pub account: String,
+    pub region: String,
 }
 
 /// Answers `PREFIX` + `path`.
@@ -88,6 +91,8 @@ impl Health {
             started_at_ms: info.started_at.as_millis(),
             endpoint: info.endpoint.clone(),
             port: info.port,
+            account: info.scope.account.to_string(),
+            region: info.scope.region.to_string(),
         }
     }
 }
