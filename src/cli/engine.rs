@@ -16,6 +16,7 @@ use crate::{
         background::{self, BackgroundEngine, BackgroundError, Ensured, Stopped},
         client::EngineClient,
         own_api::{ActivityReport, Health, QueueDepth},
+        state_dir::StateDir,
     },
     stack::{Desired, PortChoice},
 };
@@ -24,7 +25,7 @@ use crate::{
 const SIMILAR_MIN: f64 = 0.75;
 
 /// In the state directory: the arguments that the engine was started with, one a line.
-pub(crate) const ARGUMENTS_FILE: &str = "engine.arguments";
+const ARGUMENTS_FILE: &str = "engine.arguments";
 
 /// How [`super::terminal::Terminal::error`] begins what it says, in a log.
 const ERROR_PREFIX: &str = "error: ";
@@ -82,9 +83,11 @@ impl Engine {
                 Self::end(&state_dir).await?;
             }
         }
+        let written = StateDir::create(&state_dir).and_then(|_| fs::write(state_dir.join(ARGUMENTS_FILE), settings));
+        written.map_err(Failure::while_doing(format_args!("write to `{}`", state_dir.display())))?;
         session.terminal.passing("engine", "starting");
         let health = match background::ensure(&wanted).await.map_err(|error| not_started(&error))? {
-            Ensured::Found(health) => return Self::of(health),
+            Ensured::Found(health) => health,
             Ensured::Started(health) => {
                 session.terminal.step(GREEN, "engine", format_args!("started, pid {}", health.pid));
                 health
@@ -95,8 +98,6 @@ impl Engine {
                 health
             }
         };
-        fs::write(state_dir.join(ARGUMENTS_FILE), settings)
-            .map_err(Failure::while_doing(format_args!("write `{ARGUMENTS_FILE}`")))?;
         Self::of(health)
     }
 
@@ -214,7 +215,13 @@ fn unknown(kind: &str, name: &str, names: &[&str]) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::cli::{
+        args::{Cli, Command},
+        terminal::{Terminal, Verbosity},
+    };
 
     #[test]
     fn unknown_names_come_with_what_there_is() {
@@ -225,5 +232,38 @@ mod tests {
         check("exmaple-queue", &["example-queue", "other"], "did you mean `example-queue`?");
         check("zzz", &["a", "b"], "there are: a, b");
         check("zzz", &[], "the stack has no queues: `stackctl up` makes them");
+    }
+
+    #[test]
+    fn an_engine_that_says_why_it_ended_is_quoted() {
+        let check = |lines: &[&str], expected: &str| {
+            let error = BackgroundError::NotReady {
+                status: None,
+                log: "engine.log".into(),
+                last_lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+            };
+            assert_eq!(not_started(&error).message().unwrap().text, expected);
+        };
+        check(&["2026-01-01 00:00:00.000 starts", "error: port 4566 is taken"], "port 4566 is taken");
+        check(&["strange"], "the engine was not ready within 30 s; the end of `engine.log`:\n  strange");
+    }
+
+    #[test]
+    fn the_engine_of_a_stack_is_started_with_what_the_manifest_says() {
+        let text = "[stack]\nname = \"orders\"\nregion = \"eu-west-1\"\n[concurrency]\nlimit = 50\n[targets.embedded]\nport = 4600\n";
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("stack.toml");
+        fs::write(&file, text).unwrap();
+        let terminal = Terminal { verbosity: Verbosity::Quiet, json: false };
+        let session = Session { terminal, file: Some(file), profile: None };
+        let project = Project::find(&session).unwrap();
+        let arguments = arguments(&project, &project.desired(&session).unwrap());
+        let line = ["stackctl".into()].into_iter().chain(arguments);
+        let Command::Serve(serve) = Cli::try_parse_from(line).unwrap().command else { panic!("another command") };
+        assert_eq!(serve.state, Some(project.state_dir()));
+        assert_eq!(
+            (serve.port, serve.detached_for.unwrap().as_str(), serve.region.as_str(), serve.concurrency),
+            (4600, "orders", "eu-west-1", 50)
+        );
     }
 }
