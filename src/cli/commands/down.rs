@@ -41,14 +41,14 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
 
 /// Messages are lost with the engine.
 async fn ask(session: &Session, engine: &Engine) -> Result<(), Failure> {
-    let question = match engine.activity().await {
+    let danger = match engine.activity().await {
         Ok(report) => match report.queues.iter().map(|queue| queue.visible + queue.in_flight + queue.delayed).sum() {
             0_u64 => return Ok(()),
-            held => format!("queues hold {}, which would be lost; go on?", count(held, "message")),
+            held => format!("queues hold {}, which would be lost", count(held, "message")),
         },
-        Err(_) => "the engine does not say whether queues hold messages; go on?".to_owned(),
+        Err(_) => "the engine does not say whether queues hold messages, which would be lost".to_owned(),
     };
-    session.terminal.confirm(&question, false).await
+    session.terminal.confirm(&danger, false).await
 }
 
 /// Removes what stackctl keeps there. What it does not know was put there by somebody else, and stays.

@@ -77,7 +77,7 @@ async fn ask(session: &Session, args: &Up, plan: &Plan) -> Result<(), Failure> {
         return Ok(());
     }
     plan.lines().iter().for_each(|line| session.terminal.say(coloured(line)));
-    session.terminal.confirm("messages would be lost; do it all the same?", args.yes).await
+    session.terminal.confirm("messages would be lost", args.yes).await
 }
 
 /// What somebody would do next, with the names of this stack.
