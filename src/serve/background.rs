@@ -394,6 +394,8 @@ mod tests {
             started_at_ms: 5,
             endpoint: "http://127.0.0.1:1".into(),
             port: 1,
+            account: "000000000000".into(),
+            region: "us-east-1".into(),
         };
         let script = format!("echo '{}'; exec sleep 1000", serde_json::to_string(&health).unwrap());
         let script = format!("STACKCTL_STATE={} exec sh -c \"$0\"", folder.path().canonicalize().unwrap().display())
