@@ -35,6 +35,18 @@ fn examples_are_read_without_an_error() {
     assert!(seen >= 5, "{seen}");
 }
 
+#[test]
+fn the_example_stacks_are_read_without_an_error() {
+    let mut seen = 0;
+    for example in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap() {
+        let Ok(text) = std::fs::read_to_string(example.unwrap().path().join("stack.toml")) else { continue };
+        let reading = read(&toml(&text), &context());
+        assert!(reading.desired.is_some(), "{text}\n{}", show(&reading));
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
 /// The fenced blocks of TOML and YAML.
 fn blocks() -> Vec<(&'static str, String)> {
     let mut blocks = Vec::new();

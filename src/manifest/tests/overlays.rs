@@ -105,4 +105,5 @@ fn a_profile_that_is_not_chosen_is_checked_but_needs_no_variables() {
     assert!(chosen.contains("the environment variable `ROLE` is not set"), "{chosen}");
     assert!(chosen.contains("`runtime` is missing in `functions.f`"), "{chosen}");
     assert_eq!(chosen.matches("must be a duration").count(), 1, "{chosen}");
+    assert_eq!(chosen.matches("unknown key").count(), 2, "once as the message, once as the label: {chosen}");
 }
