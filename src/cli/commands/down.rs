@@ -14,9 +14,9 @@ use crate::{
     serve::background::Stopped,
 };
 
-/// What the build and the engine keep in a state directory, besides the files whose names begin with the engine's.
-const OURS: [&str; 6] = ["artifacts", "build", "port", "runtime", "start.lock", "tmp"];
-const ENGINE_FILES: &str = "engine.";
+/// What the build and the engine keep in a state directory, besides files whose names begin with one of [`PREFIXES`].
+const OURS: [&str; 5] = ["artifacts", "build", "port", "runtime", "tmp"];
+const PREFIXES: [&str; 2] = ["engine.", "start."];
 
 pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
     let project = Project::find(session)?;
@@ -82,7 +82,7 @@ fn remove(session: &Session, state_dir: &Path) -> Result<(), Failure> {
 /// Whether a name in a state directory is one that stackctl gives.
 fn is_ours(name: &str) -> bool {
     let name = name.trim_start_matches('.');
-    OURS.contains(&name) || name.starts_with(ENGINE_FILES)
+    OURS.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn remove_any(path: &Path) -> io::Result<()> {
@@ -107,7 +107,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join(".stackctl");
         fs::create_dir_all(state.join("artifacts/ab")).unwrap();
-        for name in ["engine.db", "engine.db-wal", ".engine.json", "port", "theirs"] {
+        for name in ["engine.db", "engine.db-wal", ".engine.json", "start.json", "port", "theirs"] {
             fs::write(state.join(name), "").unwrap();
         }
         let terminal = Terminal { verbosity: Verbosity::Quiet, json: false };
