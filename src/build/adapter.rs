@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BuildError, BuildRequest, command, golang, python, rust, source, tree::Rules};
+use super::{
+    BuildError, BuildRequest, command, golang, python, rust, source,
+    tree::{CACHE_MARK, Rules, VIRTUAL_ENVIRONMENT_MARK},
+};
 use crate::stack::Build;
 
 /// Inputs of a build that are not below the source.
@@ -56,18 +59,18 @@ pub(super) fn rules(request: &BuildRequest) -> Rules {
     paths.push(request.state_dir.clone());
     let rules = Rules { paths, ..Rules::default() };
     match &request.build {
-        Build::Rust { .. } => Rules { names: &["target"], ..rules },
+        Build::Rust { .. } => Rules { marks: &[CACHE_MARK], ..rules },
         Build::Python { .. } => Rules {
             names: &["__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox", ".nox"],
             endings: &[".pyc", ".pyo"],
-            virtual_environments: true,
+            marks: &[VIRTUAL_ENVIRONMENT_MARK],
             ..rules
         },
         Build::Node => Rules { names: &[".cache", ".npm"], ..rules },
         Build::Command { artifact, .. } => {
             let mut paths = rules.paths;
             paths.push(normal(&request.source.join(artifact)));
-            Rules { names: &["target", "__pycache__"], paths, ..rules }
+            Rules { marks: &[CACHE_MARK], paths, ..rules }
         }
         Build::Go { .. } | Build::Java { .. } | Build::None => rules,
     }

@@ -1,5 +1,6 @@
 //! What an earlier build was made of, so that nothing is done when nothing changed. Disposable: without it, or with a
-//! damaged one, everything is simply built again.
+//! damaged one, everything is simply built again. The version of a toolchain is no part of it, because asking for that takes
+//! as long as many a build: after an upgrade, `.stackctl/build` can be removed.
 
 use std::{
     fs,

@@ -1,4 +1,5 @@
-//! Any command of the user's, run by the shell in the source; what it leaves at `artifact` is the code.
+//! Any command of the user's, run by the shell in the source; what it leaves at `artifact` is the code. Its inputs are
+//! taken to be what is below the source, the artifact excepted: what else it reads nobody can tell.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 

@@ -65,7 +65,7 @@ impl BuildRequest {
     pub fn of(function: &DesiredFunction, state_dir: &Path) -> Self {
         Self {
             function: function.name.clone(),
-            source: function.source.clone(),
+            source: adapter::normal(&function.source),
             build: function.build.clone(),
             runtime: function.runtime.clone(),
             handler: function.handler.clone(),

@@ -22,7 +22,7 @@ use crate::model::ArtifactDigest;
 const REQUIREMENTS: &str = "requirements.txt";
 /// Of what was installed, what no function needs: scripts begin with the path of this machine's interpreter.
 const INSTALLED_RULES: Rules =
-    Rules { names: &["__pycache__", "bin"], endings: &[".pyc"], virtual_environments: false, paths: Vec::new() };
+    Rules { names: &["__pycache__", "bin"], endings: &[".pyc"], marks: &[], paths: Vec::new() };
 const INSTALL_PIP: &str = "install Python with pip, or uv from https://docs.astral.sh/uv";
 
 pub(super) async fn fill(

@@ -21,8 +21,10 @@ const ENTRIES_MAX: usize = 500_000;
 const DEPTH_MAX: usize = 128;
 /// Never part of anything that is built: other tools' histories, our own state, a desktop's droppings.
 const NEVER: &[&str] = &[".git", ".hg", ".jj", ".svn", ".stackctl", ".DS_Store", IGNORE_FILE];
-/// Marks the root of a Python virtual environment, whatever the directory is called.
-const VIRTUAL_ENVIRONMENT_MARK: &str = "pyvenv.cfg";
+/// The file that marks the root of a Python virtual environment, whatever the directory is called.
+pub(super) const VIRTUAL_ENVIRONMENT_MARK: &str = "pyvenv.cfg";
+/// The file that marks a directory as a tool's cache (bford.info/cachedir), cargo's `target` for example.
+pub(super) const CACHE_MARK: &str = "CACHEDIR.TAG";
 
 /// What is left out, besides what is always left out.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +33,8 @@ pub(super) struct Rules {
     pub(super) names: &'static [&'static str],
     /// Endings of file names.
     pub(super) endings: &'static [&'static str],
-    pub(super) virtual_environments: bool,
+    /// Directories that have a file of such a name.
+    pub(super) marks: &'static [&'static str],
     /// Absolute paths.
     pub(super) paths: Vec<PathBuf>,
 }
@@ -166,7 +169,7 @@ impl Walk<'_> {
             || self.rules.names.contains(&&*name)
             || self.rules.endings.iter().any(|ending| !is_dir && name.ends_with(ending))
             || self.rules.paths.iter().any(|left_out| left_out == from)
-            || (self.rules.virtual_environments && is_dir && from.join(VIRTUAL_ENVIRONMENT_MARK).exists())
+            || (is_dir && self.rules.marks.iter().any(|mark| from.join(mark).exists()))
             || self.ignore.as_ref().is_some_and(|ignore| ignore.matched(path, is_dir).is_ignore())
     }
 }
@@ -223,6 +226,8 @@ mod tests {
             "env/pyvenv.cfg",
             "env/lib/y.py",
             "stack.toml",
+            "src/target/z.py",
+            "target/CACHEDIR.TAG",
             "docs/guide.md",
             "notes.md",
         ] {
@@ -240,17 +245,19 @@ mod tests {
                 "env/lib/y.py",
                 "env/pyvenv.cfg",
                 "notes.md",
+                "src/target/z.py",
                 "stack.toml",
+                "target/CACHEDIR.TAG",
             ],
         );
         fs::write(root.join(IGNORE_FILE), "docs/\n*.md\n").unwrap();
         let rules = Rules {
             names: &["__pycache__"],
             endings: &[".pyc"],
-            virtual_environments: true,
+            marks: &[VIRTUAL_ENVIRONMENT_MARK, CACHE_MARK],
             paths: vec![root.join("stack.toml")],
         };
-        check(root, &rules, &["a/c.py", "b.py"]);
+        check(root, &rules, &["a/c.py", "b.py", "src/target/z.py"]);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Terminal {
 
     /// What goes on at the moment: a line that the next one replaces, on a terminal alone.
     pub(crate) fn passing(&self, verb: &str, rest: &str) {
-        if self.verbosity == Verbosity::Normal && io::stderr().is_terminal() {
+        if self.verbosity == Verbosity::Normal && is_live() {
             let rest: String = rest.chars().filter(|c| !c.is_control()).take(PASSING_MAX_CHARS).collect();
             let mut err = anstream::stderr().lock();
             // Of a closed standard error nobody can be told.
@@ -75,7 +75,7 @@ impl Terminal {
 
     /// The same where there is no terminal: a line of its own.
     pub(crate) fn passing_or_step(&self, verb: &str, rest: &str) {
-        if io::stderr().is_terminal() {
+        if is_live() {
             self.passing(verb, rest);
         } else {
             self.step(Style::new(), verb, rest);
@@ -124,7 +124,8 @@ impl Terminal {
             return Err(Failure::world(danger, "nobody can be asked here: `--yes` agrees"));
         }
         let mut err = anstream::stderr().lock();
-        write!(err, "{CLEAR_LINE}{BOLD}{danger}; go on?{BOLD:#} [y/N] ")?;
+        let clear = if is_live() { CLEAR_LINE } else { "" };
+        write!(err, "{clear}{BOLD}{danger}; go on?{BOLD:#} [y/N] ")?;
         err.flush()?;
         drop(err);
         // Beside the runtime, so that Ctrl-C is heard meanwhile.
@@ -143,9 +144,15 @@ impl Terminal {
 
 fn write_line(text: &dyn Display) {
     let mut err = anstream::stderr().lock();
-    let clear = if io::stderr().is_terminal() { CLEAR_LINE } else { "" };
+    let clear = if is_live() { CLEAR_LINE } else { "" };
     // Of a closed standard error nobody can be told.
     let _ = writeln!(err, "{clear}{text}");
+}
+
+/// Whether a line on standard error can be taken back.
+fn is_live() -> bool {
+    let stderr = io::stderr();
+    stderr.is_terminal() && anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never
 }
 
 /// `1 queue`, `2 queues`.
