@@ -13,9 +13,9 @@ use super::{
 use crate::{
     converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError},
     model::Scope,
-    plan::{self, Action, Artifacts, Line, Mark, Plan, TargetFacts},
+    plan::{self, Action, Artifacts, Call, Line, Mark, Plan, TargetFacts},
     provider::{AwsProvider, Endpoint},
-    stack::{Desired, Observed, PortChoice, Target},
+    stack::{Desired, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Target},
 };
 
 /// The target's key in the manifest.
@@ -142,6 +142,9 @@ pub(crate) async fn interrupted() {
 fn progress(session: &Session) -> Progress {
     let terminal = session.terminal;
     Progress::new(move |event| match event {
+        Event::StepDone { step, .. } if is_bookkeeping(&step.call) => {
+            terminal.detail(format_args!("{}: {}", step.address, step.text()));
+        }
         Event::StepDone { step, .. } => {
             let (style, verb) = match step.action {
                 Action::Create => (GREEN, "created"),
@@ -166,6 +169,16 @@ fn progress(session: &Session) -> Progress {
             terminal.detail(format_args!("waiting for {}", names.join(", ")));
         }
     })
+}
+
+/// Whether a call only writes down what another one did, in the tags that are stackctl's own.
+fn is_bookkeeping(call: &Call) -> bool {
+    match call {
+        Call::TagQueue { tags, .. } | Call::TagFunction { tags, .. } => {
+            tags.keys().all(|tag| [TAG_STACK, TAG_ADDRESS, TAG_BUILD].contains(&tag.as_str()))
+        }
+        _ => false,
+    }
 }
 
 fn message(error: &ProviderError) -> Message {
@@ -209,6 +222,17 @@ mod tests {
         };
         check(Mark::Add, None, "+ queues.a   create");
         check(Mark::Remove, Some("1 message would be lost"), "- queues.a   create (1 message would be lost)");
+    }
+
+    #[test]
+    fn only_our_own_tags_are_bookkeeping() {
+        let check = |tags: &[&str], expected: bool| {
+            let tags = tags.iter().map(|tag| ((*tag).to_owned(), String::new())).collect();
+            assert_eq!(is_bookkeeping(&Call::TagFunction { arn: "arn".to_owned(), tags }), expected);
+        };
+        check(&[TAG_BUILD], true);
+        check(&[TAG_BUILD, "team"], false);
+        assert!(!is_bookkeeping(&Call::DeleteQueue { url: String::new() }));
     }
 
     #[test]

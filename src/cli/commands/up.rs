@@ -43,7 +43,7 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     let took = format!("{}.{:02} s", watch.elapsed().as_secs(), watch.elapsed().subsec_millis() / 10);
     terminal.step(GREEN, "ready", format_args!("{}: {}, in {took}", desired.name, done(plan.summary())));
     terminal.step(GREEN, "endpoint", format_args!("{BOLD}{}{BOLD:#}", engine.endpoint));
-    if !plan.is_empty() {
+    if plan.summary().create > 0 {
         terminal.say(next_commands(&desired));
     }
     Ok(())
