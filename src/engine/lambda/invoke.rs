@@ -293,7 +293,7 @@ impl Lambda {
                 let completion = Completion { request_id: job.request_id, payload, function_error, executed_version };
                 self.batch_ended(turn.cx, turn.sqs, turn.logs, mapping, batch, &completion);
             }
-            Origin::Event(event) => self.event_ended(turn.cx, event, function_error.is_some()),
+            Origin::Event(event) => self.event_ended(turn, event, function_error.is_some().then_some(&payload)),
         }
     }
 
