@@ -289,9 +289,9 @@ impl Lambda {
                     turn.cx.reply(token, Ok(engine::Response::Lambda(Response::Invoked(outcome))));
                 }
             }
-            Origin::Mapping { mapping, batch } => {
+            Origin::Mapping { batch } => {
                 let completion = Completion { request_id: job.request_id, payload, function_error, executed_version };
-                self.batch_ended(turn.cx, turn.sqs, turn.logs, mapping, batch, &completion);
+                self.batch_ended(turn.cx, turn.sqs, turn.logs, batch, &completion);
             }
             Origin::Event(event) => self.event_ended(turn, event, function_error.is_some().then_some(&payload)),
         }
