@@ -315,6 +315,7 @@ class Runtime {
 
   #invoke(target, headers, body) {
     let ended = false;
+    let calledBack = false;
     let waitsForEmptyLoop = true;
     const once = (act) => (...values) => {
       if (!ended) {
@@ -337,6 +338,8 @@ class Runtime {
     };
     const done = once((error, result) => (error === undefined || error === null ? succeed(result) : fail(error)));
     const callback = (error, result) => {
+      if (calledBack) return;
+      calledBack = true;
       if ((error !== undefined && error !== null) || !waitsForEmptyLoop) done(error, result);
       else if (!ended) whenEmpty = () => setImmediate(() => done(null, result));
     };
@@ -364,7 +367,9 @@ class Runtime {
     const ResponseStream = streamClass();
     const stream = new ResponseStream(this.connection, `${target}/response`);
     whenEmpty = () => {};
+    let isLast = false;
     const next = () => {
+      if (isLast) return;
       this.connection.send(NEXT);
       this.#serve();
     };
@@ -373,6 +378,7 @@ class Runtime {
       stream.fail(error);
     };
     whenUncaught = (error, status) => {
+      isLast = true;
       stream.answered.then(() => process.exit(status));
       stream.fail(error);
     };
