@@ -190,3 +190,37 @@ pub(crate) fn coloured(line: &Line) -> String {
     let danger = line.danger.as_ref().map_or(String::new(), |danger| format!(" {RED}({danger}){RED:#}"));
     format!("{style}{}{style:#} {}  {CYAN}{}{CYAN:#}{danger}", line.mark, line.address, line.text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plans_lines_keep_their_text_in_colour() {
+        let check = |mark: Mark, danger: Option<&str>, expected: &str| {
+            let line = Line {
+                mark,
+                address: "queues.a ".to_owned(),
+                text: "create".to_owned(),
+                danger: danger.map(str::to_owned),
+            };
+            assert_eq!(anstream::adapter::strip_str(&coloured(&line)).to_string(), expected);
+            assert_eq!(line.to_string(), expected, "as the plan itself shows it");
+        };
+        check(Mark::Add, None, "+ queues.a   create");
+        check(Mark::Remove, Some("1 message would be lost"), "- queues.a   create (1 message would be lost)");
+    }
+
+    #[test]
+    fn errors_of_a_target_keep_their_way_out() {
+        let error = ProviderError {
+            operation: "CreateQueue",
+            resource: "a".to_owned(),
+            code: Some("X".to_owned()),
+            message: "no".to_owned(),
+            hint: Some("do that".to_owned()),
+            kind: ErrorKind::Refused,
+        };
+        assert_eq!(message(&error), Message::new("CreateQueue of `a`: X: no").help("do that"));
+    }
+}

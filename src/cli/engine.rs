@@ -1,6 +1,6 @@
 //! The engine of a stack, found through the state directory beside its manifest.
 
-use std::{env, ffi::OsString, fs};
+use std::env;
 
 use super::{
     Session,
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     model::{AccountId, Region, Scope, StackName},
     serve::{
-        background::{self, BackgroundEngine, BackgroundError, Ensured, Stopped},
+        background::{self, BackgroundEngine, BackgroundError, Ensured, Stopped, Unfit},
         client::EngineClient,
         own_api::{ActivityReport, Health, QueueDepth},
     },
@@ -22,9 +22,6 @@ use crate::{
 
 /// What a name that was typed must share with one that exists, to be suggested instead (Jaro-Winkler, 0 to 1).
 const SIMILAR_MIN: f64 = 0.75;
-
-/// In the state directory: the arguments that the engine was started with, one a line.
-pub(crate) const ARGUMENTS_FILE: &str = "engine.arguments";
 
 /// How [`super::terminal::Terminal::error`] begins what it says, in a log.
 const ERROR_PREFIX: &str = "error: ";
@@ -69,34 +66,30 @@ impl Engine {
         let state_dir = project.state_dir();
         let wanted = BackgroundEngine {
             program: env::current_exe().map_err(Failure::while_doing("find this program"))?,
-            arguments: arguments(project, desired),
+            arguments: arguments(project, desired)?,
             state_dir: state_dir.clone(),
             stack: Some(desired.name.to_string()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let settings = as_lines(&wanted.arguments);
         if let Some(engine) = Self::find(project).await? {
             engine.check_stack(&desired.name)?;
-            if fs::read_to_string(state_dir.join(ARGUMENTS_FILE)).is_ok_and(|earlier| earlier != settings) {
-                session.terminal.step(YELLOW, "engine", "its settings have changed: it starts again");
-                Self::end(&state_dir).await?;
-            }
         }
         session.terminal.passing("engine", "starting");
         let health = match background::ensure(&wanted).await.map_err(|error| not_started(&error))? {
-            Ensured::Found(health) => return Self::of(health),
+            Ensured::Found(health) => health,
             Ensured::Started(health) => {
                 session.terminal.step(GREEN, "engine", format_args!("started, pid {}", health.pid));
                 health
             }
-            Ensured::Replaced { version, health } => {
-                let text = format!("version {version} replaced by {}, pid {}", health.version, health.pid);
-                session.terminal.step(GREEN, "engine", text);
+            Ensured::Replaced { why, health } => {
+                let why = match why {
+                    Unfit::Version(version) => format!("version {version} is now {}", health.version),
+                    Unfit::Arguments => "its settings have changed".to_owned(),
+                };
+                session.terminal.step(YELLOW, "engine", format_args!("started again, pid {}: {why}", health.pid));
                 health
             }
         };
-        fs::write(state_dir.join(ARGUMENTS_FILE), settings)
-            .map_err(Failure::while_doing(format_args!("write `{ARGUMENTS_FILE}`")))?;
         Self::of(health)
     }
 
@@ -172,14 +165,19 @@ fn not_started(error: &BackgroundError) -> Failure {
 }
 
 /// The command line of [`super::commands::serve`] that serves this stack in the background.
-fn arguments(project: &Project, desired: &Desired) -> Vec<OsString> {
+fn arguments(project: &Project, desired: &Desired) -> Result<Vec<String>, Failure> {
     let scope = scope(desired);
     let port = match port(desired) {
         PortChoice::Fixed(port) => port.to_string(),
         PortChoice::Auto => "0".to_owned(),
     };
-    let mut arguments: Vec<OsString> = vec!["serve".into(), "--state".into(), project.state_dir().into()];
+    let state_dir = project.state_dir().into_os_string().into_string().map_err(|path| {
+        let text = format!("the path `{}` is not UTF-8", path.to_string_lossy());
+        Failure::world(text, "give the stack a directory whose path is")
+    })?;
+    let mut arguments = vec!["serve".to_owned()];
     for (flag, value) in [
+        ("--state", state_dir),
         ("--port", port),
         ("--detached-for", desired.name.to_string()),
         ("--account", scope.account.to_string()),
@@ -187,13 +185,9 @@ fn arguments(project: &Project, desired: &Desired) -> Vec<OsString> {
         ("--concurrency", desired.pool.limit.to_string()),
         ("--unreserved-minimum", desired.pool.unreserved_minimum.to_string()),
     ] {
-        arguments.extend([flag.into(), value.into()]);
+        arguments.extend([flag.to_owned(), value]);
     }
-    arguments
-}
-
-fn as_lines(arguments: &[OsString]) -> String {
-    arguments.iter().map(|argument| argument.to_string_lossy() + "\n").collect()
+    Ok(arguments)
 }
 
 /// An error that names what there is instead.
@@ -214,7 +208,13 @@ fn unknown(kind: &str, name: &str, names: &[&str]) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::cli::{
+        args::{Cli, Command},
+        terminal::{Terminal, Verbosity},
+    };
 
     #[test]
     fn unknown_names_come_with_what_there_is() {
@@ -225,5 +225,38 @@ mod tests {
         check("exmaple-queue", &["example-queue", "other"], "did you mean `example-queue`?");
         check("zzz", &["a", "b"], "there are: a, b");
         check("zzz", &[], "the stack has no queues: `stackctl up` makes them");
+    }
+
+    #[test]
+    fn an_engine_that_says_why_it_ended_is_quoted() {
+        let check = |lines: &[&str], expected: &str| {
+            let error = BackgroundError::NotReady {
+                status: None,
+                log: "engine.log".into(),
+                last_lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+            };
+            assert_eq!(not_started(&error).message().unwrap().text, expected);
+        };
+        check(&["2026-01-01 00:00:00.000 starts", "error: port 4566 is taken"], "port 4566 is taken");
+        check(&["strange"], "the engine was not ready within 30 s; the end of `engine.log`:\n  strange");
+    }
+
+    #[test]
+    fn the_engine_of_a_stack_is_started_with_what_the_manifest_says() {
+        let text = "[stack]\nname = \"orders\"\nregion = \"eu-west-1\"\n[concurrency]\nlimit = 50\n[targets.embedded]\nport = 4600\n";
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("stack.toml");
+        std::fs::write(&file, text).unwrap();
+        let terminal = Terminal { verbosity: Verbosity::Quiet, json: false };
+        let session = Session { terminal, file: Some(file), profile: None };
+        let project = Project::find(&session).unwrap();
+        let arguments = arguments(&project, &project.desired(&session).unwrap()).unwrap();
+        let line = ["stackctl".to_owned()].into_iter().chain(arguments);
+        let Command::Serve(serve) = Cli::try_parse_from(line).unwrap().command else { panic!("another command") };
+        assert_eq!(serve.state, Some(project.state_dir()));
+        assert_eq!(
+            (serve.port, serve.detached_for.unwrap().as_str(), serve.region.as_str(), serve.concurrency),
+            (4600, "orders", "eu-west-1", 50)
+        );
     }
 }

@@ -58,8 +58,10 @@ pub fn main() -> ExitCode {
     match run(&session, cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if let Some(message) = failure.message() {
-                session.terminal.error(message);
+            match failure.message() {
+                Some(message) => session.terminal.error(message),
+                None if matches!(failure, Failure::Interrupted) => session.terminal.say("interrupted"),
+                None => {}
             }
             failure.exit_code()
         }

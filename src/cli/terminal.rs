@@ -115,16 +115,16 @@ impl Terminal {
         write_line(&text.trim_end());
     }
 
-    /// Asks before something is lost. Without a terminal nobody can answer, and only `--yes` helps.
-    pub(crate) async fn confirm(&self, question: &str, yes: bool) -> Result<(), Failure> {
+    /// Asks whether to go on although `danger`. Without a terminal nobody can answer, and only `--yes` helps.
+    pub(crate) async fn confirm(&self, danger: &str, yes: bool) -> Result<(), Failure> {
         if yes {
             return Ok(());
         }
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-            return Err(Failure::world(question.trim_end_matches('?'), "nobody can be asked here: `--yes` agrees"));
+            return Err(Failure::world(danger, "nobody can be asked here: `--yes` agrees"));
         }
         let mut err = anstream::stderr().lock();
-        write!(err, "{CLEAR_LINE}{BOLD}{question}{BOLD:#} [y/N] ")?;
+        write!(err, "{CLEAR_LINE}{BOLD}{danger}; go on?{BOLD:#} [y/N] ")?;
         err.flush()?;
         drop(err);
         // Beside the runtime, so that Ctrl-C is heard meanwhile.

@@ -4,7 +4,6 @@
 //! accepts connections, and nothing else ever. What it says otherwise goes to the log file in the state directory.
 
 use std::{
-    ffi::OsString,
     fmt, fs, io,
     io::{Read, Seek, SeekFrom},
     os::unix::fs::OpenOptionsExt,
@@ -25,7 +24,7 @@ use super::{
     own_api::Health,
     platform,
     server::SHUTDOWN_GRACE,
-    state_dir::{LockError, StateDir, StateLock},
+    state_dir::{LockError, StartedWith, StateDir, StateLock},
 };
 
 /// From the start of the process to its line of readiness.
@@ -47,7 +46,7 @@ const START_LOCK_MAX: Duration = Duration::from_secs(60);
 pub struct BackgroundEngine {
     /// The program, and the arguments that make it serve this stack in this state directory with [`detach`] first.
     pub program: PathBuf,
-    pub arguments: Vec<OsString>,
+    pub arguments: Vec<String>,
     pub state_dir: PathBuf,
     pub stack: Option<String>,
     /// The version that is wanted, this program's own.
@@ -61,8 +60,17 @@ pub enum Ensured {
     Found(Health),
     /// It was started.
     Started(Health),
-    /// One of another version was ended first.
-    Replaced { version: String, health: Health },
+    /// Another one was ended first.
+    Replaced { why: Unfit, health: Health },
+}
+
+/// Why a running engine is not the one that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is of this version.
+    Version(String),
+    /// It was started with other arguments: the manifest's settings for it have changed.
+    Arguments,
 }
 
 /// What stopping found.
@@ -141,7 +149,8 @@ pub async fn find(state_dir: &std::path::Path) -> Option<Health> {
     running(&state).await
 }
 
-/// Makes sure that the engine runs, in the version that is wanted.
+/// Makes sure that the engine runs, in the version and with the arguments that are wanted. One that somebody runs in the
+/// foreground is left as it is, when its version is the right one.
 ///
 /// # Errors
 /// It does not start, or the directory belongs to another stack.
@@ -157,12 +166,10 @@ pub async fn ensure(engine: &BackgroundEngine) -> Result<Ensured, BackgroundErro
     if found.stack != engine.stack {
         return Err(BackgroundError::OtherStack { state_dir: engine.state_dir.clone(), found: found.stack });
     }
-    if found.version == engine.version {
-        return Ok(Ensured::Found(found));
-    }
+    let Some(why) = engine.unfit(&state, &found) else { return Ok(Ensured::Found(found)) };
     end(&state).await?;
     let health = start(engine, &state).await?;
-    Ok(Ensured::Replaced { version: found.version, health })
+    Ok(Ensured::Replaced { why, health })
 }
 
 /// Ends the engine of a state directory, by force when it must, and kills what a former one left behind.
@@ -254,6 +261,8 @@ async fn start(engine: &BackgroundEngine, state: &StateDir) -> Result<Health, Ba
         .spawn()
         .map_err(|error| BackgroundError::Program { program: engine.program.clone(), error })?;
     if let Ok(Some(health)) = tokio::time::timeout(READY_MAX, ready_line(&mut child)).await {
+        let started = StartedWith { pid: health.pid, arguments: engine.arguments.clone() };
+        state.write_started_with(&started).map_err(|error| engine.state_error(error.to_string()))?;
         return Ok(health);
     }
     // Ended, or of no use.
@@ -292,6 +301,14 @@ fn last_lines(log: &std::path::Path) -> Vec<String> {
 }
 
 impl BackgroundEngine {
+    fn unfit(&self, state: &StateDir, found: &Health) -> Option<Unfit> {
+        if found.version != self.version {
+            return Some(Unfit::Version(found.version.clone()));
+        }
+        let started = state.started_with().filter(|started| started.pid == found.pid)?;
+        (started.arguments != self.arguments).then_some(Unfit::Arguments)
+    }
+
     fn state_error(&self, message: String) -> BackgroundError {
         BackgroundError::State { state_dir: self.state_dir.clone(), message }
     }
@@ -317,7 +334,7 @@ mod tests {
     fn engine(state_dir: &Path, script: &str) -> BackgroundEngine {
         BackgroundEngine {
             program: "/bin/sh".into(),
-            arguments: ["-c", script].map(OsString::from).to_vec(),
+            arguments: ["-c", script].map(str::to_owned).to_vec(),
             state_dir: state_dir.to_owned(),
             stack: Some("orders".into()),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -358,6 +375,15 @@ mod tests {
         let other = BackgroundEngine { stack: Some("billing".into()), ..wanted.clone() };
         let text = ensure(&other).await.unwrap_err().to_string();
         assert!(text.contains("serves stack `orders`; end it with `stackctl down`"), "{text}");
+
+        let state = StateDir::existing(folder.path()).unwrap();
+        let mut started = StartedWith { pid: std::process::id(), arguments: wanted.arguments.clone() };
+        state.write_started_with(&started).unwrap();
+        let health = find(folder.path()).await.unwrap();
+        assert_eq!(wanted.unfit(&state, &health), None);
+        started.arguments.push("--port=1".into());
+        state.write_started_with(&started).unwrap();
+        assert_eq!(wanted.unfit(&state, &health), Some(Unfit::Arguments));
 
         let newer = BackgroundEngine { version: "99.0.0".into(), ..wanted };
         let error = ensure(&newer).await.unwrap_err();

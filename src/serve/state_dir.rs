@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::own_api::Health;
 
 /// Held by the engine as long as it runs; holds its process id.
@@ -15,6 +17,8 @@ const LOCK_FILE: &str = "engine.lock";
 const START_LOCK_FILE: &str = "start.lock";
 /// What the running engine says of itself.
 const ENGINE_FILE: &str = "engine.json";
+/// How the engine in the background was started.
+const START_FILE: &str = "start.json";
 /// The port that was used last.
 const PORT_FILE: &str = "port";
 /// What an engine in the background says.
@@ -26,6 +30,13 @@ const LOCK_TRIES: u32 = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDir {
     path: PathBuf,
+}
+
+/// How an engine in the background was started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartedWith {
+    pub pid: u32,
+    pub arguments: Vec<String>,
 }
 
 /// The exclusive right to a state directory. Dropped, it is given back and its file is gone.
@@ -113,8 +124,23 @@ impl StateDir {
 
     /// Forgets the engine.
     pub fn remove_engine(&self) {
-        // Missing is as good.
-        let _ = fs::remove_file(self.path.join(ENGINE_FILE));
+        for name in [ENGINE_FILE, START_FILE] {
+            // Missing is as good.
+            let _ = fs::remove_file(self.path.join(name));
+        }
+    }
+
+    /// How the engine was started that was last started in the background.
+    pub fn started_with(&self) -> Option<StartedWith> {
+        serde_json::from_slice(&fs::read(self.path.join(START_FILE)).ok()?).ok()
+    }
+
+    /// Writes down how an engine was started.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_started_with(&self, started: &StartedWith) -> io::Result<()> {
+        self.write(START_FILE, &serde_json::to_vec(started).map_err(io::Error::other)?)
     }
 
     /// The port that was used last.

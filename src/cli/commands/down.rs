@@ -14,9 +14,9 @@ use crate::{
     serve::background::Stopped,
 };
 
-/// What the build and the engine keep in a state directory, besides the files whose names begin with the engine's.
-const OURS: [&str; 6] = ["artifacts", "build", "port", "runtime", "start.lock", "tmp"];
-const ENGINE_FILES: &str = "engine.";
+/// What the build and the engine keep in a state directory, besides files whose names begin with one of [`PREFIXES`].
+const OURS: [&str; 5] = ["artifacts", "build", "port", "runtime", "tmp"];
+const PREFIXES: [&str; 2] = ["engine.", "start."];
 
 pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
     let project = Project::find(session)?;
@@ -41,14 +41,14 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
 
 /// Messages are lost with the engine.
 async fn ask(session: &Session, engine: &Engine) -> Result<(), Failure> {
-    let question = match engine.activity().await {
+    let danger = match engine.activity().await {
         Ok(report) => match report.queues.iter().map(|queue| queue.visible + queue.in_flight + queue.delayed).sum() {
             0_u64 => return Ok(()),
-            held => format!("queues hold {}, which would be lost; go on?", count(held, "message")),
+            held => format!("queues hold {}, which would be lost", count(held, "message")),
         },
-        Err(_) => "the engine does not say whether queues hold messages; go on?".to_owned(),
+        Err(_) => "the engine does not say whether queues hold messages, which would be lost".to_owned(),
     };
-    session.terminal.confirm(&question, false).await
+    session.terminal.confirm(&danger, false).await
 }
 
 /// Removes what stackctl keeps there. What it does not know was put there by somebody else, and stays.
@@ -82,7 +82,7 @@ fn remove(session: &Session, state_dir: &Path) -> Result<(), Failure> {
 /// Whether a name in a state directory is one that stackctl gives.
 fn is_ours(name: &str) -> bool {
     let name = name.trim_start_matches('.');
-    OURS.contains(&name) || name.starts_with(ENGINE_FILES)
+    OURS.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn remove_any(path: &Path) -> io::Result<()> {
@@ -107,7 +107,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join(".stackctl");
         fs::create_dir_all(state.join("artifacts/ab")).unwrap();
-        for name in ["engine.db", "engine.db-wal", ".engine.json", "port", "theirs"] {
+        for name in ["engine.db", "engine.db-wal", ".engine.json", "start.json", "port", "theirs"] {
             fs::write(state.join(name), "").unwrap();
         }
         let terminal = Terminal { verbosity: Verbosity::Quiet, json: false };

@@ -77,7 +77,7 @@ async fn ask(session: &Session, args: &Up, plan: &Plan) -> Result<(), Failure> {
         return Ok(());
     }
     plan.lines().iter().for_each(|line| session.terminal.say(coloured(line)));
-    session.terminal.confirm("messages would be lost; do it all the same?", args.yes).await
+    session.terminal.confirm("messages would be lost", args.yes).await
 }
 
 /// What somebody would do next, with the names of this stack.
@@ -103,6 +103,7 @@ fn next_commands(desired: &Desired) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest;
 
     #[test]
     fn what_was_done_in_a_few_words() {
@@ -110,5 +111,36 @@ mod tests {
         check(Summary::default(), "nothing to change");
         check(Summary { create: 4, delete: 1, ..Summary::default() }, "4 created, 1 deleted");
         check(Summary { update: 1, replace: 2, ..Summary::default() }, "1 updated, 2 replaced");
+    }
+
+    #[test]
+    fn the_next_commands_use_the_stacks_own_names() {
+        let check = |text: &str, expected: &[&str]| {
+            let source = manifest::Source { path: "stack.toml".into(), text: format!("[stack]\nname = \"s\"\n{text}") };
+            let context = manifest::Context {
+                base: std::path::Path::new("/"),
+                env: &|_| None,
+                profile: None,
+                overlay: None,
+                version: "0.1.0",
+            };
+            let desired = manifest::read(&source, &context).desired.unwrap();
+            let text = anstream::adapter::strip_str(&next_commands(&desired)).to_string();
+            let commands: Vec<_> = text.lines().skip(1).map(str::trim).collect();
+            assert_eq!(commands, expected);
+        };
+        let function = "[functions.f]\nruntime = \"provided.al2023\"\nsource = \".\"\nbuild = { none = {} }\n";
+        let trigger = "[[functions.f.triggers]]\nqueue = \"jobs\"\n";
+        check("", &["stackctl status"]);
+        check("[queues.jobs]\n", &["stackctl send jobs hello", "stackctl status"]);
+        check(function, &["stackctl invoke f", "stackctl logs f", "stackctl status"]);
+        check(
+            &format!("[queues.jobs]\n{function}{trigger}"),
+            &["stackctl send jobs '{\"hello\": \"world\"}'", "stackctl logs -f f", "stackctl status"],
+        );
+        check(
+            &format!("[queues.jobs]\nfifo = true\n{function}{trigger}"),
+            &["stackctl send jobs '{\"hello\": \"world\"}' --group g1", "stackctl logs -f f", "stackctl status"],
+        );
     }
 }
