@@ -14,7 +14,7 @@ use crate::{
     model::IdSource,
     plan::{
         Plan,
-        fake_target::{artifacts, facts},
+        fake_target::{RESERVABLE, artifacts, facts},
         plan,
     },
     stack::{
@@ -73,11 +73,14 @@ fn random_stack(ids: &mut IdSource) -> Desired {
         queue.redrive_allow = pick(ids, &[RedriveAllow::All, RedriveAllow::None, RedriveAllow::ByQueue(source)]);
         desired.queues.insert((*key).to_owned(), queue);
     }
+    let mut unreserved = RESERVABLE;
     for key in ["f", "g", "h", "i"].into_iter().filter(|_| ids.below(3) > 0).collect::<Vec<_>>() {
         let mut function = function(key);
         function.memory_mb = pick(ids, &[128, 256]);
         function.timeout_s = pick(ids, &[3, timeout_s]);
-        function.reserved_concurrency = pick(ids, &[None, Some(0), Some(100), Some(225)]);
+        // One function can have nearly all of it, so that what is taken must have been given back.
+        function.reserved_concurrency = pick(ids, &[None, Some(0), Some(100), Some(800)]).filter(|n| *n <= unreserved);
+        unreserved -= function.reserved_concurrency.unwrap_or_default();
         function.tags = random_tags(ids);
         for queue in keys.iter().filter(|_| ids.below(3) == 0).collect::<Vec<_>>() {
             let url = TemplatePart::Reference(Reference::QueueUrl((*queue).to_owned()));

@@ -117,7 +117,6 @@ fn check_listed(function: &Value) {
         "RevisionId",
         "EphemeralStorage",
         "SnapStart",
-        "LoggingConfig",
     ] {
         assert!(!function[field].is_null(), "{field} is missing in {function}");
     }

@@ -273,7 +273,8 @@ fn an_engine_that_is_not_there_says_what_to_do() {
         let provider = AwsProvider::new(&Endpoint::open(format!("http://{free}"), &scope));
         let error = provider.observe(&read(NOTHING)).await.unwrap_err();
         assert_eq!(error.kind, stackctl::converge::ErrorKind::Unreachable);
-        assert_eq!(error.hint.as_deref(), Some("is the engine running? `stackctl up` starts it"));
+        let hint = format!("nothing answers at `http://{free}`: is the engine running? `stackctl up` starts it");
+        assert_eq!(error.hint, Some(hint));
         assert!(error.message.contains("refused"), "{error}");
     });
 }

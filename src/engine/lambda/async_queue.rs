@@ -5,15 +5,21 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use super::{
-    Lambda, LambdaError, LambdaErrorKind, LambdaRecord, Response, ThrottleReason,
+    Lambda, LambdaError, LambdaErrorKind, LambdaRecord, Response, ThrottleReason, Turn,
     functions::FunctionId,
     invocation::{Ask, Origin},
     records::{AsyncEventRecord, StoredEvent},
+    report,
     timers::Timer,
 };
 use crate::{
-    engine::{Cx, logs::Logs},
+    engine::{
+        Cx,
+        sqs::{MessageAttributeValue, SendMessage},
+    },
     model::Timestamp,
 };
 
@@ -23,6 +29,9 @@ const RETRY_STEP_MS: u64 = 60_000;
 const THROTTLE_BACKOFF_MIN_MS: u64 = 1_000;
 const THROTTLE_BACKOFF_MAX_MS: u64 = 5 * 60_000;
 const AGE_MAX_MS: u64 = 6 * 60 * 60 * 1000;
+/// `ErrorCode` of a dead letter: the status of the last attempt.
+const STATUS_FUNCTION_ERROR: &str = "200";
+const STATUS_THROTTLED: &str = "429";
 /// Asynchronous invocations of one function that may wait.
 const WAITING_MAX: usize = 100_000;
 
@@ -94,7 +103,7 @@ impl Lambda {
     }
 
     /// The invocation's timer fired at `at`: tries it.
-    pub(super) fn event_timer(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: EventId, at: Timestamp) {
+    pub(super) fn event_timer(&mut self, turn: &mut Turn<'_, '_>, id: EventId, at: Timestamp) {
         let Some(event) = self.events.events.get_mut(&id) else { return };
         if event.state != (EventState::Waiting { until: at }) {
             return;
@@ -102,8 +111,11 @@ impl Lambda {
         let function = event.function;
         let is_stopped = self.functions.get(function).is_none_or(|function| function.reserved == Some(0));
         // With a reservation of zero AWS gives waiting events up without another attempt.
-        if is_stopped || cx.now.millis_since(event.stored.received_at) >= AGE_MAX_MS {
-            return self.drop_event(cx, id);
+        if is_stopped {
+            return self.give_up(turn, id, STATUS_THROTTLED, "Rate Exceeded.");
+        }
+        if turn.cx.now.millis_since(event.stored.received_at) >= AGE_MAX_MS {
+            return self.give_up(turn, id, STATUS_THROTTLED, "The event was not handled within its maximum age.");
         }
         event.state = EventState::Running;
         let ask = Ask {
@@ -114,8 +126,8 @@ impl Lambda {
             trace_id: event.stored.trace_id.clone(),
             client_context: event.stored.client_context.clone(),
         };
-        if self.begin(cx, logs, function, ask).is_err() {
-            self.event_throttled(cx, id);
+        if self.begin(turn.cx, turn.logs, function, ask).is_err() {
+            self.event_throttled(turn.cx, id);
         }
     }
 
@@ -129,11 +141,14 @@ impl Lambda {
         self.timers.set(until, Timer::Event(id));
     }
 
-    /// An attempt came to its end.
-    pub(super) fn event_ended(&mut self, cx: &mut Cx<'_>, id: EventId, failed: bool) {
+    /// An attempt came to its end; `failure` is the error document when the function failed.
+    pub(super) fn event_ended(&mut self, turn: &mut Turn<'_, '_>, id: EventId, failure: Option<&Bytes>) {
+        let cx = &mut *turn.cx;
+        let Some(document) = failure else { return self.drop_event(cx, id) };
         let Some(event) = self.events.events.get_mut(&id) else { return };
-        if !failed || event.stored.failures >= RETRIES_MAX {
-            return self.drop_event(cx, id);
+        if event.stored.failures >= RETRIES_MAX {
+            let message = report::error_message(document);
+            return self.give_up(turn, id, STATUS_FUNCTION_ERROR, &message);
         }
         event.stored.failures += 1;
         event.throttles = 0;
@@ -142,6 +157,35 @@ impl Lambda {
         event.state = EventState::Waiting { until };
         record(cx, &event.request_id, Some(&event.stored));
         self.timers.set(until, Timer::Event(id));
+    }
+
+    /// Forgets an invocation that will not be tried again, and tells its function's dead-letter queue. A queue that cannot
+    /// take it loses it, as on AWS.
+    fn give_up(&mut self, turn: &mut Turn<'_, '_>, id: EventId, status: &str, error_message: &str) {
+        let Some(event) = self.events.events.get(&id) else { return };
+        let function = self.functions.get(event.function);
+        if let Some(queue) = function.and_then(|function| function.settings.dead_letter.clone()) {
+            let text = |data_type: &str, value: &str| MessageAttributeValue {
+                data_type: Some(data_type.to_owned()),
+                string_value: Some(value.to_owned()),
+                ..MessageAttributeValue::default()
+            };
+            let mut message_attributes: BTreeMap<_, _> = [
+                ("RequestID".to_owned(), text("String", &event.request_id)),
+                ("ErrorCode".to_owned(), text("Number", status)),
+            ]
+            .into();
+            if !error_message.is_empty() {
+                message_attributes.insert("ErrorMessage".to_owned(), text("String", first_kb(error_message)));
+            }
+            let message = SendMessage {
+                message_body: Some(String::from_utf8_lossy(&event.stored.payload).into_owned()),
+                message_attributes,
+                ..SendMessage::default()
+            };
+            let _ = turn.sqs.send(turn.cx, &queue, message);
+        }
+        self.drop_event(turn.cx, id);
     }
 
     /// Forgets an invocation that was handled or given up.
@@ -163,6 +207,11 @@ impl Lambda {
             self.drop_event(cx, id);
         }
     }
+}
+
+/// What a dead letter says of its error.
+fn first_kb(text: &str) -> &str {
+    &text[..text.floor_char_boundary(1024)]
 }
 
 fn record(cx: &mut Cx<'_>, request_id: &str, event: Option<&StoredEvent>) {

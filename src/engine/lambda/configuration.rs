@@ -10,7 +10,7 @@ use super::{
     validate::{self, Constraints, invalid, refused},
 };
 use crate::model::{
-    Timestamp,
+    QueueArn, Timestamp,
     limits::{FUNCTION_TIMEOUT_DEFAULT_S, FUNCTION_TIMEOUT_MAX_S, MEMORY_MAX_MB, MEMORY_MIN_MB},
 };
 
@@ -34,6 +34,8 @@ pub struct Settings {
     pub ephemeral_storage_mb: u32,
     /// `None` for `/aws/lambda/NAME`.
     pub log_group: Option<String>,
+    /// Where asynchronous invocations go that were given up: a queue.
+    pub dead_letter: Option<QueueArn>,
 }
 
 impl Settings {
@@ -59,6 +61,7 @@ impl Settings {
             architecture: ARCHITECTURE_DEFAULT.into(),
             ephemeral_storage_mb: EPHEMERAL_STORAGE_MIN_MB,
             log_group: None,
+            dead_letter: None,
         };
         let mut constraints = Constraints::default();
         if request.role.is_none() {
@@ -115,6 +118,9 @@ impl Settings {
             self.variables = (!environment.variables.is_empty()).then(|| Arc::new(environment.variables.clone()));
         }
         constraints.finish()?;
+        if let Some(config) = &update.dead_letter_config {
+            self.dead_letter = dead_letter(config)?;
+        }
         if let Some(runtime) = &update.runtime {
             validate::runtime(runtime)?;
             self.runtime.clone_from(runtime);
@@ -180,14 +186,23 @@ fn refuse_unsupported(update: &UpdateFunctionConfiguration) -> Result<(), Lambda
         ("SnapStart", &update.snap_start),
     ])?;
     validate::unsupported_text("KMSKeyArn", update.kms_key_arn.as_ref())?;
-    let dead_letters = update.dead_letter_config.as_ref().and_then(|config| config.target_arn.as_ref());
-    validate::unsupported_text("DeadLetterConfig", dead_letters)?;
     if update.layers.as_ref().is_some_and(|layers| !layers.is_empty()) {
         return Err(refused("Layers"));
     }
     match update.tracing_config.as_ref().and_then(|config| config.mode.as_deref()) {
         None | Some("PassThrough") => Ok(()),
         Some(mode) => Err(refused(&format!("TracingConfig.Mode {mode}"))),
+    }
+}
+
+/// An empty target takes the setting back.
+fn dead_letter(config: &DeadLetterConfig) -> Result<Option<QueueArn>, LambdaError> {
+    match config.target_arn.as_deref() {
+        None | Some("") => Ok(None),
+        Some(arn) => match QueueArn::parse(arn) {
+            Some(queue) if !queue.name.is_fifo() => Ok(Some(queue)),
+            _ => Err(refused("DeadLetterConfig with another target than a standard queue")),
+        },
     }
 }
 
@@ -221,7 +236,10 @@ impl Settings {
             environment: self.variables.as_ref().map(|variables| Environment { variables: (**variables).clone() }),
             tracing_config: TracingConfig { mode: Some("PassThrough".into()) },
             revision_id: shown.revision_id.to_owned(),
-            dead_letter_config: None::<DeadLetterConfig>,
+            dead_letter_config: self
+                .dead_letter
+                .as_ref()
+                .map(|queue| DeadLetterConfig { target_arn: Some(queue.to_string()) }),
             state: "Active".into(),
             last_update_status: "Successful".into(),
             package_type: "Zip".into(),

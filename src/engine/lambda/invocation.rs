@@ -2,11 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{
-    async_queue::EventId,
-    mappings::{BatchId, MappingId},
-    report::Tail,
-};
+use super::{async_queue::EventId, mappings::BatchId, report::Tail};
 use crate::{engine::RequestToken, model::Timestamp};
 
 /// Who asked for an invocation, and so who hears of its end.
@@ -15,7 +11,7 @@ pub(super) enum Origin {
     /// A client that waits (`RequestResponse`).
     Client { token: RequestToken, log_tail: bool },
     /// A queue's mapping, with one batch of its messages.
-    Mapping { mapping: MappingId, batch: BatchId },
+    Mapping { batch: BatchId },
     /// The function's own queue of asynchronous invocations.
     Event(EventId),
 }

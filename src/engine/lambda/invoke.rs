@@ -32,15 +32,15 @@ impl Lambda {
         token: RequestToken,
         invoke: Invoke,
     ) -> Option<Result<Response, LambdaError>> {
-        let function = match self.check_invoke(&invoke) {
-            Ok(function) => function,
+        let (function, qualifier) = match self.check_invoke(&invoke) {
+            Ok(found) => found,
             Err(error) => return Some(Err(error)),
         };
         let payload = if invoke.payload.is_empty() { Bytes::from_static(b"{}") } else { invoke.payload };
         let ask = Ask {
             origin: Origin::Client { token, log_tail: invoke.log_tail },
             payload,
-            qualifier: invoke_qualifier(&self.scope, &invoke.function),
+            qualifier,
             request_id: None,
             trace_id: invoke.trace_id,
             client_context: invoke.client_context,
@@ -58,7 +58,8 @@ impl Lambda {
         }
     }
 
-    fn check_invoke(&self, invoke: &Invoke) -> Result<FunctionId, LambdaError> {
+    /// The function and qualifier that a legal request names.
+    fn check_invoke(&self, invoke: &Invoke) -> Result<(FunctionId, Option<String>), LambdaError> {
         let bytes = invoke.payload.len();
         match invoke.invocation_type {
             InvocationType::Event if bytes > PAYLOAD_ASYNC_MAX_BYTES => {
@@ -75,9 +76,10 @@ impl Lambda {
             }
             _ => {}
         }
-        let function = self.find(Named::parse(&self.scope, &invoke.function)?)?;
+        let named = Named::parse(&self.scope, &invoke.function)?;
+        let function = self.find(named)?;
         check_json(&invoke.payload)?;
-        Ok(function)
+        Ok((function, named.qualifier.map(ToOwned::to_owned)))
     }
 
     /// Lets an invocation in, or says which limit it met. On `Ok` its origin hears of its end exactly once, on `Err` never.
@@ -287,11 +289,11 @@ impl Lambda {
                     turn.cx.reply(token, Ok(engine::Response::Lambda(Response::Invoked(outcome))));
                 }
             }
-            Origin::Mapping { mapping, batch } => {
+            Origin::Mapping { batch } => {
                 let completion = Completion { request_id: job.request_id, payload, function_error, executed_version };
-                self.batch_ended(turn.cx, turn.sqs, turn.logs, mapping, batch, &completion);
+                self.batch_ended(turn.cx, turn.sqs, turn.logs, batch, &completion);
             }
-            Origin::Event(event) => self.event_ended(turn.cx, event, function_error.is_some()),
+            Origin::Event(event) => self.event_ended(turn, event, function_error.is_some().then_some(&payload)),
         }
     }
 
@@ -350,10 +352,6 @@ fn check_json(payload: &[u8]) -> Result<(), LambdaError> {
         Ok(Err(error)) => refuse(error.to_string()),
         Err(error) => refuse(error.to_string()),
     }
-}
-
-fn invoke_qualifier(scope: &crate::model::Scope, function: &super::FunctionRef) -> Option<String> {
-    Named::parse(scope, function).ok()?.qualifier.map(ToOwned::to_owned)
 }
 
 /// A new X-Ray trace, not sampled.

@@ -169,7 +169,7 @@ impl Lambda {
         while let Some((at, timer)) = self.timers.pop(cx.now) {
             match timer {
                 Timer::Environment(serial) => self.environment_timer(&mut Turn { cx, sqs, logs }, serial, at),
-                Timer::Event(event) => self.event_timer(cx, logs, event, at),
+                Timer::Event(event) => self.event_timer(&mut Turn { cx, sqs, logs }, event, at),
             }
         }
         self.fire_mapping_timers(cx, sqs, logs);

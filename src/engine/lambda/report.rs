@@ -123,13 +123,20 @@ pub(super) fn response_too_large(bytes: usize) -> Bytes {
 
 /// What the log says of a failure: the document's message, and the type under it.
 pub(super) fn failure_line(document: &[u8], error_type: &str) -> String {
+    match error_message(document) {
+        message if message.is_empty() => error_type.to_owned(),
+        message => format!("{message}\n{error_type}"),
+    }
+}
+
+/// An error document's message; empty when it has none.
+pub(super) fn error_message(document: &[u8]) -> String {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Document {
         error_message: String,
     }
-    let message = serde_json::from_slice(document).map(|document: Document| document.error_message);
-    message.map_or_else(|_| error_type.to_owned(), |message| format!("{message}\n{error_type}"))
+    serde_json::from_slice(document).map(|document: Document| document.error_message).unwrap_or_default()
 }
 
 /// An error document as clients see it.

@@ -126,6 +126,7 @@ impl Sqs {
     ///
     /// # Errors
     /// As `SendMessage`; the queue may be gone.
+    #[cfg_attr(not(test), expect(dead_code, reason = "called by destinations and dead letters of functions"))]
     pub(in crate::engine) fn send(
         &mut self,
         cx: &mut Cx<'_>,
@@ -144,5 +145,137 @@ impl Sqs {
             .get(&queue)
             .and_then(|queue| queue.messages.get(lease.message))
             .is_some_and(|entry| entry.leased_at().is_some() && entry.receive_count == lease.receive_count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        engine::{
+            Effect, EngineConfig,
+            sqs::{CreateQueue, SendMessage},
+        },
+        model::{AccountId, IdSource, Region, Scope, Timestamp},
+    };
+
+    /// A queue of the world, used as the mappings use it.
+    struct World {
+        sqs: Sqs,
+        scope: Arc<Scope>,
+        now_ms: u64,
+        ids: IdSource,
+        arn: QueueArn,
+        id: QueueId,
+    }
+
+    impl World {
+        fn new(name: &str) -> Self {
+            let scope = Arc::new(Scope { account: AccountId::DEFAULT, region: Region::default() });
+            let arn = QueueArn::parse(&format!("arn:aws:sqs:us-east-1:000000000000:{name}")).unwrap();
+            let mut world =
+                Self { sqs: Sqs::new(), scope, now_ms: 1000, ids: IdSource::new(1), arn: arn.clone(), id: QueueId(0) };
+            let mut request = CreateQueue { queue_name: Some(name.to_owned()), ..CreateQueue::default() };
+            if arn.name.is_fifo() {
+                request.attributes.insert("FifoQueue".to_owned(), "true".to_owned());
+            }
+            world.act(|sqs, cx| sqs.create_queue(cx, request)).unwrap();
+            world.id = world.sqs.queue_by_arn(&arn).unwrap();
+            world.sqs.set_polled(world.id, true);
+            world
+        }
+
+        fn act<T>(&mut self, act: impl FnOnce(&mut Sqs, &mut Cx<'_>) -> T) -> T {
+            let (config, mut effects) = (EngineConfig::default(), Vec::<Effect>::new());
+            let now = Timestamp::from_millis(self.now_ms);
+            let mut cx = Cx { now, scope: &self.scope, config: &config, ids: &mut self.ids, effects: &mut effects };
+            act(&mut self.sqs, &mut cx)
+        }
+
+        fn send(&mut self, group: Option<&str>, body: &str) {
+            let message = SendMessage {
+                message_body: Some(body.to_owned()),
+                message_group_id: group.map(str::to_owned),
+                message_deduplication_id: group.map(|_| body.to_owned()),
+                ..SendMessage::default()
+            };
+            let arn = self.arn.clone();
+            self.act(|sqs, cx| sqs.send(cx, &arn, message)).unwrap();
+        }
+
+        fn lease(&mut self, max_messages: usize, max_bytes: usize) -> Vec<Lease> {
+            let id = self.id;
+            self.act(|sqs, cx| sqs.lease(cx, id, &LeaseRequest { max_messages, max_bytes }))
+        }
+    }
+
+    fn bodies(leases: &[Lease]) -> Vec<&str> {
+        leases.iter().map(|lease| &*lease.message.body).collect()
+    }
+
+    fn ids(leases: &[Lease]) -> Vec<LeaseId> {
+        leases.iter().map(|lease| lease.id).collect()
+    }
+
+    #[test]
+    fn news_name_a_queue_once() {
+        let mut world = World::new("q");
+        assert_eq!(world.sqs.next_ready(), None);
+        world.send(None, "a");
+        assert_eq!(world.sqs.next_ready(), Some(world.id));
+        assert_eq!(world.sqs.next_ready(), None, "it is for the mapping to come again");
+        let held = world.lease(10, usize::MAX);
+        assert_eq!((bodies(&held), world.sqs.available(world.id)), (vec!["a"], 0));
+        let id = world.id;
+        world.act(|sqs, cx| sqs.release_leases(cx, id, &ids(&held), 5));
+        assert_eq!(world.sqs.next_ready(), None);
+        world.now_ms += 5000;
+        world.act(|sqs, cx| sqs.fire_timers(cx));
+        assert_eq!(world.sqs.next_ready(), Some(id));
+        world.act(|sqs, cx| sqs.delete_leases(cx, id, &ids(&held)));
+        assert_eq!(world.sqs.available(id), 1, "a lease that ended deletes nothing");
+        let held = world.lease(10, usize::MAX);
+        world.act(|sqs, cx| sqs.delete_leases(cx, id, &ids(&held)));
+        world.now_ms += 60_000;
+        world.act(|sqs, cx| sqs.fire_timers(cx));
+        assert_eq!(world.sqs.available(id), 0);
+    }
+
+    #[test]
+    fn a_queue_that_nobody_polls_is_not_named() {
+        let mut world = World::new("q");
+        world.sqs.set_polled(world.id, false);
+        world.send(None, "a");
+        assert_eq!(world.sqs.next_ready(), None);
+        world.sqs.set_polled(world.id, true);
+        assert_eq!(world.sqs.next_ready(), Some(world.id), "what waited already is news to a new mapping");
+    }
+
+    #[test]
+    fn bytes_bound_a_batch_but_one_message_always_goes() {
+        let mut world = World::new("q");
+        for body in ["aaaa", "bbbb", "cccc"] {
+            world.send(None, body);
+        }
+        assert_eq!(bodies(&world.lease(10, 8)), ["aaaa", "bbbb"]);
+        assert_eq!(bodies(&world.lease(10, 1)), ["cccc"]);
+    }
+
+    #[test]
+    fn a_batch_of_a_fifo_queue_is_of_one_group() {
+        let mut world = World::new("q.fifo");
+        for body in ["a1", "b1", "a2"] {
+            world.send(Some(&body[..1]), body);
+        }
+        let first = world.lease(10, usize::MAX);
+        assert_eq!((bodies(&first), first[0].group.as_deref()), (vec!["a1", "a2"], Some("a")));
+        assert_eq!(world.sqs.available(world.id), 1);
+        assert_eq!(bodies(&world.lease(10, usize::MAX)), ["b1"]);
+        assert_eq!(world.lease(10, usize::MAX), []);
+        let id = world.id;
+        world.act(|sqs, cx| sqs.release_leases(cx, id, &ids(&first), 0));
+        assert_eq!(bodies(&world.lease(1, usize::MAX)), ["a1"], "in order again");
     }
 }

@@ -59,7 +59,7 @@ impl Sqs {
             | SqsRecord::ReceivesRemoved { .. }
             | SqsRecord::DeduplicationRemoved { .. }
             | SqsRecord::MoveTaskRemoved { .. } => {
-                return Err(contradiction("a store gives what it keeps, no removals".to_owned()));
+                return Err(contradiction("a store gives what it keeps, no removals"));
             }
         }
         Ok(())
@@ -74,6 +74,6 @@ impl Sqs {
     }
 }
 
-fn contradiction(message: String) -> RestoreError {
-    RestoreError { message: format!("the store contradicts itself: {message}") }
+fn contradiction(message: impl Into<String>) -> RestoreError {
+    RestoreError { message: format!("the store contradicts itself: {}", message.into()) }
 }

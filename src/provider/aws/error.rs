@@ -47,18 +47,16 @@ impl About<'_> {
         E: Error + 'static,
         R: std::fmt::Debug + 'static,
     {
-        let (kind, hint) = match error {
-            SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => {
-                (ErrorKind::Unreachable, Some("is the engine running? `stackctl up` starts it".to_owned()))
-            }
-            _ => (ErrorKind::Refused, None),
+        let kind = match error {
+            SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => ErrorKind::Unreachable,
+            _ => ErrorKind::Refused,
         };
         ProviderError {
             operation: self.operation,
             resource: self.resource.to_owned(),
             code: None,
             message: innermost(error),
-            hint,
+            hint: None,
             kind,
         }
     }

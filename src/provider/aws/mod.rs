@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 pub use client::Endpoint;
 
 use crate::{
-    converge::{Provider, ProviderError},
+    converge::{ErrorKind, Provider, ProviderError},
     plan::Step,
     stack::{Desired, Observed},
 };
@@ -33,6 +33,7 @@ pub struct AwsProvider {
     sqs: SqsClient,
     lambda: LambdaClient,
     observing: Arc<Semaphore>,
+    url: Arc<str>,
 }
 
 impl AwsProvider {
@@ -47,14 +48,35 @@ impl AwsProvider {
             sqs: client::sqs(endpoint, http.clone()),
             lambda: client::lambda(endpoint, http),
             observing: Arc::new(Semaphore::new(OBSERVING_AT_ONCE_MAX)),
+            url: endpoint.url.as_str().into(),
         }
     }
+
+    /// Says where nobody answered, and what that means there.
+    fn explained(&self, error: ProviderError) -> ProviderError {
+        if error.kind != ErrorKind::Unreachable {
+            return error;
+        }
+        let hint = if is_loopback(&self.url) {
+            format!("nothing answers at `{}`: is the engine running? `stackctl up` starts it", self.url)
+        } else {
+            format!("nothing answers at `{}`: is that the right address, and is there a way to it from here?", self.url)
+        };
+        ProviderError { hint: Some(hint), ..error }
+    }
+}
+
+/// Whether the endpoint is on this machine.
+fn is_loopback(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
 }
 
 impl Provider for AwsProvider {
     async fn observe(&self, desired: &Desired) -> Result<Observed, ProviderError> {
-        let (queues, functions, mappings) =
-            tokio::try_join!(self.observe_queues(desired), self.observe_functions(desired), self.observe_mappings())?;
+        let found =
+            tokio::try_join!(self.observe_queues(desired), self.observe_functions(desired), self.observe_mappings());
+        let (queues, functions, mappings) = found.map_err(|error| self.explained(error))?;
         let mut observed = Observed::default();
         queues.sort_into(&mut observed);
         functions.sort_into(&mut observed);
@@ -64,6 +86,6 @@ impl Provider for AwsProvider {
     }
 
     async fn apply(&self, step: &Step) -> Result<(), ProviderError> {
-        self.make(&step.call).await
+        self.make(&step.call).await.map_err(|error| self.explained(error))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -22,13 +23,15 @@ pub enum Tool {
     Node,
     Python,
     Zip,
+    /// Not a program: the port that a stack takes which names none.
+    Port4566,
 }
 
 impl Tool {
     /// Where it is; `None` when it is missing.
     pub fn path(self) -> Option<&'static Path> {
         static FOUND: OnceLock<Vec<(Tool, PathBuf)>> = OnceLock::new();
-        let all = [Self::Aws1, Self::Aws2, Self::Go, Self::Node, Self::Python, Self::Zip];
+        let all = [Self::Aws1, Self::Aws2, Self::Go, Self::Node, Self::Python, Self::Zip, Self::Port4566];
         let found = FOUND.get_or_init(|| all.into_iter().filter_map(|tool| Some((tool, tool.find()?))).collect());
         found.iter().find(|(tool, _)| *tool == self).map(|(_, path)| path.as_path())
     }
@@ -42,6 +45,7 @@ impl Tool {
             Self::Node => "node",
             Self::Python => "python3",
             Self::Zip => "zip",
+            Self::Port4566 => "port 4566, which is taken",
         }
     }
 
@@ -53,6 +57,7 @@ impl Tool {
             Self::Node => ("node", "--version", "v"),
             Self::Python => ("python3", "--version", "Python 3"),
             Self::Zip => ("zip", "--version", "Copyright"),
+            Self::Port4566 => return TcpListener::bind((Ipv4Addr::LOCALHOST, 4566)).ok().map(|_| PathBuf::new()),
         };
         let path = env::var_os("PATH")?;
         env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| {

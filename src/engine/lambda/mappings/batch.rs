@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::event::EventBuffer;
+use super::{MappingId, event::EventBuffer};
 use crate::{
     engine::sqs::{LeaseId, QueueId},
     model::{Timestamp, limits::PAYLOAD_SYNC_MAX_BYTES},
@@ -47,6 +47,7 @@ impl Batch {
 /// A batch whose invocation runs. It outlives its mapping.
 #[derive(Debug)]
 pub(super) struct Running {
+    pub(super) mapping: MappingId,
     pub(super) queue: QueueId,
     pub(super) held: Vec<Held>,
     pub(super) report_failures: bool,

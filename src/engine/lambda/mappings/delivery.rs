@@ -75,11 +75,11 @@ impl Lambda {
         cx: &mut Cx<'_>,
         sqs: &mut Sqs,
         logs: &mut Logs,
-        mapping: MappingId,
         batch: BatchId,
         completion: &Completion,
     ) {
         let Some(running) = self.mappings.running.remove(&batch) else { return };
+        let mapping = running.mapping;
         let failed = failed_places(&running, completion);
         let handled: Vec<LeaseId> = match &failed {
             None => Vec::new(),
@@ -229,34 +229,29 @@ impl Lambda {
             return Step::Rests;
         }
         match (mapping.queue, mapping.ready.pop_front()) {
-            (Some(queue), Some(batch)) => self.start_batch(cx, sqs, logs, id, queue, batch),
+            (Some(_), Some(batch)) => self.start_batch(cx, sqs, logs, id, batch),
             (Some(queue), None) if mapping.polls() => self.gather(cx, sqs, id, queue, discards),
             _ => Step::Rests,
         }
     }
 
-    fn start_batch(
-        &mut self,
-        cx: &mut Cx<'_>,
-        sqs: &mut Sqs,
-        logs: &mut Logs,
-        id: MappingId,
-        queue: QueueId,
-        batch: Batch,
-    ) -> Step {
+    fn start_batch(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs, id: MappingId, batch: Batch) -> Step {
         if batch.is_over(cx.now) {
             return Step::Moved;
         }
         let Some(mapping) = self.mappings.by_id.get(&id) else { return Step::Rests };
+        let Some(queue) = mapping.queue else { return Step::Rests };
         let (function, report_failures) = (mapping.function.clone(), mapping.settings.report_failures);
         let batch_id = self.mappings.next_batch_id();
-        let origin = Origin::Mapping { mapping: id, batch: batch_id };
+        let origin = Origin::Mapping { batch: batch_id };
         let started = self.start_invocation(cx, logs, &function, origin, batch.payload.clone());
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return Step::Rests };
         match started {
             Ok(()) => {
                 mapping.delivers();
-                self.mappings.running.insert(batch_id, Running { queue, held: batch.held, report_failures });
+                self.mappings
+                    .running
+                    .insert(batch_id, Running { mapping: id, queue, held: batch.held, report_failures });
                 Step::Moved
             }
             Err(error) => match error.kind {

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 use super::{
-    super::{InvocationType, ThrottleReason, UpdateFunctionCode},
-    Command, Engine, EngineConfig, EnvironmentEvent, Input, Invoke, LambdaErrorKind, Response, StopReason, World, code,
-    create, function, invoke, named,
+    super::{DeadLetterConfig, InvocationType, ThrottleReason, UpdateFunctionCode},
+    Command, CreateFunction, Effect, Engine, EngineConfig, EnvironmentEvent, Input, Invoke, LambdaErrorKind,
+    RequestToken, Response, StopReason, World, code, configuration, create, function, invoke, named,
 };
-use crate::engine::{ExitCause, OutputStream, ThrottleLimit};
+use crate::engine::{self, ExitCause, OutputStream, ThrottleLimit, sqs};
 
 #[test]
 fn cold_then_warm_then_idle_then_gone() {
@@ -437,6 +437,55 @@ fn an_event_is_tried_three_times() {
     assert!(seen.iter().all(|(request_id, _)| *request_id == seen[0].0), "one id for all attempts");
     world.wait(300_000);
     assert_eq!((world.invoked.len(), world.store.len()), (3, 1), "given up");
+}
+
+/// "Adding a dead-letter queue": the event as it was, with three attributes.
+#[test]
+fn what_is_given_up_goes_to_the_dead_letter_queue() {
+    let mut world = World::new();
+    let sqs = |world: &mut World, command| {
+        let mut effects = Vec::new();
+        let (token, scope) = (RequestToken(1 << 40), std::sync::Arc::clone(&world.scope));
+        let command = engine::Command::Sqs(command);
+        world.engine.handle(world.now, Input::Request { token, scope, command }, &mut effects);
+        let reply = effects.into_iter().find_map(|effect| match effect {
+            Effect::Reply { reply: Ok(engine::Response::Sqs(response)), .. } => Some(response),
+            _ => None,
+        });
+        reply.unwrap()
+    };
+    let create_queue = sqs::CreateQueue { queue_name: Some("dead".into()), ..sqs::CreateQueue::default() };
+    sqs(&mut world, sqs::Command::CreateQueue(create_queue));
+    let arn = "arn:aws:sqs:us-east-1:123456789012:dead";
+    let dead_letter_config = Some(DeadLetterConfig { target_arn: Some(arn.into()) });
+    let created =
+        world.call(create(CreateFunction { dead_letter_config: dead_letter_config.clone(), ..function("f") }));
+    assert_eq!(configuration(created.unwrap()).dead_letter_config, dead_letter_config);
+    world.call(event("f")).unwrap();
+    let id = world.ready();
+    let request_id = world.given(id);
+    for wait_ms in [60_000, 120_000, 0] {
+        let payload = Bytes::from_static(b"{\"errorMessage\":\"no\",\"errorType\":\"E\"}");
+        let (request_id, max_memory_used_bytes) = (request_id.clone(), 0);
+        world.environment(id, EnvironmentEvent::Error { request_id, error_type: None, payload, max_memory_used_bytes });
+        world.environment(id, EnvironmentEvent::Next);
+        world.wait(wait_ms);
+    }
+    let receive = sqs::ReceiveMessage {
+        queue_url: "/123456789012/dead".into(),
+        message_attribute_names: vec!["All".into()],
+        ..sqs::ReceiveMessage::default()
+    };
+    let sqs::Response::ReceiveMessage { messages } = sqs(&mut world, sqs::Command::ReceiveMessage(receive)) else {
+        panic!()
+    };
+    let attributes: Vec<_> = messages[0]
+        .message_attributes
+        .iter()
+        .map(|(name, value)| format!("{name}={}", value.string_value.as_deref().unwrap_or_default()))
+        .collect();
+    assert_eq!(&*messages[0].body, "{\"n\":1}");
+    assert_eq!(attributes, ["ErrorCode=200".into(), "ErrorMessage=no".into(), format!("RequestID={request_id}")]);
 }
 
 #[test]
