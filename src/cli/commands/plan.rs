@@ -20,8 +20,7 @@ pub(crate) async fn run(session: &Session, args: &Arguments) -> Result<(), Failu
             Converging::on(session, &desired, &engine).plan(&artifacts).await?
         }
         None => {
-            let kept = if project.state_dir().exists() { "; `up` starts it with what it kept" } else { "" };
-            session.terminal.say(format_args!("the engine is not running: this is the plan for an empty one{kept}"));
+            session.terminal.say("the engine is not running: this is the plan for one that holds nothing");
             plan_from_nothing(session, &desired, &artifacts)?
         }
     };
