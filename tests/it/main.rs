@@ -4,9 +4,12 @@
 //! tool names it there: without the tool it counts as ignored, and says so.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
+#![allow(clippy::disallowed_methods, reason = "tests have the environment and tasks of their own")]
+#![allow(clippy::print_stderr, reason = "a test says its seed")]
 
 mod blog;
 mod converge;
+mod crash;
 mod documents;
 mod durability;
 mod layers;
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
         [
             blog::all(),
             converge::all(),
+            crash::all(),
             documents::all(),
             durability::all(),
             layers::all(),

@@ -206,7 +206,7 @@ fn queues_are_listed_described_and_deleted() {
         let sqs = world.sqs();
         let (a, _b) = (queue(&sqs, "a-1").await, queue(&sqs, "b-1").await);
         let listed = sqs.list_queues().queue_name_prefix("a").send().await.unwrap();
-        assert_eq!(listed.queue_urls(), [a.clone()]);
+        assert_eq!(listed.queue_urls(), std::slice::from_ref(&a));
         let set = sqs.set_queue_attributes().queue_url(&a);
         set.attributes(QueueAttributeName::VisibilityTimeout, "77").send().await.unwrap();
         sqs.tag_queue().queue_url(&a).tags("team", "x").send().await.unwrap();

@@ -126,7 +126,6 @@ impl Sqs {
     ///
     /// # Errors
     /// As `SendMessage`; the queue may be gone.
-    #[cfg_attr(not(test), expect(dead_code, reason = "called by destinations and dead letters of functions"))]
     pub(in crate::engine) fn send(
         &mut self,
         cx: &mut Cx<'_>,

@@ -16,28 +16,28 @@ const ACCOUNT: &str = "000000000000";
 /// A record of an SQS event, as far as the audit needs it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct EventRecord {
-    pub message_id: String,
-    pub body: String,
-    pub attributes: BTreeMap<String, String>,
+pub(crate) struct EventRecord {
+    pub(crate) message_id: String,
+    pub(crate) body: String,
+    pub(crate) attributes: BTreeMap<String, String>,
 }
 
 /// What an SQS mapping invokes a function with.
 #[derive(Debug, Deserialize)]
-pub struct SqsEvent {
+pub(crate) struct SqsEvent {
     #[serde(rename = "Records")]
-    pub records: Vec<EventRecord>,
+    pub(crate) records: Vec<EventRecord>,
 }
 
-pub fn url(queue: &str) -> String {
+pub(crate) fn url(queue: &str) -> String {
     format!("http://localhost:4566/{ACCOUNT}/{queue}")
 }
 
-pub fn arn(queue: &str) -> String {
+pub(crate) fn arn(queue: &str) -> String {
     format!("arn:aws:sqs:us-east-1:{ACCOUNT}:{queue}")
 }
 
-pub fn create_queue(name: &str, attributes: &[(&str, &str)]) -> Command {
+pub(crate) fn create_queue(name: &str, attributes: &[(&str, &str)]) -> Command {
     let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Command::Sqs(sqs::Command::CreateQueue(CreateQueue {
         queue_name: Some(name.to_owned()),
@@ -46,7 +46,7 @@ pub fn create_queue(name: &str, attributes: &[(&str, &str)]) -> Command {
     }))
 }
 
-pub fn send(queue: &str, body: &str, group: Option<&str>, delay_s: Option<i64>) -> Command {
+pub(crate) fn send(queue: &str, body: &str, group: Option<&str>, delay_s: Option<i64>) -> Command {
     Command::Sqs(sqs::Command::SendMessage(SendMessage {
         queue_url: url(queue),
         message_body: Some(body.to_owned()),
@@ -57,7 +57,7 @@ pub fn send(queue: &str, body: &str, group: Option<&str>, delay_s: Option<i64>) 
     }))
 }
 
-pub fn receive(queue: &str, max: i64, wait_s: i64, visibility_s: i64) -> Command {
+pub(crate) fn receive(queue: &str, max: i64, wait_s: i64, visibility_s: i64) -> Command {
     Command::Sqs(sqs::Command::ReceiveMessage(ReceiveMessage {
         queue_url: url(queue),
         max_number_of_messages: Some(max),
@@ -67,14 +67,14 @@ pub fn receive(queue: &str, max: i64, wait_s: i64, visibility_s: i64) -> Command
     }))
 }
 
-pub fn delete(queue: &str, receipt_handle: &str) -> Command {
+pub(crate) fn delete(queue: &str, receipt_handle: &str) -> Command {
     Command::Sqs(sqs::Command::DeleteMessage(DeleteMessage {
         queue_url: url(queue),
         receipt_handle: Some(receipt_handle.to_owned()),
     }))
 }
 
-pub fn create_function(name: &str, timeout_s: i64) -> Command {
+pub(crate) fn create_function(name: &str, timeout_s: i64) -> Command {
     Command::Lambda(Box::new(lambda::Command::CreateFunction {
         function: CreateFunction {
             function_name: Some(name.to_owned()),
@@ -88,7 +88,7 @@ pub fn create_function(name: &str, timeout_s: i64) -> Command {
     }))
 }
 
-pub fn map(queue: &str, function: &str, batch_size: i64, partial: bool) -> Command {
+pub(crate) fn map(queue: &str, function: &str, batch_size: i64, partial: bool) -> Command {
     Command::Lambda(Box::new(lambda::Command::CreateEventSourceMapping(CreateEventSourceMapping {
         event_source_arn: Some(arn(queue)),
         function_name: Some(function.to_owned()),
@@ -98,7 +98,7 @@ pub fn map(queue: &str, function: &str, batch_size: i64, partial: bool) -> Comma
     })))
 }
 
-pub fn invoke(function: &str) -> Command {
+pub(crate) fn invoke(function: &str) -> Command {
     Command::Lambda(Box::new(lambda::Command::Invoke(Invoke {
         function: FunctionRef { name: function.to_owned(), qualifier: None },
         invocation_type: InvocationType::RequestResponse,

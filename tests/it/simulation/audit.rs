@@ -6,7 +6,7 @@ use stackctl::model::Timestamp;
 
 /// Which of the three queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Queue {
+pub(crate) enum Queue {
     /// Standard, with a function that reports partial failures, and a dead-letter queue.
     Worked,
     /// FIFO, with a function, and without a dead-letter queue.
@@ -16,11 +16,11 @@ pub enum Queue {
 }
 
 /// A message by its body, which is unique.
-pub type Body = String;
+pub(crate) type Body = String;
 
 /// The audit.
 #[derive(Debug, Default)]
-pub struct Audit {
+pub(crate) struct Audit {
     sent: BTreeMap<Body, Queue>,
     done: BTreeSet<Body>,
     dead: BTreeSet<Body>,
@@ -41,14 +41,14 @@ enum Hold {
 }
 
 impl Audit {
-    pub fn sent(&mut self, queue: Queue, group: Option<&str>, body: &str) {
+    pub(crate) fn sent(&mut self, queue: Queue, group: Option<&str>, body: &str) {
         self.sent.insert(body.to_owned(), queue);
         if let Some(group) = group {
             self.groups.entry(group.to_owned()).or_default().push(body.to_owned());
         }
     }
 
-    pub fn invoked(&mut self, now: Timestamp, request_id: &str, group: Option<&str>, body: &str) {
+    pub(crate) fn invoked(&mut self, now: Timestamp, request_id: &str, group: Option<&str>, body: &str) {
         self.delivered(now, body, Hold::Invocation(request_id.to_owned()));
         if let Some(group) = group {
             let waiting = &self.groups[group];
@@ -61,7 +61,7 @@ impl Audit {
         }
     }
 
-    pub fn received(&mut self, now: Timestamp, until: Timestamp, body: &str) {
+    pub(crate) fn received(&mut self, now: Timestamp, until: Timestamp, body: &str) {
         self.delivered(now, body, Hold::Client { until });
     }
 
@@ -77,12 +77,12 @@ impl Audit {
     }
 
     /// The holder is done with it, whatever came of it.
-    pub fn released(&mut self, body: &str) {
+    pub(crate) fn released(&mut self, body: &str) {
         self.held.remove(body);
     }
 
     /// It was handled or deleted, and that was acknowledged.
-    pub fn done(&mut self, body: &str) {
+    pub(crate) fn done(&mut self, body: &str) {
         self.held.remove(body);
         self.done.insert(body.to_owned());
         for waiting in self.groups.values_mut() {
@@ -90,47 +90,47 @@ impl Audit {
         }
     }
 
-    pub fn is_done(&self, body: &str) -> bool {
+    pub(crate) fn is_done(&self, body: &str) -> bool {
         self.done.contains(body)
     }
 
-    pub fn dead(&mut self, body: &str) {
+    pub(crate) fn dead(&mut self, body: &str) {
         assert_eq!(self.sent[body], Queue::Worked, "`{body}` has no dead-letter queue");
         assert!(!self.done.contains(body), "`{body}` was handled, and is in the dead-letter queue");
         assert!(self.dead.insert(body.to_owned()), "`{body}` is in the dead-letter queue twice");
     }
 
-    pub fn asked(&mut self, token: u64) {
+    pub(crate) fn asked(&mut self, token: u64) {
         self.unanswered.insert(token);
     }
 
-    pub fn answered(&mut self, token: u64) {
+    pub(crate) fn answered(&mut self, token: u64) {
         assert!(self.unanswered.remove(&token), "request {token} is answered, and nobody waits for it");
         assert!(self.answered.insert(token), "request {token} is answered twice");
     }
 
     /// The engine died: nobody holds anything, and nobody is answered any more.
-    pub fn crashed(&mut self) {
+    pub(crate) fn crashed(&mut self) {
         self.held.clear();
         self.unanswered.clear();
     }
 
-    pub fn forget(&mut self, token: u64) {
+    pub(crate) fn forget(&mut self, token: u64) {
         self.unanswered.remove(&token);
     }
 
     /// Everything that was acknowledged and has neither been handled nor is dead.
-    pub fn missing(&self) -> Vec<&Body> {
+    pub(crate) fn missing(&self) -> Vec<&Body> {
         self.sent.keys().filter(|body| !self.done.contains(*body) && !self.dead.contains(*body)).collect()
     }
 
-    pub fn assert_complete(&self) {
+    pub(crate) fn assert_complete(&self) {
         let missing = self.missing();
         assert!(missing.is_empty(), "{} messages were acknowledged and are gone: {missing:?}", missing.len());
         assert!(self.unanswered.is_empty(), "requests without an answer: {:?}", self.unanswered);
     }
 
-    pub fn assert_nothing_came_twice(&self) {
+    pub(crate) fn assert_nothing_came_twice(&self) {
         // What clients pull and leave comes again by itself.
         let by_functions = |body: &str| self.sent[body] != Queue::Pulled;
         let deliveries = self.deliveries.iter().filter(|(body, _)| by_functions(body));

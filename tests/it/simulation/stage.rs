@@ -30,7 +30,7 @@ const REST_TURNS_MAX: u32 = 200_000;
 
 /// Whether things go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Faults {
+pub(crate) enum Faults {
     None,
     Many,
 }
@@ -51,7 +51,7 @@ enum Asked {
 }
 
 #[derive(Debug)]
-pub struct Stage {
+pub(crate) struct Stage {
     engine: Engine,
     config: EngineConfig,
     scope: Arc<Scope>,
@@ -70,7 +70,7 @@ pub struct Stage {
     handles: Vec<(String, String)>,
     next_token: u64,
     next_body: u64,
-    pub audit: Audit,
+    pub(crate) audit: Audit,
 }
 
 #[derive(Debug)]
@@ -80,7 +80,7 @@ struct Working {
 }
 
 impl Stage {
-    pub fn new(seed: u64, faults: Faults) -> Self {
+    pub(crate) fn new(seed: u64, faults: Faults) -> Self {
         let config = EngineConfig { seed, environment_idle_ms: IDLE_MS, ..EngineConfig::default() };
         let mut stage = Self {
             engine: Engine::new(config.clone()),
@@ -123,7 +123,7 @@ impl Stage {
     }
 
     /// Random steps, each followed by a little time.
-    pub fn play(&mut self, steps: u32) {
+    pub(crate) fn play(&mut self, steps: u32) {
         for _ in 0..steps {
             match self.rng.u32(..100) {
                 0..=34 => self.send_somewhere(),
@@ -144,7 +144,7 @@ impl Stage {
     }
 
     /// Switches the faults off and lets time pass until nothing is left to do, then audits.
-    pub fn come_to_rest(&mut self) {
+    pub(crate) fn come_to_rest(&mut self) {
         self.faults = Faults::None;
         for _ in 0..REST_TURNS_MAX {
             if self.audit.missing().iter().all(|body| !body.starts_with("worked") && !body.starts_with("ordered")) {
@@ -417,9 +417,9 @@ impl Stage {
                     for (index, body) in bodies.iter().enumerate() {
                         // A mapping without partial responses takes any response for success.
                         if partial && failed.contains(&index) {
-                            self.audit.released(body)
+                            self.audit.released(body);
                         } else {
-                            self.audit.done(body)
+                            self.audit.done(body);
                         }
                     }
                 }

@@ -11,12 +11,12 @@ use std::{
 use super::tool::Tool;
 
 /// How long a started engine may take to say where it listens, and anything that is waited for to happen.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at what is waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A command of the binary, in `dir`, with nothing of the caller's AWS configuration.
-pub fn stackctl(dir: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn stackctl(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stackctl"));
     command.args(arguments).current_dir(dir).env("NO_COLOR", "1").stdin(Stdio::null());
     without_aws_configuration(&mut command);
@@ -33,10 +33,10 @@ fn without_aws_configuration(command: &mut Command) {
 
 /// What a command printed.
 #[derive(Debug)]
-pub struct Printed {
-    pub stdout: String,
-    pub stderr: String,
-    pub code: Option<i32>,
+pub(crate) struct Printed {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) code: Option<i32>,
 }
 
 impl From<Output> for Printed {
@@ -50,12 +50,12 @@ impl From<Output> for Printed {
 }
 
 /// Runs a command to its end.
-pub fn run(mut command: Command) -> Printed {
+pub(crate) fn run(mut command: Command) -> Printed {
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}")).into()
 }
 
 /// Runs a command that has to succeed; returns what it printed to standard output.
-pub fn succeed(command: Command) -> String {
+pub(crate) fn succeed(command: Command) -> String {
     let shown = format!("{command:?}");
     let printed = run(command);
     assert_eq!(printed.code, Some(0), "{shown}\n{}{}", printed.stdout, printed.stderr);
@@ -63,7 +63,7 @@ pub fn succeed(command: Command) -> String {
 }
 
 /// Looks until `found` gives something.
-pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let tries = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
     for _ in 0..tries {
         if let Some(found) = found() {
@@ -76,29 +76,29 @@ pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 
 /// `stackctl serve` on a free port; killed when it is dropped.
 #[derive(Debug)]
-pub struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    pub endpoint: String,
+    pub(crate) endpoint: String,
     state: tempfile::TempDir,
 }
 
 impl Serving {
     /// Starts it with a state directory of its own.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let state = tempfile::tempdir().unwrap();
         let (child, endpoint) = serve_in(state.path());
         Self { child, endpoint, state }
     }
 
     /// Kills the engine as a crash would, and starts another on what it left.
-    pub fn crash_and_restart(&mut self) {
+    pub(crate) fn crash_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         (self.child, self.endpoint) = serve_in(self.state.path());
     }
 
     /// The `aws` CLI against it.
-    pub fn aws(&self, tool: Tool, arguments: &[&str]) -> Command {
+    pub(crate) fn aws(&self, tool: Tool, arguments: &[&str]) -> Command {
         let mut command = Command::new(tool.path().unwrap());
         without_aws_configuration(&mut command);
         command
@@ -124,19 +124,28 @@ impl Drop for Serving {
 fn serve_in(state: &Path) -> (Child, String) {
     let mut command = stackctl(state, &["serve", "--port", "0", "--state"]);
     let mut child = command.arg(state).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let endpoint = endpoint_of(&mut child);
+    if endpoint.is_err() {
+        let _ = child.kill();
+    }
+    match endpoint {
+        Ok(endpoint) => (child, endpoint),
+        Err(said) => panic!("no endpoint from an engine that ended with {:?}: {said}", child.wait()),
+    }
+}
+
+/// The first thing that it says on standard output; else what it said instead.
+fn endpoint_of(child: &mut Child) -> Result<String, String> {
     let (sender, receiver) = mpsc::channel();
     pass_on(child.stdout.take().unwrap(), sender.clone());
     pass_on(child.stderr.take().unwrap(), sender);
     let mut said = String::new();
     loop {
-        let line = receiver.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("no endpoint ({error}): {said}"));
-        if let Some(start) = line.find("http://127.0.0.1:") {
-            let end =
-                line[start..].find(|end: char| end.is_whitespace() || end == '`').map_or(line.len(), |at| start + at);
-            return (child, line[start..end].to_owned());
+        match receiver.recv_timeout(PATIENCE) {
+            Ok(line) if line.starts_with("http://127.0.0.1:") => return Ok(line.trim().to_owned()),
+            Ok(line) => said += &(line + "\n"),
+            Err(error) => return Err(format!("{said}{error}")),
         }
-        said.push_str(&line);
-        said.push('\n');
     }
 }
 

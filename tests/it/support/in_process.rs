@@ -15,7 +15,7 @@ use bytes::Bytes;
 use stackctl::serve::{listener::whole, service::Service};
 
 /// An HTTP client whose every request is answered by `service`.
-pub fn http_client(service: Arc<Service>) -> SharedHttpClient {
+pub(crate) fn http_client(service: Arc<Service>) -> SharedHttpClient {
     SharedHttpClient::new(InProcess(service))
 }
 

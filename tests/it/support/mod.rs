@@ -1,9 +1,9 @@
 //! What the integration tests share.
 
-pub mod binary;
-pub mod in_process;
-pub mod tool;
-pub mod trial;
-pub mod world;
+pub(crate) mod binary;
+pub(crate) mod in_process;
+pub(crate) mod tool;
+pub(crate) mod trial;
+pub(crate) mod world;
 
 pub(crate) use trial::trials;

@@ -13,8 +13,8 @@ const REQUIRE_TOOLS: &str = "STACKCTL_REQUIRE_TOOLS";
 
 /// A program that a test needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "each is needed by some test")]
-pub enum Tool {
+#[allow(dead_code, reason = "a tool whose last test went may get another")]
+pub(crate) enum Tool {
     /// The `aws` CLI, version 1, from PyPI.
     Aws1,
     /// The `aws` CLI, version 2, from Debian.
@@ -29,7 +29,7 @@ pub enum Tool {
 
 impl Tool {
     /// Where it is; `None` when it is missing.
-    pub fn path(self) -> Option<&'static Path> {
+    pub(crate) fn path(self) -> Option<&'static Path> {
         static FOUND: OnceLock<Vec<(Tool, PathBuf)>> = OnceLock::new();
         let all = [Self::Aws1, Self::Aws2, Self::Go, Self::Node, Self::Python, Self::Zip, Self::Port4566];
         let found = FOUND.get_or_init(|| all.into_iter().filter_map(|tool| Some((tool, tool.find()?))).collect());
@@ -37,7 +37,7 @@ impl Tool {
     }
 
     /// What to say of a missing one.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Aws1 => "aws 1",
             Self::Aws2 => "aws 2",
@@ -68,6 +68,6 @@ impl Tool {
 }
 
 /// Whether a missing tool is a failure.
-pub fn are_required() -> bool {
+pub(crate) fn are_required() -> bool {
     env::var_os(REQUIRE_TOOLS).is_some()
 }

@@ -8,7 +8,7 @@ use super::tool::{self, Tool};
 macro_rules! trials {
     ($($name:ident $(needs [$($tool:expr),+])?),+ $(,)?) => {
         /// This module's tests.
-        pub fn all() -> Vec<libtest_mimic::Trial> {
+        pub(crate) fn all() -> Vec<libtest_mimic::Trial> {
             vec![$($crate::support::trial::trial(module_path!(), stringify!($name), &[$($($tool),+)?], $name)),+]
         }
     };
@@ -16,7 +16,7 @@ macro_rules! trials {
 pub(crate) use trials;
 
 /// One test: ignored when a tool is missing, or failed where all tools have to be there.
-pub fn trial(module: &str, name: &str, tools: &[Tool], test: fn()) -> Trial {
+pub(crate) fn trial(module: &str, name: &str, tools: &[Tool], test: fn()) -> Trial {
     let missing = tools.iter().find(|tool| tool.path().is_none());
     let name = format!("{}::{name}", module.trim_start_matches("it::"));
     match missing {

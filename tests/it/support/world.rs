@@ -22,9 +22,8 @@ use tempfile::TempDir;
 use super::in_process;
 
 /// The engine and its HTTP service. Runs its timers as long as it lives.
-pub struct World {
-    pub service: Arc<Service>,
-    pub driver: Arc<Driver>,
+pub(crate) struct World {
+    pub(crate) service: Arc<Service>,
     timers: tokio::task::JoinHandle<()>,
     state: TempDir,
 }
@@ -41,12 +40,12 @@ impl Outlet for NoProcesses {
 
 impl World {
     /// An engine with an empty store in memory.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::on(Box::new(MemoryStore::new())).unwrap()
     }
 
     /// An engine of what `store` holds.
-    pub fn on(store: Box<dyn Store>) -> io::Result<Self> {
+    pub(crate) fn on(store: Box<dyn Store>) -> io::Result<Self> {
         let state = tempfile::tempdir()?;
         let clock = Arc::new(Clock::new());
         let started_at = clock.now();
@@ -65,13 +64,12 @@ impl World {
         let code = Arc::new(CodeStore::open(state.path())?);
         let (followers, shutdown) = (Arc::new(Followers::default()), Shutdown::new());
         let service = Service::new(Arc::clone(&driver), code, followers, Arc::new(info), shutdown, 1);
-        let timed = Arc::clone(&driver);
-        let timers = tokio::spawn(async move { timed.run_timers().await });
-        Ok(Self { service: Arc::new(service), driver, timers, state })
+        let timers = tokio::spawn(async move { driver.run_timers().await });
+        Ok(Self { service: Arc::new(service), timers, state })
     }
 
     /// Puts an artifact of these files where a build would.
-    pub fn artifact(&self, files: &[(&str, &str)]) -> ArtifactDigest {
+    pub(crate) fn artifact(&self, files: &[(&str, &str)]) -> ArtifactDigest {
         let mut hash = Sha256::new();
         files.iter().for_each(|(name, text)| hash.update(format!("{name}\0{text}\0")));
         let digest = ArtifactDigest::from_bytes(hash.finalize().into());
@@ -82,12 +80,12 @@ impl World {
     }
 
     /// The genuine SQS client.
-    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         self.sqs_as("test", "us-east-1")
     }
 
     /// The genuine SQS client, with an access key id in a region.
-    pub fn sqs_as(&self, access_key_id: &str, region: &'static str) -> aws_sdk_sqs::Client {
+    pub(crate) fn sqs_as(&self, access_key_id: &str, region: &'static str) -> aws_sdk_sqs::Client {
         let config = aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url("http://localhost:4566")
@@ -100,7 +98,7 @@ impl World {
     }
 
     /// The genuine Lambda client.
-    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
         let config = aws_sdk_lambda::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url("http://localhost:4566")
@@ -120,6 +118,6 @@ impl Drop for World {
 }
 
 /// Runs a test's future.
-pub fn block_on(test: impl Future<Output = ()>) {
+pub(crate) fn block_on(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test);
 }
