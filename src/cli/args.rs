@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use super::failure::EXIT_CODES_HELP;
 use crate::model::{
-    AccountId, Region, StackName,
+    AccountId, Durability, Region, StackName,
     limits::{CONCURRENCY_DEFAULT, UNRESERVED_MIN},
 };
 
@@ -86,8 +86,10 @@ pub(crate) enum Command {
                             background; `stackctl down` ends it."
     )]
     Up(Up),
-    /// Stop the engine and remove all that it kept.
-    #[command(after_help = "Examples:\n  stackctl down\n  stackctl down --yes     even if queues hold messages")]
+    /// Stop the engine and, unless told to keep it, remove all that it kept.
+    #[command(
+        after_help = "Examples:\n  stackctl down\n  stackctl down --yes      even if queues hold messages\n  stackctl down --keep     the next `up` finds what is there now"
+    )]
     Down(Down),
     /// Show what runs and what waits.
     #[command(after_help = "Examples:\n  stackctl status\n  stackctl status --json | jq '.queues[].visible'")]
@@ -167,6 +169,9 @@ pub(crate) struct Down {
     /// Agree to everything that would be asked.
     #[arg(short, long)]
     pub(crate) yes: bool,
+    /// Keep queues, messages and functions for the next `up`.
+    #[arg(short, long)]
+    pub(crate) keep: bool,
 }
 
 #[derive(Debug, Args)]
@@ -262,6 +267,9 @@ pub(crate) struct Serve {
     /// Keep queues, messages and functions in this directory; without it they end with the engine.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) state: Option<PathBuf>,
+    /// What the state in that directory survives: `memory` nothing, `process` a crash of the engine, `disk` a power loss.
+    #[arg(long, value_name = "PROMISE", default_value = "process", value_parser = durability, requires = "state")]
+    pub(crate) durability: Durability,
     /// The account of requests that name none.
     #[arg(long, value_name = "ID", default_value = "000000000000", value_parser = account)]
     pub(crate) account: AccountId,
@@ -299,6 +307,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn account(text: &str) -> Result<AccountId, String> {
     AccountId::parse(text).ok_or_else(|| "an account has twelve digits".to_owned())
+}
+
+fn durability(text: &str) -> Result<Durability, String> {
+    Durability::parse(text).ok_or_else(|| format!("a promise is one of {}", Durability::NAMES.join(", ")))
 }
 
 fn region(text: &str) -> Result<Region, String> {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError},
-    model::Scope,
+    model::{Durability, Scope},
     plan::{self, Action, Artifacts, Call, Line, Mark, Plan, TargetFacts},
     provider::{AwsProvider, Endpoint},
     stack::{Desired, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Target},
@@ -28,8 +28,16 @@ const DEFAULT_PORT: u16 = 4566;
 /// Where the manifest wants its engine.
 pub(crate) fn port(desired: &Desired) -> PortChoice {
     match desired.targets.get(TARGET) {
-        Some(Target::Embedded { port }) => *port,
+        Some(Target::Embedded { port, .. }) => *port,
         _ => PortChoice::Fixed(DEFAULT_PORT),
+    }
+}
+
+/// What the state of a stack's engine survives.
+pub(crate) fn durability(desired: &Desired) -> Durability {
+    match desired.targets.get(TARGET) {
+        Some(Target::Embedded { durability, .. }) => *durability,
+        _ => Durability::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::env;
 
 use super::{
     Session,
-    converging::{port, scope},
+    converging::{durability, port, scope},
     failure::{Failure, Message},
     project::Project,
     sdk,
@@ -182,6 +182,7 @@ fn arguments(project: &Project, desired: &Desired) -> Result<Vec<String>, Failur
         ("--detached-for", desired.name.to_string()),
         ("--account", scope.account.to_string()),
         ("--region", scope.region.to_string()),
+        ("--durability", durability(desired).as_str().to_owned()),
         ("--concurrency", desired.pool.limit.to_string()),
         ("--unreserved-minimum", desired.pool.unreserved_minimum.to_string()),
     ] {

@@ -23,11 +23,6 @@ const PENDING: &[Pending] = &[
         says: "provisioned concurrency is not enforced by the embedded engine yet: environments start on demand",
     },
     Pending {
-        path: &["functions", "*", "triggers", "*", "filters"],
-        harmless: "",
-        says: "filters are not applied by the embedded engine yet: every message is delivered",
-    },
-    Pending {
         path: &["functions", "*", "log_format"],
         harmless: "text",
         says: "the log format `json` is not written by the embedded engine yet: logs are text",

@@ -4,6 +4,7 @@
 
 mod arn;
 mod artifact;
+mod durability;
 mod ids;
 pub mod limits;
 mod names;
@@ -12,6 +13,7 @@ mod time;
 
 pub use arn::{FunctionArn, MappingArn, QueueArn};
 pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest};
+pub use durability::Durability;
 pub use ids::IdSource;
 pub use names::{FunctionName, NameError, QueueName, StackName};
 pub use scope::{AccountId, Region, Scope};

@@ -321,12 +321,11 @@ mod tests {
     use super::*;
     use crate::{
         engine::EngineConfig,
-        model::{AccountId, Region, Scope, StackName},
+        model::{AccountId, Durability, Region, Scope, StackName},
         serve::{
             report::Report,
             server::{PortChoice, ServeOptions, run},
             shutdown::Shutdown,
-            store::Durability,
         },
         task::Tasks,
     };

@@ -26,11 +26,11 @@ use super::{
     service::{EngineInfo, Service},
     shutdown::Shutdown,
     state_dir::{LockError, StateDir},
-    store::Durability,
+    store,
 };
 use crate::{
     engine::EngineConfig,
-    model::{Scope, StackName},
+    model::{Durability, Scope, StackName},
     task::{End, Tasks},
 };
 
@@ -175,7 +175,7 @@ impl Running {
         let seed = if options.engine.seed == 0 { RandomState::new().hash_one(info.pid) } else { options.engine.seed };
         let code = Arc::new(CodeStore::open(state.path())?);
         let followers = Arc::new(Followers::default());
-        let store = options.durability.open_store(state.path())?;
+        let store = store::open(options.durability, state.path())?;
         let (host, host_tasks) = open_host(options, state, &info, report)?;
         let config = EngineConfig { seed, ..options.engine.clone() };
         let mut made = None;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-use crate::model::{AccountId, FunctionName, QueueName, Region, StackName};
+use crate::model::{AccountId, Durability, FunctionName, QueueName, Region, StackName};
 
 /// Everything that a manifest declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,7 +185,7 @@ pub struct DesiredService {
 /// Where a stack can be converged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    Embedded { port: PortChoice },
+    Embedded { port: PortChoice, durability: Durability },
     LocalStack { image: Option<String>, port: u16 },
     Aws { profile: Option<String>, role: Option<String>, bucket: Option<String>, name_prefix: String },
     Endpoint { url: String },

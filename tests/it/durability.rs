@@ -12,7 +12,8 @@ use std::{
 use aws_sdk_sqs::{error::SdkError, types::QueueAttributeName};
 use stackctl::{
     engine::{Record, RestoreError},
-    serve::store::{Durability, MemoryStore, Store},
+    model::Durability,
+    serve::store::{self, MemoryStore, Store},
 };
 
 use crate::support::{
@@ -161,10 +162,10 @@ fn a_store_that_is_opened_again_has_what_was_acknowledged() {
         let state = tempfile::tempdir().unwrap();
         block_on(async {
             let kept = {
-                let world = World::on(durability.open_store(state.path()).unwrap()).unwrap();
+                let world = World::on(store::open(durability, state.path()).unwrap()).unwrap();
                 script(&world.sqs(), &mut Refused::default()).await
             };
-            let world = World::on(durability.open_store(state.path()).unwrap()).unwrap();
+            let world = World::on(store::open(durability, state.path()).unwrap()).unwrap();
             assert_eq!(visibility_timeout(&world.sqs()).await, "7");
             assert_eq!(drain(&world.sqs()).await, kept);
         });
@@ -175,6 +176,6 @@ fn a_store_of_another_format_is_refused() {
     let state = tempfile::tempdir().unwrap();
     std::fs::write(state.path().join("engine.db"), b"what another program keeps here, and long enough to be read")
         .unwrap();
-    let error = Durability::Process.open_store(state.path()).unwrap_err().to_string();
+    let error = store::open(Durability::Process, state.path()).unwrap_err().to_string();
     assert!(error.contains("is damaged") && error.contains("stackctl down"), "{error}");
 }

@@ -12,6 +12,7 @@ mod converge;
 mod crash;
 mod documents;
 mod durability;
+mod keeping;
 mod layers;
 mod sdk_sqs;
 mod simulation;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
             crash::all(),
             documents::all(),
             durability::all(),
+            keeping::all(),
             layers::all(),
             sdk_sqs::all(),
             simulation::all(),

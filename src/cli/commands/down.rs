@@ -1,4 +1,4 @@
-//! `stackctl down`: nothing of the stack is left, no process, no port, no file.
+//! `stackctl down`: nothing of the stack is left, no process, no port, and no file unless it is to be kept.
 
 use std::{fs, io, path::Path};
 
@@ -23,6 +23,7 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
     let engine = Engine::find(&project).await?;
     if let Some(engine) = &engine
         && !args.yes
+        && !args.keep
     {
         ask(session, engine).await?;
     }
@@ -35,6 +36,10 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
             let orphans = count(orphans as u64, "process").replace("processs", "processes");
             session.terminal.step(YELLOW, "killed", format_args!("{orphans} that an earlier engine left behind"));
         }
+    }
+    if args.keep && state_dir.exists() {
+        session.terminal.step(GREEN, "kept", format_args!("{}, for the next `up`", state_dir.display()));
+        return Ok(());
     }
     remove(session, &state_dir)
 }

@@ -18,7 +18,7 @@ use crate::{
         terminal::{CYAN, Terminal},
     },
     engine::EngineConfig,
-    model::Scope,
+    model::{Durability, Scope},
     serve::{
         background::detach,
         environments::INHERITED_VARIABLES,
@@ -27,7 +27,6 @@ use crate::{
         server::{self, PortChoice, ServeOptions},
         service::EngineInfo,
         shutdown::Shutdown,
-        store::Durability,
     },
 };
 
@@ -43,7 +42,7 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
         stack: args.detached_for.clone(),
         port: if args.port == 0 { PortChoice::Auto } else { PortChoice::Fixed(args.port) },
         state_dir: state_dir.clone(),
-        durability: if is_kept { Durability::default() } else { Durability::Memory },
+        durability: if is_kept { args.durability } else { Durability::Memory },
         engine: EngineConfig {
             concurrency_limit: args.concurrency,
             unreserved_minimum: args.unreserved_minimum,

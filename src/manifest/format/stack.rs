@@ -11,6 +11,7 @@ use super::{
     queues::QUEUES,
     rules, table,
 };
+use crate::model::Durability;
 
 /// More than any stack has; bounds what a manifest can ask for.
 const SERVICES_MAX: usize = 100;
@@ -175,13 +176,22 @@ const PORT: Shape = Shape::Integer { min: 1, max: u16::MAX as i64 };
 
 static EMBEDDED: Table = table(
     "The engine inside the binary.",
-    &[key(
-        "port",
-        Shape::Either(&[PORT, Shape::OneOf(&["auto"])]),
-        Default("4566"),
-        "",
-        "The port on loopback; `\"auto\"` picks a free one and keeps it.",
-    )],
+    &[
+        key(
+            "port",
+            Shape::Either(&[PORT, Shape::OneOf(&["auto"])]),
+            Default("4566"),
+            "",
+            "The port on loopback; `\"auto\"` picks a free one and keeps it.",
+        ),
+        key(
+            "durability",
+            Shape::OneOf(&Durability::NAMES),
+            Default("\"process\""),
+            "",
+            "What queues, messages and functions survive: `\"memory\"` nothing, `\"process\"` a crash of the engine, `\"disk\"` a power loss.",
+        ),
+    ],
 );
 
 static LOCALSTACK: Table = table(

@@ -440,8 +440,6 @@ advice: the log format `json` is not written by the embedded engine yet: logs ar
   10:1 log_format: has no effect yet
 advice: the size of `/tmp` is not limited by the embedded engine yet
   11:1 ephemeral_storage: has no effect yet
-advice: filters are not applied by the embedded engine yet: every message is delivered
-  14:1 filters: has no effect yet
 advice: services are not started yet
   15:11 db: has no effect yet
 advice: the target `localstack` is not supported yet

@@ -10,6 +10,7 @@ use crate::{
         from_toml, lower, read,
         tree::{Files, Node, Value},
     },
+    model::Durability,
     stack::{
         Architecture, Build, DeadLetter, Desired, DesiredFunction, Fifo, LogFormat, PortChoice, Provisioned,
         RedriveAllow, Reference, Target, TemplatePart, Trigger,
@@ -31,7 +32,10 @@ fn the_smallest_stack_has_aws_defaults() {
     let stack = desired("[stack]\nname = \"s\"\n[queues.q]\n[functions.f]\nruntime = \"provided.al2023\"\n");
     assert_eq!((stack.region.as_str(), stack.account.to_string().as_str()), ("us-east-1", "000000000000"));
     assert_eq!((stack.pool.limit, stack.pool.unreserved_minimum), (1000, 100));
-    assert_eq!(stack.targets["embedded"], Target::Embedded { port: PortChoice::Fixed(4566) });
+    assert_eq!(
+        stack.targets["embedded"],
+        Target::Embedded { port: PortChoice::Fixed(4566), durability: Durability::Process }
+    );
     let queue = &stack.queues["q"];
     assert_eq!((queue.visibility_timeout_s, queue.delay_s, queue.retention_s), (30, 0, 345_600));
     assert_eq!((queue.receive_wait_s, queue.max_message_bytes, queue.managed_encryption), (0, 1_048_576, true));
@@ -76,7 +80,7 @@ fn every_value_arrives() {
     assert_eq!(stack.queues["orders-dlq"].redrive_allow, RedriveAllow::ByQueue(vec!["orders".to_owned()]));
     assert_eq!(queue.policy.as_deref(), Some(r#"{"Statement":[],"Version":"2012-10-17"}"#));
     every_value_of_a_function_arrives(&stack.functions["consumer"]);
-    assert_eq!(stack.targets["embedded"], Target::Embedded { port: PortChoice::Auto });
+    assert_eq!(stack.targets["embedded"], Target::Embedded { port: PortChoice::Auto, durability: Durability::Disk });
     let aws = &stack.targets["aws"];
     assert!(matches!(aws, Target::Aws { name_prefix, .. } if name_prefix == "ann-"), "{aws:?}");
     assert_eq!(stack.targets["ci"], Target::Endpoint { url: "http://ci:4566".to_owned() });

@@ -8,7 +8,10 @@ use std::{fmt, io, path::Path};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
-use crate::engine::{Record, RestoreError};
+use crate::{
+    engine::{Record, RestoreError},
+    model::Durability,
+};
 
 /// A place for records. The driver never calls it from two threads at once, and never while it holds the engine.
 pub trait Store: fmt::Debug + Send {
@@ -26,36 +29,15 @@ pub trait Store: fmt::Debug + Send {
     fn load(&mut self, take: &mut dyn FnMut(Record) -> Result<(), RestoreError>) -> io::Result<()>;
 }
 
-/// What the engine's state survives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// Nothing: it ends with the engine.
-    Memory,
-    /// A crash of the engine: handed to the operating system before it is acknowledged.
-    #[default]
-    Process,
-    /// A power loss: on the disk before it is acknowledged, many acknowledgements at once.
-    Disk,
-}
-
-impl Durability {
-    /// Its name in manifests and on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Process => "process",
-            Self::Disk => "disk",
-        }
-    }
-
-    /// The store in `state_dir` that keeps this promise. A store that is there is opened; `Memory` leaves it untouched.
-    ///
-    /// # Errors
-    /// It cannot be opened, or another version wrote it.
-    pub fn open_store(self, state_dir: &Path) -> io::Result<Box<dyn Store>> {
-        match self {
-            Self::Memory => Ok(Box::new(MemoryStore::new())),
-            Self::Process | Self::Disk => Ok(Box::new(SqliteStore::open(state_dir, self == Self::Disk)?)),
+/// The store in `state_dir` that keeps the promise. One that is there is opened; `Memory` leaves it untouched.
+///
+/// # Errors
+/// It cannot be opened, or another version wrote it.
+pub fn open(durability: Durability, state_dir: &Path) -> io::Result<Box<dyn Store>> {
+    match durability {
+        Durability::Memory => Ok(Box::new(MemoryStore::new())),
+        Durability::Process | Durability::Disk => {
+            Ok(Box::new(SqliteStore::open(state_dir, durability == Durability::Disk)?))
         }
     }
 }
