@@ -2,8 +2,8 @@
 //! deploys, watches, or knows a target; the AWS target's cross builds are not made here either: Rust is compiled for the
 //! machine it is compiled on.
 //!
-//! The way of a build: the inputs' fingerprint is compared with the cache's ([`cache`]: only `stat` calls); when it
-//! differs, the adapter of the language fills an unfinished directory, which is hashed and renamed ([`pack`]).
+//! The way of a build: the inputs' fingerprint is compared with the cache's (`cache`: only `stat` calls); when it
+//! differs, the adapter of the language fills an unfinished directory, which is hashed and renamed (`pack`).
 
 mod adapter;
 mod cache;

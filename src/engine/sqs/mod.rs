@@ -1,6 +1,6 @@
 //! SQS: queues and their messages. Pure.
 //!
-//! A command changes queues and marks them as touched; [`Sqs::settle`] then serves the receives that wait at them, tells
+//! A command changes queues and marks them as touched; `Sqs::settle` then serves the receives that wait at them, tells
 //! the mappings, and registers the next deadline of each. Nothing looks at a queue that nothing happened to.
 
 mod api;
