@@ -8,6 +8,7 @@
 mod adapter;
 mod cache;
 mod error;
+mod inputs;
 mod pack;
 mod progress;
 mod tree;
@@ -29,6 +30,7 @@ use std::{
 };
 
 pub use error::BuildError;
+pub use inputs::Inputs;
 pub use progress::{BuildEvent, Progress};
 
 use self::{adapter::Adapter, cache::Fingerprint, pack::Unfinished};

@@ -69,7 +69,9 @@ impl Tool<'_> {
         let mut group = Group::of(&child);
         self.progress.tell(BuildEvent::Started(&command));
         let mut lines = Lines { progress: self.progress, stdout, kept: Vec::new(), read: Vec::new() };
-        match timeout(self.timeout, lines.until_end(&mut child)).await {
+        let ended = timeout(self.timeout, lines.until_end(&mut child)).await;
+        self.progress.tell(BuildEvent::Ended(&command));
+        match ended {
             Ok(Ok(status)) => {
                 group.disarm();
                 let output = lines.kept.join("\n");
