@@ -259,7 +259,8 @@ mod tests {
         let script = "echo one; printf two; echo >&2; printf 'three' >&2";
         sh(&progress, Path::new("/")).run(&["-c", script], &[("A", "b c")], Stdout::Shown).await.unwrap();
         let mut seen = seen.lock().unwrap().clone();
-        assert_eq!(seen.remove(0), format!("$ A='b c' sh -c '{}'", script.replace('\'', r"'\''")));
+        let command = format!("A='b c' sh -c '{}'", script.replace('\'', r"'\''"));
+        assert_eq!((seen.remove(0), seen.pop()), (format!("$ {command}"), Some(format!("ended: {command}"))));
         seen.sort();
         assert_eq!(seen, ["", "one", "three", "two"]);
     }
