@@ -39,6 +39,15 @@ pub struct Inputs {
     is_compiled: bool,
 }
 
+/// What a new directory brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Added {
+    /// The directories that have to be watched.
+    pub directories: Vec<PathBuf>,
+    /// Whether there is any input in them: an empty directory is none.
+    pub has_files: bool,
+}
+
 /// A directory that counts with all that is below it.
 #[derive(Debug)]
 struct Root {
@@ -109,12 +118,12 @@ impl Inputs {
         self.is_compiled
     }
 
-    /// Whether a change at `path` can change the artifact.
-    pub fn contain(&self, path: &Path, is_dir: bool) -> bool {
+    /// Whether a change at `path`, which is no directory now, can change the artifact.
+    pub fn contain(&self, path: &Path) -> bool {
         if self.files.contains(path) {
             return true;
         }
-        let in_root = |root: &Root| path.starts_with(&root.dir) && !self.left_out_of(root, path, is_dir);
+        let in_root = |root: &Root| path.starts_with(&root.dir) && !self.left_out_of(root, path, false);
         self.roots.iter().any(in_root) || self.roots.iter().any(|root| root.dir.starts_with(path))
     }
 
@@ -124,9 +133,9 @@ impl Inputs {
         name == GIT_IGNORE_FILE || name == IGNORE_FILE || self.roots.iter().any(|root| root.dir.starts_with(path))
     }
 
-    /// A directory has appeared: looks at it and below; returns what has to be watched there.
-    pub fn add_directory(&mut self, dir: &Path) -> Vec<PathBuf> {
-        let mut added = Vec::new();
+    /// A directory has appeared: looks at it and below.
+    pub fn add_directory(&mut self, dir: &Path) -> Added {
+        let mut added = Added::default();
         for at in 0..self.roots.len() {
             let root = &self.roots[at];
             if dir.starts_with(&root.dir) && !self.left_out_of(root, dir, true) {
@@ -146,11 +155,11 @@ impl Inputs {
         // A damaged one is the build's to complain about.
         let left_out = tree::ignore_file(dir).ok().flatten();
         self.roots.push(Root { dir: dir.to_owned(), left_out });
-        self.walk(self.roots.len() - 1, dir, 0, &mut Vec::new());
+        self.walk(self.roots.len() - 1, dir, 0, &mut Added::default());
     }
 
     /// What cannot be read is passed over: the build says so.
-    fn walk(&mut self, root: usize, dir: &Path, depth: usize, added: &mut Vec<PathBuf>) {
+    fn walk(&mut self, root: usize, dir: &Path, depth: usize, added: &mut Added) {
         if depth > tree::DEPTH_MAX || self.directories.len() >= DIRECTORIES_MAX {
             return;
         }
@@ -159,21 +168,26 @@ impl Inputs {
             self.git.add(dir);
         }
         self.directories.insert(dir.to_owned());
-        added.push(dir.to_owned());
+        added.directories.push(dir.to_owned());
         for entry in entries.flatten() {
             let (path, Ok(kind)) = (entry.path(), entry.file_type()) else { continue };
             if kind.is_symlink() {
                 self.link(root, &path, depth, added);
-            } else if kind.is_dir() && !self.left_out_of(&self.roots[root], &path, true) {
-                self.walk(root, &path, depth + 1, added);
+                added.has_files = true;
+            } else if !self.left_out_of(&self.roots[root], &path, kind.is_dir()) {
+                if kind.is_dir() {
+                    self.walk(root, &path, depth + 1, added);
+                } else {
+                    added.has_files = true;
+                }
             }
         }
     }
 
     /// A link that stays inside leads to what is watched anyway; where another leads counts as if it stood there.
-    fn link(&mut self, root: usize, path: &Path, depth: usize, added: &mut Vec<PathBuf>) {
+    fn link(&mut self, root: usize, path: &Path, depth: usize, added: &mut Added) {
         let dir = &self.roots[root].dir;
-        let (Ok(inside), Ok(to)) = (path.strip_prefix(dir), fs::read_link(&path)) else { return };
+        let (Ok(inside), Ok(to)) = (path.strip_prefix(dir), fs::read_link(path)) else { return };
         let is_dir = path.is_dir();
         if tree::stays_inside(inside, &to) || self.left_out_of(&self.roots[root], path, is_dir) {
             return;

@@ -26,11 +26,11 @@ impl Choice {
     }
 }
 
-/// What a change at `path` reaches. The manifest's own files are no function's code.
-pub(super) fn choose(path: &Path, is_dir: bool, manifest: &[PathBuf], functions: &BTreeMap<String, Inputs>) -> Choice {
+/// What a change at `path`, which is no directory, reaches. The manifest's own files are no function's code.
+pub(super) fn choose(path: &Path, manifest: &[PathBuf], functions: &BTreeMap<String, Inputs>) -> Choice {
     if manifest.iter().any(|file| file == path) {
         return Choice { manifest: true, functions: BTreeSet::new() };
     }
-    let reached = functions.iter().filter(|(_, inputs)| inputs.contain(path, is_dir)).map(|(key, _)| key.clone());
+    let reached = functions.iter().filter(|(_, inputs)| inputs.contain(path)).map(|(key, _)| key.clone());
     Choice { manifest: false, functions: reached.collect() }
 }

@@ -3,6 +3,7 @@
 
 mod builds;
 mod choice;
+mod contents;
 mod debounce;
 mod error;
 mod files;
@@ -23,10 +24,11 @@ pub use error::WatchError;
 
 use self::{
     choice::{Choice, choose},
+    contents::Contents,
     debounce::{Debounce, QUIET, QUIET_COMPILED},
     files::{Files, Happened, Inbox},
 };
-use crate::build::{BuildRequest, Inputs};
+use crate::build::{Added, BuildRequest, Inputs};
 
 /// Paths that a [`Change`] names; of the others it has the number.
 const PATHS_NAMED_MAX: usize = 20;
@@ -43,6 +45,7 @@ pub struct Watch {
     started: Instant,
     debounce: Debounce,
     pending: Pending,
+    contents: Contents,
     is_paused: bool,
 }
 
@@ -84,6 +87,7 @@ impl Watch {
             started: Instant::now(),
             debounce: Debounce::default(),
             pending: Pending::default(),
+            contents: Contents::default(),
             is_paused: false,
         })
     }
@@ -94,6 +98,7 @@ impl Watch {
     /// Not everything can be watched; the rest is.
     pub fn set_functions(&mut self, requests: BTreeMap<String, BuildRequest>) -> Result<(), WatchError> {
         self.inputs = requests.iter().map(|(key, request)| (key.clone(), Inputs::of(request))).collect();
+        self.contents.only(&requests);
         self.requests = requests;
         self.watch_inputs()
     }
@@ -114,6 +119,11 @@ impl Watch {
     /// How many directories are under watch.
     pub fn directories(&self) -> usize {
         self.files.len()
+    }
+
+    /// These are written by the function's own build whenever it runs: from now on they are no changes of it.
+    pub fn take_for_outputs(&mut self, function: &str, paths: &[PathBuf]) {
+        self.contents.take_for_outputs(function, paths);
     }
 
     /// While paused, changes are remembered and not told.
@@ -166,10 +176,11 @@ impl Watch {
         let mut watching = Ok(());
         let mut reached = Reached::default();
         for path in &happened.paths {
-            let is_dir = path.is_dir();
-            // Chosen before a new directory is looked at and after an old one is forgotten: either way with what was known.
-            reached.add(path, choose(path, is_dir, &self.manifest, &self.inputs));
-            watching = watching.and(self.follow(path, is_dir));
+            watching = watching.and(if path.is_dir() {
+                self.directory(path, &mut reached)
+            } else {
+                self.file(path, &mut reached)
+            });
         }
         if happened.all {
             watching = watching.and(self.look_at_everything(&mut reached));
@@ -196,27 +207,46 @@ impl Watch {
         }
     }
 
-    /// Keeps the watches in step with a directory that came, went, or was put in another's place, and with ignore files.
-    fn follow(&mut self, path: &Path, is_dir: bool) -> Result<(), WatchError> {
-        let is_news = if is_dir { !self.files.knows(path) } else { !path.exists() };
-        if is_news {
+    /// Something that is no directory, or no longer one, has changed.
+    fn file(&mut self, path: &Path, reached: &mut Reached) -> Result<(), WatchError> {
+        let mut choice = choose(path, &self.manifest, &self.inputs);
+        choice.functions.retain(|key| self.contents.is_news(key, path));
+        reached.add(path, choice);
+        if !path.exists() {
             self.files.forget(path);
         }
-        let changed = |(key, inputs): (&String, &Inputs)| inputs.are_changed_by(path).then(|| key.clone());
-        let stale: Vec<String> = self.inputs.iter().filter_map(changed).collect();
-        if !stale.is_empty() && (is_news || !is_dir) {
-            for key in stale {
-                if let Some(request) = self.requests.get(&key) {
-                    self.inputs.insert(key, Inputs::of(request));
-                }
+        self.look_again(path)
+    }
+
+    /// A directory came, was put in another's place, or is where it was.
+    fn directory(&mut self, path: &Path, reached: &mut Reached) -> Result<(), WatchError> {
+        if self.files.knows(path) {
+            return Ok(());
+        }
+        self.files.forget(path);
+        let (mut choice, mut new) = (Choice::default(), Vec::new());
+        for (key, inputs) in &mut self.inputs {
+            let Added { directories, has_files } = inputs.add_directory(path);
+            if has_files || inputs.are_changed_by(path) {
+                choice.functions.insert(key.clone());
             }
-            return self.watch_inputs();
+            new.extend(directories);
         }
-        if is_news && is_dir {
-            let new = self.inputs.values_mut().flat_map(|inputs| inputs.add_directory(path)).collect();
-            return self.files.watch_also(new);
+        reached.add(path, choice);
+        self.files.watch_also(new).and(self.look_again(path))
+    }
+
+    /// Finds the inputs anew of the functions whose inputs are others after a change at `path`.
+    fn look_again(&mut self, path: &Path) -> Result<(), WatchError> {
+        let stale = self.inputs.iter_mut().filter(|(_, inputs)| inputs.are_changed_by(path));
+        let mut is_stale = false;
+        for (key, inputs) in stale {
+            if let Some(request) = self.requests.get(key) {
+                *inputs = Inputs::of(request);
+                is_stale = true;
+            }
         }
-        Ok(())
+        if is_stale { self.watch_inputs() } else { Ok(()) }
     }
 
     fn look_at_everything(&mut self, reached: &mut Reached) -> Result<(), WatchError> {

@@ -2,6 +2,7 @@
 //! chosen and built is `watch`'s, what is deployed is `plan`'s and `converge`'s.
 
 mod deploy;
+mod keys;
 mod logs;
 mod saves;
 mod view;
@@ -9,6 +10,7 @@ mod view;
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
+    path::PathBuf,
     pin::Pin,
     sync::Arc,
 };
@@ -20,17 +22,21 @@ use tokio::{
 
 use self::{
     deploy::{Deployed, Extent, Known, Order, deploy},
+    keys::{Key, Keys, pressed},
     logs::{Following, LogNews},
     saves::{NewSave, Outcome, Saves},
     view::View,
 };
 use super::{Session, args, artifacts, engine::Engine, failure::Failure, project::Project};
 use crate::{
-    build::BuildRequest,
+    build::{self, BuildRequest},
     plan::{ArtifactInfo, Artifacts, Step},
-    stack::Desired,
+    stack::{Build, Desired, DesiredFunction},
     watch::{Builds, Built, Change, Watch, WatchError},
 };
+
+/// A command's build that is superseded so often by the same files writes them itself.
+const SUPERSEDED_BY_THE_SAME_MAX: u32 = 3;
 
 type Deploying = Pin<Box<dyn Future<Output = Deployed>>>;
 
@@ -38,6 +44,8 @@ type Deploying = Pin<Box<dyn Future<Output = Deployed>>>;
 pub(crate) struct Watching<'a> {
     session: &'a Session,
     may_lose: bool,
+    /// What is held has been agreed to.
+    may_lose_once: bool,
     project: Project,
     desired: Arc<Desired>,
     watch: Watch,
@@ -55,7 +63,11 @@ pub(crate) struct Watching<'a> {
     logs: Following,
     view: View,
     signals: Signals,
+    keys: Option<Keys>,
+    is_paused: bool,
     ending: bool,
+    /// By function: changes that superseded its build, one after the other, at the same paths.
+    superseding: BTreeMap<String, (Vec<PathBuf>, u32)>,
 }
 
 /// What the loop waits for.
@@ -64,6 +76,7 @@ enum Happening {
     Built(Built),
     Deployed(Box<Deployed>),
     Logged(LogNews),
+    Pressed(Key),
     Interrupted,
 }
 
@@ -87,6 +100,7 @@ impl<'a> Watching<'a> {
         let mut watching = Self {
             session,
             may_lose: args.yes,
+            may_lose_once: false,
             project,
             desired: Arc::new(desired),
             watch,
@@ -101,7 +115,10 @@ impl<'a> Watching<'a> {
             logs: Following::new(engine.client, &engine.scope, args.only.clone()),
             view,
             signals,
+            keys: if session.terminal.json { None } else { Keys::listen() },
+            is_paused: false,
             ending: false,
+            superseding: BTreeMap::new(),
         };
         watching.watch.set_functions(watching.requests()).map_err(|error| unwatchable(&error))?;
         Ok(watching)
@@ -120,6 +137,7 @@ impl<'a> Watching<'a> {
                 () = self.signals.next() => Happening::Interrupted,
                 change = self.watch.changed(), if !self.ending => Happening::Changed(change),
                 built = self.builds.next() => Happening::Built(built),
+                key = pressed(&mut self.keys) => Happening::Pressed(key),
                 news = self.logs.next() => Happening::Logged(news),
             };
             match happening {
@@ -128,9 +146,32 @@ impl<'a> Watching<'a> {
                 Happening::Built(built) => self.built(built)?,
                 Happening::Deployed(deployed) => self.deployed(*deployed)?,
                 Happening::Logged(news) => self.view.logged(&news)?,
+                Happening::Pressed(key) => self.pressed(key),
                 Happening::Interrupted if self.ending => return Err(Failure::Interrupted),
                 Happening::Interrupted => self.end(),
             }
+        }
+    }
+
+    fn pressed(&mut self, key: Key) {
+        match key {
+            Key::Rebuild => {
+                self.requests().values().for_each(build::forget);
+                self.start_everything(Instant::now());
+            }
+            Key::Pause => {
+                self.is_paused = !self.is_paused;
+                self.watch.pause(self.is_paused);
+                self.view.paused(self.is_paused);
+            }
+            Key::Agree if !self.held.is_empty() => {
+                self.may_lose_once = true;
+                self.start_everything(Instant::now());
+            }
+            Key::Agree => {}
+            Key::Clear => self.view.clear(),
+            Key::Line => self.view.empty_line(),
+            Key::Quit => self.end(),
         }
     }
 
@@ -183,6 +224,7 @@ impl<'a> Watching<'a> {
             self.everything = true;
         }
         functions.retain(|key| self.desired.functions.contains_key(key));
+        functions.retain(|key| !self.only_writes_itself(key, &paths, manifest));
         if !manifest && functions.is_empty() {
             return Ok(());
         }
@@ -200,6 +242,25 @@ impl<'a> Watching<'a> {
         self.end_saves()?;
         self.deploy_when_ready();
         Ok(())
+    }
+
+    /// A command that writes other bytes into its source at every run would supersede itself for ever.
+    fn only_writes_itself(&mut self, key: &str, paths: &[PathBuf], manifest: bool) -> bool {
+        let is_command = |function: &DesiredFunction| matches!(function.build, Build::Command { .. });
+        if manifest || !self.builds.is_building(key) || !self.desired.functions.get(key).is_some_and(is_command) {
+            self.superseding.remove(key);
+            return false;
+        }
+        let (before, times) = self.superseding.entry(key.to_owned()).or_default();
+        *times = if *before == paths { *times + 1 } else { 1 };
+        paths.clone_into(before);
+        if *times < SUPERSEDED_BY_THE_SAME_MAX {
+            return false;
+        }
+        self.superseding.remove(key);
+        self.watch.take_for_outputs(key, paths);
+        self.view.writes_itself(key, paths);
+        true
     }
 
     /// Whether the manifest is sound; if not, its mistakes are shown and the stack stays as it is.
@@ -278,6 +339,7 @@ impl<'a> Watching<'a> {
         } else {
             Extent::Code(std::mem::take(&mut self.to_deploy))
         };
+        let may_lose = self.may_lose || (extent == Extent::Everything && std::mem::take(&mut self.may_lose_once));
         self.deploying = Some(Box::pin(deploy(Order {
             session: self.session.clone(),
             project: self.project.clone(),
@@ -285,7 +347,7 @@ impl<'a> Watching<'a> {
             artifacts: self.artifacts.clone(),
             extent,
             known: self.known.clone(),
-            may_lose: self.may_lose,
+            may_lose,
         })));
     }
 
@@ -329,7 +391,8 @@ impl<'a> Watching<'a> {
         for save in self.saves.take_over() {
             let endpoint = self.known.as_ref().map(|known| known.endpoint.as_str());
             if save.number == 0 {
-                self.view.watching(&self.desired, endpoint, self.watch.directories(), &save)?;
+                let directories = self.watch.directories();
+                self.view.watching(&self.desired, endpoint, directories, &save, self.keys.is_some())?;
             } else {
                 self.view.saved(&save)?;
             }

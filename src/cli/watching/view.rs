@@ -1,13 +1,17 @@
 //! What people and programs see of a watched stack: lines, or with `--json` one object a line on standard output, whose
 //! fields `docs/watch.md` describes.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anstyle::Style;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::{
+    keys::KEYS_HELP,
     logs::LogNews,
     saves::{NewSave, Outcome, Save},
 };
@@ -114,6 +118,7 @@ impl View {
         endpoint: Option<&str>,
         directories: usize,
         start: &Save,
+        has_keys: bool,
     ) -> Result<(), Failure> {
         let took = total(start);
         if self.terminal.json {
@@ -139,7 +144,8 @@ impl View {
         let style = if failed.is_empty() { GREEN } else { YELLOW };
         let watched = count(directories as u64, "folder");
         self.terminal.step(style, "watching", format_args!("{}: {functions} in {watched}, {state}", desired.name));
-        self.terminal.say(format_args!("{FAINT}Ctrl-C ends the watching; the stack stays up{FAINT:#}"));
+        let keys = if has_keys { KEYS_HELP } else { "Ctrl-C ends the watching" };
+        self.terminal.say(format_args!("{FAINT}{keys}; the stack stays up{FAINT:#}"));
         Ok(())
     }
 
@@ -205,7 +211,7 @@ impl View {
             self.terminal.step(YELLOW, "held", format_args!("{}  {text} {RED}({danger}){RED:#}", step.address));
         }
         if !steps.is_empty() {
-            self.terminal.say("`stackctl up` asks, and does it; or take the change back");
+            self.terminal.say("`y` agrees on a terminal, and `stackctl up` asks; or take the change back");
         }
         Ok(())
     }
@@ -243,13 +249,41 @@ impl View {
     }
 
     pub(super) fn not_watched(&self, error: &WatchError) {
+        self.warn(error.to_string(), error.help());
+    }
+
+    /// A command's build writes what is watched.
+    pub(super) fn writes_itself(&self, function: &str, paths: &[PathBuf]) {
+        let paths: Vec<_> = paths.iter().map(|path| format!("`{}`", self.relative(path))).collect();
+        let message = format!("functions.{function}: its build writes {} at every run", paths.join(", "));
+        let help = "it is taken for an output from now on; name it in `.gitignore`, and it never counts".to_owned();
+        self.warn(message, Some(help));
+    }
+
+    pub(super) fn paused(&self, is_paused: bool) {
+        if is_paused {
+            self.terminal.step(YELLOW, "paused", "changes are remembered until `p` is pressed again");
+        } else {
+            self.terminal.step(GREEN, "watching", "again");
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.terminal.clear();
+    }
+
+    pub(super) fn empty_line(&self) {
+        self.terminal.say("");
+    }
+
+    fn warn(&self, message: String, help: Option<String>) {
         if self.terminal.json {
-            // As above.
-            let _ = self.tell(&Event::Warning { message: error.to_string(), help: error.help() });
+            // When nobody reads any more, the next event of the loop says so.
+            let _ = self.tell(&Event::Warning { message, help });
             return;
         }
-        self.terminal.warn(error);
-        if let Some(help) = error.help() {
+        self.terminal.warn(message);
+        if let Some(help) = help {
             self.terminal.say(help);
         }
     }
