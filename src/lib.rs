@@ -13,4 +13,5 @@ pub mod provider;
 pub mod serve;
 pub mod stack;
 pub mod task;
+pub mod watch;
 pub mod wire;

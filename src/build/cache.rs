@@ -99,6 +99,12 @@ pub(super) fn store(
     let _ = write(&path, &cached);
 }
 
+/// Forgets a function's last build: the next one runs the toolchain.
+pub(super) fn forget(request: &BuildRequest) {
+    // One that is not there is forgotten already.
+    let _ = fs::remove_file(path(request));
+}
+
 fn write(path: &Path, cached: &Cached) -> Result<(), BuildError> {
     create_private_dir(path.parent().unwrap_or(path))?;
     let text = serde_json::to_vec(cached).map_err(|error| BuildError::Disk {

@@ -8,6 +8,7 @@
 mod adapter;
 mod cache;
 mod error;
+mod inputs;
 mod pack;
 mod progress;
 mod tree;
@@ -29,6 +30,7 @@ use std::{
 };
 
 pub use error::BuildError;
+pub use inputs::{Added, Inputs};
 pub use progress::{BuildEvent, Progress};
 
 use self::{adapter::Adapter, cache::Fingerprint, pack::Unfinished};
@@ -116,6 +118,11 @@ pub async fn build(request: &BuildRequest) -> Result<Artifact, BuildError> {
         Ok(artifact)
     })
     .await
+}
+
+/// Forgets what is known of a function's last build, so that the next one runs the toolchain. Blocking.
+pub fn forget(request: &BuildRequest) {
+    cache::forget(request);
 }
 
 /// Builds many functions, [`BUILDS_AT_ONCE`] at a time; the results are in the order of the requests. One that fails

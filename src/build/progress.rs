@@ -9,6 +9,8 @@ pub enum BuildEvent<'a> {
     Started(&'a str),
     /// A line of its output.
     Line(&'a str),
+    /// It has ended, well or not; as it was started.
+    Ended(&'a str),
     /// Something that nobody asked for, but that will surprise.
     Warning(&'a str),
 }
@@ -18,6 +20,7 @@ impl fmt::Display for BuildEvent<'_> {
         match self {
             Self::Started(command) => write!(f, "$ {command}"),
             Self::Line(line) => f.write_str(line),
+            Self::Ended(command) => write!(f, "ended: {command}"),
             Self::Warning(text) => write!(f, "warning: {text}"),
         }
     }
@@ -38,7 +41,8 @@ impl Progress {
         Self::new(|_| {})
     }
 
-    pub(super) fn tell(&self, event: BuildEvent<'_>) {
+    /// Tells an event.
+    pub fn tell(&self, event: BuildEvent<'_>) {
         (self.0)(event);
     }
 }

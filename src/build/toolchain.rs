@@ -69,7 +69,9 @@ impl Tool<'_> {
         let mut group = Group::of(&child);
         self.progress.tell(BuildEvent::Started(&command));
         let mut lines = Lines { progress: self.progress, stdout, kept: Vec::new(), read: Vec::new() };
-        match timeout(self.timeout, lines.until_end(&mut child)).await {
+        let ended = timeout(self.timeout, lines.until_end(&mut child)).await;
+        self.progress.tell(BuildEvent::Ended(&command));
+        match ended {
             Ok(Ok(status)) => {
                 group.disarm();
                 let output = lines.kept.join("\n");
@@ -257,7 +259,8 @@ mod tests {
         let script = "echo one; printf two; echo >&2; printf 'three' >&2";
         sh(&progress, Path::new("/")).run(&["-c", script], &[("A", "b c")], Stdout::Shown).await.unwrap();
         let mut seen = seen.lock().unwrap().clone();
-        assert_eq!(seen.remove(0), format!("$ A='b c' sh -c '{}'", script.replace('\'', r"'\''")));
+        let command = format!("A='b c' sh -c '{}'", script.replace('\'', r"'\''"));
+        assert_eq!((seen.remove(0), seen.pop()), (format!("$ {command}"), Some(format!("ended: {command}"))));
         seen.sort();
         assert_eq!(seen, ["", "one", "three", "two"]);
     }

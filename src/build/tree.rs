@@ -18,13 +18,28 @@ pub(super) const IGNORE_FILE: &str = ".stackctlignore";
 /// Entries of a source; far above real ones, far below what would exhaust memory.
 const ENTRIES_MAX: usize = 500_000;
 /// Directories inside directories, links followed.
-const DEPTH_MAX: usize = 128;
+pub(super) const DEPTH_MAX: usize = 128;
 /// Never part of anything that is built: other tools' histories, our own state, a desktop's droppings.
 const NEVER: &[&str] = &[".git", ".hg", ".jj", ".svn", ".stackctl", ".DS_Store", IGNORE_FILE];
 /// The file that marks the root of a Python virtual environment, whatever the directory is called.
 pub(super) const VIRTUAL_ENVIRONMENT_MARK: &str = "pyvenv.cfg";
 /// The file that marks a directory as a tool's cache (bford.info/cachedir), cargo's `target` for example.
 pub(super) const CACHE_MARK: &str = "CACHEDIR.TAG";
+/// What editors leave beside a file while it is open or being saved, by the ends of its name.
+const EDITORS: &[(&str, &str)] = &[
+    ("", "~"),
+    ("", ".swp"),
+    ("", ".swo"),
+    ("", ".swx"),
+    (".#", ""),
+    ("#", "#"),
+    (".goutputstream-", ""),
+    ("", "___jb_tmp___"),
+    ("", "___jb_old___"),
+    ("", ".kate-swp"),
+];
+/// Vim tries with a file of this name whether it can write to a directory.
+const VIM_TRIAL: &str = "4913";
 
 /// What is left out, besides what is always left out.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +52,30 @@ pub(super) struct Rules {
     pub(super) marks: &'static [&'static str],
     /// Absolute paths.
     pub(super) paths: Vec<PathBuf>,
+}
+
+impl Rules {
+    /// Whether the last name of `path` is left out, whatever it lies in.
+    pub(super) fn leave_out(&self, path: &Path, is_dir: bool) -> bool {
+        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        NEVER.contains(&&*name)
+            || self.names.contains(&&*name)
+            || self.endings.iter().any(|ending| !is_dir && name.ends_with(ending))
+            || self.paths.iter().any(|left_out| left_out == path)
+            || (!is_dir && is_of_an_editor(&name))
+    }
+
+    /// Whether a file in that directory marks it as one that is left out.
+    pub(super) fn is_marked(&self, dir: &Path) -> bool {
+        self.marks.iter().any(|mark| dir.join(mark).exists())
+    }
+}
+
+fn is_of_an_editor(name: &str) -> bool {
+    let has = |(start, end): &(&str, &str)| {
+        name.len() > start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
+    };
+    name == VIM_TRIAL || EDITORS.iter().any(has)
 }
 
 /// A file, or a link that stays inside.
@@ -62,7 +101,7 @@ pub(super) fn list(root: &Path, rules: &Rules) -> Result<Vec<Entry>, BuildError>
     Ok(walk.entries)
 }
 
-fn ignore_file(root: &Path) -> Result<Option<Gitignore>, BuildError> {
+pub(super) fn ignore_file(root: &Path) -> Result<Option<Gitignore>, BuildError> {
     let path = root.join(IGNORE_FILE);
     if !path.is_file() {
         return Ok(None);
@@ -164,18 +203,14 @@ impl Walk<'_> {
     }
 
     fn leaves_out(&self, from: &Path, path: &Path, is_dir: bool) -> bool {
-        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        NEVER.contains(&&*name)
-            || self.rules.names.contains(&&*name)
-            || self.rules.endings.iter().any(|ending| !is_dir && name.ends_with(ending))
-            || self.rules.paths.iter().any(|left_out| left_out == from)
-            || (is_dir && self.rules.marks.iter().any(|mark| from.join(mark).exists()))
+        self.rules.leave_out(from, is_dir)
+            || (is_dir && self.rules.is_marked(from))
             || self.ignore.as_ref().is_some_and(|ignore| ignore.matched(path, is_dir).is_ignore())
     }
 }
 
 /// Whether a link at `path` to `to` ends below the root, as far as the texts say.
-fn stays_inside(path: &Path, to: &Path) -> bool {
+pub(super) fn stays_inside(path: &Path, to: &Path) -> bool {
     let mut depth = path.components().count().saturating_sub(1);
     for component in to.components() {
         match component {

@@ -86,6 +86,14 @@ pub(crate) enum Command {
                             background; `stackctl down` ends it."
     )]
     Up(Up),
+    /// Bring the stack up, and keep it what the manifest and the code say while they are edited.
+    #[command(
+        after_help = "Examples:\n  stackctl watch\n  stackctl watch --only consumer     show the log of one function\n  \
+                      stackctl watch --json | jq 'select(.event == \"served\")'\n\nEach save ends in a line that says what serves \
+                      now. A build that fails leaves the version before in its place.\nCtrl-C ends the watching when a \
+                      deployment under way is done, a second one at once; the stack stays up."
+    )]
+    Watch(Watch),
     /// Stop the engine and, unless told to keep it, remove all that it kept.
     #[command(
         after_help = "Examples:\n  stackctl down\n  stackctl down --yes      even if queues hold messages\n  stackctl down --keep     the next `up` finds what is there now"
@@ -162,6 +170,19 @@ pub(crate) struct Up {
     /// Agree to everything that would be asked.
     #[arg(short, long)]
     pub(crate) yes: bool,
+    /// Stay, and go on as files are saved: `stackctl watch`.
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// Lose messages without being asked, if a change of the manifest comes to that.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Show the log of this function alone; may be repeated.
+    #[arg(long, value_name = "FUNCTION")]
+    pub(crate) only: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -41,7 +41,7 @@ pub(crate) async fn build(session: &Session, project: &Project, desired: &Desire
     }
 }
 
-fn request(session: &Session, project: &Project, function: &crate::stack::DesiredFunction) -> BuildRequest {
+pub(crate) fn request(session: &Session, project: &Project, function: &crate::stack::DesiredFunction) -> BuildRequest {
     let mut request = BuildRequest::of(function, &project.state_dir());
     request.leave_out = vec![project.file.clone(), project.overlay_file()];
     let (terminal, name) = (session.terminal, function.name.clone());
@@ -55,6 +55,7 @@ fn request(session: &Session, project: &Project, function: &crate::stack::Desire
         }
         BuildEvent::Started(command) => terminal.detail(format_args!("{name}: $ {command}")),
         BuildEvent::Line(line) => terminal.detail(format_args!("{name}: {line}")),
+        BuildEvent::Ended(_) => {}
     });
     request
 }

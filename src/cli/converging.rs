@@ -108,7 +108,7 @@ impl<'a> Converging<'a> {
     }
 }
 
-fn facts(desired: &Desired, endpoint: String) -> TargetFacts {
+pub(crate) fn facts(desired: &Desired, endpoint: String) -> TargetFacts {
     let scope = scope(desired);
     let default_role = Some(format!("arn:aws:iam::{}:role/{DEFAULT_ROLE_NAME}", scope.account));
     TargetFacts { name: TARGET.to_owned(), scope, endpoint, default_role }
@@ -147,7 +147,7 @@ pub(crate) async fn interrupted() {
     }
 }
 
-fn progress(session: &Session) -> Progress {
+pub(crate) fn progress(session: &Session) -> Progress {
     let terminal = session.terminal;
     Progress::new(move |event| match event {
         Event::StepDone { step, .. } if is_bookkeeping(&step.call) => {
@@ -197,7 +197,7 @@ fn message(error: &ProviderError) -> Message {
     }
 }
 
-fn failure(error: &ProviderError) -> Failure {
+pub(crate) fn failure(error: &ProviderError) -> Failure {
     Failure::World(message(error))
 }
 

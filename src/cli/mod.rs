@@ -12,6 +12,7 @@ mod project;
 mod sdk;
 mod surroundings;
 mod terminal;
+mod watching;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -83,6 +84,7 @@ fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Completions(args) => commands::completions::run(&args),
         Command::Plan(args) => wait_for(commands::plan::run(session, &args)),
         Command::Up(args) => block_on(commands::up::run(session, &args)),
+        Command::Watch(args) => block_on(commands::watch::run(session, &args)),
         Command::Down(args) => wait_for(commands::down::run(session, &args)),
         Command::Status => wait_for(commands::status::run(session)),
         Command::Logs(args) => wait_for(commands::logs::run(session, &args)),

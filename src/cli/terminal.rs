@@ -23,6 +23,8 @@ const VERB_COLUMN: usize = 9;
 /// Characters of a passing line: it must not wrap.
 const PASSING_MAX_CHARS: usize = 66;
 /// To the start of the line, and all of it away.
+/// To the upper left corner, and everything away, what has scrolled out included.
+const CLEAR_SCREEN: &str = "\x1b[H\x1b[2J\x1b[3J";
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
 /// How much is said.
@@ -85,6 +87,15 @@ impl Terminal {
     /// A step that is done: `  create   queues.jobs`.
     pub(crate) fn step(&self, style: Style, verb: &str, rest: impl Display) {
         self.say(format_args!("{style}{verb:>VERB_COLUMN$}{style:#}  {rest}"));
+    }
+
+    /// An empty screen, where there is one.
+    pub(crate) fn clear(&self) {
+        if io::stderr().is_terminal() {
+            let mut err = anstream::stderr().lock();
+            // Of a closed standard error nobody can be told.
+            let _ = write!(err, "{CLEAR_SCREEN}").and_then(|()| err.flush());
+        }
     }
 
     /// A detail for those who asked for details.

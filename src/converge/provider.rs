@@ -1,18 +1,32 @@
 //! What a target must be able to do, and how it says that it could not.
 
-use std::{fmt, future::Future};
+use std::{collections::BTreeMap, fmt, future::Future};
 
 use serde::Serialize;
 
 use crate::{
+    model::FunctionName,
     plan::Step,
-    stack::{Desired, Observed},
+    stack::{Desired, Observed, ObservedFunction},
 };
 
 /// A target's API. Each method is safe to call again: what a call left undone is seen by the next observation.
 pub trait Provider: Send + Sync + 'static {
     /// What is on the target of the stack, and what has a name that `desired` wants.
     fn observe(&self, desired: &Desired) -> impl Future<Output = Result<Observed, ProviderError>> + Send;
+
+    /// Some functions alone, as they are now; without those that do not exist. For those who wait for one of many.
+    fn look_at(
+        &self,
+        desired: &Desired,
+        functions: &[FunctionName],
+    ) -> impl Future<Output = Result<BTreeMap<FunctionName, ObservedFunction>, ProviderError>> + Send {
+        async {
+            let mut observed = self.observe(desired).await?.functions;
+            observed.retain(|name, _| functions.contains(name));
+            Ok(observed)
+        }
+    }
 
     /// Makes the step's one call. Waits for nothing: what the target does afterwards is in the next observation.
     fn apply(&self, step: &Step) -> impl Future<Output = Result<(), ProviderError>> + Send;

@@ -12,6 +12,7 @@ mod facts;
 pub(crate) mod fake_target;
 mod functions;
 mod mappings;
+mod part;
 mod queues;
 mod render;
 mod semantic;

@@ -19,12 +19,16 @@ const TABLE: &[(&str, &[&str])] = &[
     ("wire", &["engine", "model"]),
     ("task", &[]),
     ("build", &["stack", "model", "task"]),
+    ("watch", &["stack", "model", "task", "build"]),
     ("converge", &["plan", "stack", "model", "task"]),
     ("serve", &["engine", "wire", "model", "task"]),
     ("provider", &["converge", "plan", "stack", "model", "task"]),
     (
         "cli",
-        &["build", "converge", "engine", "manifest", "model", "plan", "provider", "serve", "stack", "task", "wire"],
+        &[
+            "build", "converge", "engine", "manifest", "model", "plan", "provider", "serve", "stack", "task", "watch",
+            "wire",
+        ],
     ),
 ];
 

@@ -17,6 +17,7 @@ mod layers;
 mod sdk_sqs;
 mod simulation;
 mod support;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             layers::all(),
             sdk_sqs::all(),
             simulation::all(),
+            watch::all(),
         ]
         .into_iter()
         .flatten()

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Where a function's log group begins.
-const GROUP_PREFIX: &str = "/aws/lambda/";
+pub(crate) const GROUP_PREFIX: &str = "/aws/lambda/";
 /// Colours of functions, given out in the order in which they speak.
 const COLOURS: [AnsiColor; 6] =
     [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Green, AnsiColor::Magenta, AnsiColor::Blue, AnsiColor::BrightCyan];
@@ -64,19 +64,20 @@ fn earlier(now: Timestamp, since: Duration) -> u64 {
 }
 
 /// How lines are shown.
-struct View {
+#[derive(Debug)]
+pub(crate) struct View {
     zone: TimeZone,
     colours: BTreeMap<String, Style>,
     column: usize,
 }
 
 impl View {
-    fn new(zone: TimeZone) -> Self {
+    pub(crate) fn new(zone: TimeZone) -> Self {
         Self { zone, colours: BTreeMap::new(), column: 0 }
     }
 
     /// `12:03:04.567 consumer  the message`.
-    fn line(&mut self, line: &LogLine) -> String {
+    pub(crate) fn line(&mut self, line: &LogLine) -> String {
         let name = line.group.strip_prefix(GROUP_PREFIX).unwrap_or(&line.group);
         self.column = self.column.max(name.chars().count());
         let next = COLOURS[self.colours.len() % COLOURS.len()].on_default();

@@ -15,3 +15,4 @@ pub(super) mod send;
 pub(super) mod serve;
 pub(super) mod status;
 pub(super) mod up;
+pub(super) mod watch;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     cli::{
         Session,
-        args::Up,
+        args::{Up, Watch},
         artifacts,
         converging::{Converging, coloured, interrupted},
         engine::Engine,
@@ -27,6 +27,9 @@ struct Converged<'a> {
 }
 
 pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
+    if args.watch {
+        return super::watch::run(session, &Watch { yes: args.yes, only: Vec::new() }).await;
+    }
     let watch = Stopwatch::start();
     let project = Project::find(session)?;
     let desired = project.desired(session)?;

@@ -44,13 +44,21 @@ impl FoundFunctions {
 impl AwsProvider {
     /// Reads every function: one call gives configuration, tags, concurrency and state, which a list leaves out.
     pub(super) async fn observe_functions(&self, desired: &Desired) -> Result<FoundFunctions, ProviderError> {
-        let functions = side_by_side(self.function_names().await?, |name| {
+        let functions = self.functions_named(self.function_names().await?).await?.into_iter().collect();
+        let wanted = desired.functions.iter().map(|(key, function)| (function.name.clone(), key.clone())).collect();
+        Ok(FoundFunctions { stack: desired.name.clone(), wanted, functions })
+    }
+
+    /// Those of them that exist.
+    pub(super) async fn functions_named(
+        &self,
+        names: Vec<FunctionName>,
+    ) -> Result<BTreeMap<FunctionName, ObservedFunction>, ProviderError> {
+        let functions = side_by_side(names, |name| {
             let provider = self.clone();
             async move { provider.observe_function(name).await }
         });
-        let functions = functions.await?.into_iter().flatten().collect();
-        let wanted = desired.functions.iter().map(|(key, function)| (function.name.clone(), key.clone())).collect();
-        Ok(FoundFunctions { stack: desired.name.clone(), wanted, functions })
+        Ok(functions.await?.into_iter().flatten().collect())
     }
 
     async fn function_names(&self) -> Result<Vec<FunctionName>, ProviderError> {

@@ -9,7 +9,7 @@ mod mappings;
 mod queues;
 mod side_by_side;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_sdk_lambda::client::Client as LambdaClient;
 use aws_sdk_sqs::client::Client as SqsClient;
@@ -20,8 +20,9 @@ pub use client::Endpoint;
 
 use crate::{
     converge::{ErrorKind, Provider, ProviderError},
+    model::FunctionName,
     plan::Step,
-    stack::{Desired, Observed},
+    stack::{Desired, Observed, ObservedFunction},
 };
 
 /// Requests of an observation under way at once.
@@ -83,6 +84,14 @@ impl Provider for AwsProvider {
         let owned = mappings.into_iter().filter(|(_, mapping)| observed.functions.contains_key(&mapping.function));
         observed.mappings = owned.collect();
         Ok(observed)
+    }
+
+    async fn look_at(
+        &self,
+        _: &Desired,
+        functions: &[FunctionName],
+    ) -> Result<BTreeMap<FunctionName, ObservedFunction>, ProviderError> {
+        self.functions_named(functions.to_vec()).await
     }
 
     async fn apply(&self, step: &Step) -> Result<(), ProviderError> {

@@ -1,0 +1,242 @@
+//! One deployment of a watched stack: the code of some functions, or all that the manifest says. The code alone is planned
+//! from what was observed before; whenever that turns out not to hold, everything is observed again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    cli::{
+        Session,
+        converging::{facts, failure, progress},
+        engine::Engine,
+        failure::{Failure, Message},
+        project::Project,
+    },
+    converge::{self, NotReady, Patience, Progress, Provider},
+    model::{ArtifactDigest, FunctionName},
+    plan::{self, ArtifactInfo, Artifacts, Call, Plan, Step, TargetFacts},
+    provider::{AwsProvider, Endpoint},
+    stack::{Address, Desired, Observed, ObservedFunction, Readiness, TAG_BUILD},
+};
+
+/// Between two looks at a function that is not ready: the first wait, which doubles, and the longest.
+const LOOK_FIRST: Duration = Duration::from_millis(2);
+const LOOK_LONGEST: Duration = Duration::from_millis(100);
+/// How long new code may take to be ready: the init phase has ten seconds, and a second try.
+const READY_MAX: Duration = Duration::from_secs(120);
+
+/// The target as it was found or left.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) endpoint: String,
+    provider: Arc<AwsProvider>,
+    facts: TargetFacts,
+    observed: Observed,
+}
+
+/// What is to be deployed.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) session: Session,
+    pub(crate) project: Project,
+    pub(crate) desired: Arc<Desired>,
+    /// Of all functions that could be built.
+    pub(crate) artifacts: Artifacts,
+    pub(crate) extent: Extent,
+    pub(crate) known: Option<Known>,
+    /// Whether steps that lose messages are agreed to.
+    pub(crate) may_lose: bool,
+}
+
+/// How much of a stack is deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Everything,
+    /// The code of these functions.
+    Code(BTreeSet<String>),
+}
+
+/// What came of an [`Order`].
+#[derive(Debug)]
+pub(crate) struct Deployed {
+    pub(crate) extent: Extent,
+    /// The engine, when it was looked for.
+    pub(crate) engine: Option<Engine>,
+    /// `None` when it is not known any more.
+    pub(crate) known: Option<Known>,
+    /// What was done, or was to be done when that failed.
+    pub(crate) plan: Plan,
+    pub(crate) held: Vec<Step>,
+    pub(crate) result: Result<(), Failure>,
+    pub(crate) took: DeployTimes,
+}
+
+/// Where the time of a deployment went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DeployTimes {
+    pub(crate) deploy: Duration,
+    /// Until the new code was ready.
+    pub(crate) ready: Duration,
+}
+
+impl Known {
+    /// Whether the function is on the target, so that its code alone can be changed.
+    pub(crate) fn has(&self, function: &FunctionName) -> bool {
+        self.observed.functions.contains_key(function)
+    }
+}
+
+/// Carries an order out.
+pub(crate) async fn deploy(mut order: Order) -> Deployed {
+    if let (Extent::Code(functions), Some(known)) = (&order.extent, order.known.take()) {
+        let functions = functions.clone();
+        if let Some(deployed) = deploy_code(&order, &functions, known).await {
+            return deployed;
+        }
+    }
+    deploy_everything(order).await
+}
+
+/// `None` when the target is not what it was taken for.
+async fn deploy_code(order: &Order, functions: &BTreeSet<String>, mut known: Known) -> Option<Deployed> {
+    let started = Instant::now();
+    let desired = &order.desired;
+    let (artifacts, _) = artifacts_of_all(desired, &order.artifacts, &known.observed);
+    let plan = plan::plan(desired, &artifacts, &known.observed, &known.facts).ok()?;
+    let plan = plan.only(|step| match (&step.address, &step.call) {
+        (Address::Function(key), Call::UpdateFunctionCode { .. } | Call::TagFunction { .. }) => functions.contains(key),
+        _ => false,
+    });
+    let report =
+        converge::apply(&plan, &known.provider, &Patience::DEFAULT, &Progress::silent(), future::pending()).await;
+    if !report.is_complete() {
+        return None;
+    }
+    let deploy = started.elapsed();
+    let changed: BTreeSet<_> = plan.steps.iter().map(|step| step.address.to_string()).collect();
+    let names =
+        desired.functions.iter().filter(|(key, _)| changed.contains(&Address::Function((*key).clone()).to_string()));
+    let names: Vec<FunctionName> = names.map(|(_, function)| function.name.clone()).collect();
+    let ready = until_ready(&known.provider, desired, &names).await;
+    let result = match ready {
+        Ok(functions) => {
+            known.observed.functions.extend(functions);
+            Ok(())
+        }
+        Err(failure) => Err(failure),
+    };
+    let took = DeployTimes { deploy, ready: started.elapsed() - deploy };
+    let known = result.is_ok().then_some(known);
+    Some(Deployed { extent: order.extent.clone(), engine: None, known, plan, held: Vec::new(), result, took })
+}
+
+async fn until_ready(
+    provider: &AwsProvider,
+    desired: &Desired,
+    names: &[FunctionName],
+) -> Result<BTreeMap<FunctionName, ObservedFunction>, Failure> {
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let (started, mut wait) = (Instant::now(), LOOK_FIRST);
+    loop {
+        let functions = provider.look_at(desired, names).await.map_err(|error| failure(&error))?;
+        let failed = functions.iter().find_map(|(name, found)| match &found.readiness {
+            Readiness::Failed(reason) => Some(format!("functions.{name}: {reason}")),
+            _ => None,
+        });
+        if let Some(text) = failed {
+            return Err(Failure::World(Message::new(text)));
+        }
+        if functions.values().all(|found| found.readiness == Readiness::Ready) {
+            return Ok(functions);
+        }
+        if started.elapsed() > READY_MAX {
+            let text = format!("the new code was not ready after {} s", READY_MAX.as_secs());
+            return Err(Failure::World(Message::new(text)));
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LOOK_LONGEST);
+    }
+}
+
+async fn deploy_everything(order: Order) -> Deployed {
+    let started = Instant::now();
+    let mut deployed = Deployed {
+        extent: Extent::Everything,
+        engine: None,
+        known: None,
+        plan: Plan::default(),
+        held: Vec::new(),
+        result: Ok(()),
+        took: DeployTimes::default(),
+    };
+    deployed.result = everything(&order, &mut deployed, started).await;
+    if deployed.took.deploy.is_zero() {
+        deployed.took.deploy = started.elapsed();
+    }
+    deployed.took.ready = started.elapsed() - deployed.took.deploy;
+    deployed
+}
+
+async fn everything(order: &Order, deployed: &mut Deployed, started: Instant) -> Result<(), Failure> {
+    let (session, desired) = (&order.session, &*order.desired);
+    let engine = Engine::ensure(session, &order.project, desired).await?;
+    let facts = facts(desired, engine.endpoint.clone());
+    let provider = Arc::new(AwsProvider::new(&Endpoint::open(engine.endpoint.clone(), &facts.scope)));
+    let endpoint = engine.endpoint.clone();
+    deployed.engine = Some(engine);
+    let observed = provider.observe(desired).await.map_err(|error| failure(&error))?;
+    let (artifacts, unbuilt) = artifacts_of_all(desired, &order.artifacts, &observed);
+    let plan = plan::plan(desired, &artifacts, &observed, &facts).map_err(|problems| unplanned(session, problems))?;
+    let plan = plan.only(|step| match &step.address {
+        Address::Function(key) | Address::Trigger { function: key, .. } => !unbuilt.contains(key),
+        _ => true,
+    });
+    let (plan, held) = if order.may_lose { (plan, Vec::new()) } else { plan.hold_dangers() };
+    (deployed.plan, deployed.held) = (plan, held);
+    let (patience, progress) = (Patience::DEFAULT, progress(session));
+    let report = converge::apply(&deployed.plan, &provider, &patience, &progress, future::pending()).await;
+    if let Some((_, error)) = report.failed().next() {
+        return Err(failure(error));
+    }
+    deployed.took.deploy = started.elapsed();
+    let observed = converge::wait_ready(desired, &*provider, &patience, &progress, future::pending()).await;
+    let observed = observed.map_err(|not_ready| match not_ready {
+        NotReady::Unobserved(error) => failure(&error),
+        other => Failure::World(Message::new(other.to_string())),
+    })?;
+    deployed.known = Some(Known { endpoint, provider, facts, observed });
+    Ok(())
+}
+
+/// The last of the reasons; the others are printed.
+fn unplanned(session: &Session, mut problems: Vec<plan::Problem>) -> Failure {
+    let last = problems.pop();
+    problems.iter().for_each(|problem| session.terminal.error(&Message::of_plan(problem)));
+    last.map_or(Failure::Manifest, |problem| Failure::ManifestMessage(Message::of_plan(&problem)))
+}
+
+/// What each function is deployed from: what was built, or what is deployed already where nothing could be built; and the
+/// functions of which there is neither, whose steps have to be left out.
+fn artifacts_of_all(desired: &Desired, built: &Artifacts, observed: &Observed) -> (Artifacts, BTreeSet<String>) {
+    let (mut artifacts, mut unbuilt) = (built.clone(), BTreeSet::new());
+    for (key, function) in &desired.functions {
+        if artifacts.contains_key(key) {
+            continue;
+        }
+        let serving = observed.functions.get(&function.name).and_then(|found| found.tags.get(TAG_BUILD));
+        let digest = serving.and_then(|tag| ArtifactDigest::from_hex(tag)).unwrap_or_else(|| {
+            unbuilt.insert(key.clone());
+            ArtifactDigest::from_bytes([0; 32])
+        });
+        artifacts.insert(key.clone(), ArtifactInfo { digest, code_sha256: None });
+    }
+    (artifacts, unbuilt)
+}

@@ -1,0 +1,444 @@
+//! The loop of `stackctl watch`: changes become builds, builds become deployments, and each save ends in a line. What is
+//! chosen and built is `watch`'s, what is deployed is `plan`'s and `converge`'s.
+
+mod deploy;
+mod keys;
+mod logs;
+mod saves;
+mod view;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::Instant,
+};
+
+use self::{
+    deploy::{Deployed, Extent, Known, Order, deploy},
+    keys::{Key, Keys, pressed},
+    logs::{Following, LogNews},
+    saves::{NewSave, Outcome, Saves},
+    view::View,
+};
+use super::{Session, args, artifacts, engine::Engine, failure::Failure, project::Project};
+use crate::{
+    build::{self, BuildRequest},
+    plan::{ArtifactInfo, Artifacts, Step},
+    stack::{Build, Desired, DesiredFunction},
+    watch::{Builds, Built, Change, Watch, WatchError},
+};
+
+/// A command's build that is superseded so often by the same files writes them itself.
+const SUPERSEDED_BY_THE_SAME_MAX: u32 = 3;
+
+type Deploying = Pin<Box<dyn Future<Output = Deployed>>>;
+
+/// See the module.
+pub(crate) struct Watching<'a> {
+    session: &'a Session,
+    may_lose: bool,
+    /// What is held has been agreed to.
+    may_lose_once: bool,
+    project: Project,
+    desired: Arc<Desired>,
+    watch: Watch,
+    builds: Builds,
+    saves: Saves,
+    /// The last of each function that could be built.
+    artifacts: Artifacts,
+    /// Functions that are built and not deployed.
+    to_deploy: BTreeSet<String>,
+    /// Whether all that the manifest says has to be deployed.
+    everything: bool,
+    deploying: Option<Deploying>,
+    known: Option<Known>,
+    held: Vec<Step>,
+    logs: Following,
+    view: View,
+    signals: Signals,
+    keys: Option<Keys>,
+    is_paused: bool,
+    ending: bool,
+    /// By function: changes that superseded its build, one after the other, at the same paths.
+    superseding: BTreeMap<String, (Vec<PathBuf>, u32)>,
+}
+
+/// What the loop waits for.
+enum Happening {
+    Changed(Result<Change, WatchError>),
+    Built(Built),
+    Deployed(Box<Deployed>),
+    Logged(LogNews),
+    Pressed(Key),
+    Interrupted,
+}
+
+impl<'a> Watching<'a> {
+    /// Starts the engine and begins to watch.
+    pub(crate) async fn begin(
+        session: &'a Session,
+        args: &args::Watch,
+        project: Project,
+        desired: Desired,
+    ) -> Result<Self, Failure> {
+        let mut signals = Signals::new()?;
+        let engine = tokio::select! {
+            engine = Engine::ensure(session, &project, &desired) => engine?,
+            () = signals.next() => return Err(Failure::Interrupted),
+        };
+        engine.check_stack(&desired.name)?;
+        let watch =
+            Watch::new(vec![project.file.clone(), project.overlay_file()]).map_err(|error| unwatchable(&error))?;
+        let view = View::new(session, &project);
+        let mut watching = Self {
+            session,
+            may_lose: args.yes,
+            may_lose_once: false,
+            project,
+            desired: Arc::new(desired),
+            watch,
+            builds: Builds::default(),
+            saves: Saves::default(),
+            artifacts: Artifacts::new(),
+            to_deploy: BTreeSet::new(),
+            everything: true,
+            deploying: None,
+            known: None,
+            held: Vec::new(),
+            logs: Following::new(engine.client, &engine.scope, args.only.clone()),
+            view,
+            signals,
+            keys: if session.terminal.json { None } else { Keys::listen() },
+            is_paused: false,
+            ending: false,
+            superseding: BTreeMap::new(),
+        };
+        watching.watch.set_functions(watching.requests()).map_err(|error| unwatchable(&error))?;
+        Ok(watching)
+    }
+
+    /// Goes on until somebody ends it.
+    pub(crate) async fn run(mut self) -> Result<(), Failure> {
+        self.start_everything(Instant::now());
+        loop {
+            if self.ending && self.deploying.is_none() {
+                self.view.stopped()?;
+                return Ok(());
+            }
+            let happening = tokio::select! {
+                deployed = ended(&mut self.deploying) => Happening::Deployed(Box::new(deployed)),
+                () = self.signals.next() => Happening::Interrupted,
+                change = self.watch.changed(), if !self.ending => Happening::Changed(change),
+                built = self.builds.next() => Happening::Built(built),
+                key = pressed(&mut self.keys) => Happening::Pressed(key),
+                news = self.logs.next() => Happening::Logged(news),
+            };
+            match happening {
+                Happening::Changed(Ok(change)) => self.changed(change)?,
+                Happening::Changed(Err(error)) => self.view.not_watched(&error),
+                Happening::Built(built) => self.built(built)?,
+                Happening::Deployed(deployed) => self.deployed(*deployed)?,
+                Happening::Logged(news) => self.view.logged(&news)?,
+                Happening::Pressed(key) => self.pressed(key),
+                Happening::Interrupted if self.ending => return Err(Failure::Interrupted),
+                Happening::Interrupted => self.end(),
+            }
+        }
+    }
+
+    fn pressed(&mut self, key: Key) {
+        match key {
+            Key::Rebuild => {
+                self.requests().values().for_each(build::forget);
+                self.start_everything(Instant::now());
+            }
+            Key::Pause => {
+                self.is_paused = !self.is_paused;
+                self.watch.pause(self.is_paused);
+                self.view.paused(self.is_paused);
+            }
+            Key::Agree if !self.held.is_empty() => {
+                self.may_lose_once = true;
+                self.start_everything(Instant::now());
+            }
+            Key::Agree => {}
+            Key::Clear => self.view.clear(),
+            Key::Line => self.view.empty_line(),
+            Key::Quit => self.end(),
+        }
+    }
+
+    fn end(&mut self) {
+        self.ending = true;
+        self.builds.cancel_all();
+        self.to_deploy.clear();
+        self.everything = false;
+        if self.deploying.is_some() {
+            self.view.ending();
+        }
+    }
+
+    fn requests(&self) -> BTreeMap<String, BuildRequest> {
+        let functions = self.desired.functions.iter();
+        functions
+            .map(|(key, function)| {
+                let mut request = artifacts::request(self.session, &self.project, function);
+                if let Some(progress) = self.view.build_progress(key) {
+                    request.progress = progress;
+                }
+                (key.clone(), request)
+            })
+            .collect()
+    }
+
+    /// The first round: all is built and deployed.
+    fn start_everything(&mut self, now: Instant) {
+        let functions = self.desired.functions.keys().cloned().collect();
+        self.everything = true;
+        self.saves.begin(NewSave {
+            paths: Vec::new(),
+            paths_count: 0,
+            manifest: true,
+            functions,
+            first: now,
+            noticed: std::time::Duration::ZERO,
+        });
+        for (key, request) in self.requests() {
+            self.builds.start(&key, request);
+        }
+        self.deploy_when_ready();
+    }
+
+    fn changed(&mut self, change: Change) -> Result<(), Failure> {
+        let Change { manifest, mut functions, paths, paths_count, first } = change;
+        let manifest = manifest && self.read_manifest()?;
+        if manifest {
+            functions.extend(self.desired.functions.keys().cloned());
+            self.everything = true;
+        }
+        functions.retain(|key| self.desired.functions.contains_key(key));
+        functions.retain(|key| !self.only_writes_itself(key, &paths, manifest));
+        if !manifest && functions.is_empty() {
+            return Ok(());
+        }
+        let save = NewSave { paths, paths_count, manifest, functions, first, noticed: first.elapsed() };
+        self.view.noticed(self.saves.next_number(), &save)?;
+        let requests = self.requests();
+        for key in &save.functions {
+            // What was built and not deployed is older than what comes now.
+            self.to_deploy.remove(key);
+            if let Some(request) = requests.get(key) {
+                self.builds.start(key, request.clone());
+            }
+        }
+        self.saves.begin(save);
+        self.end_saves()?;
+        self.deploy_when_ready();
+        Ok(())
+    }
+
+    /// A command that writes other bytes into its source at every run would supersede itself for ever.
+    fn only_writes_itself(&mut self, key: &str, paths: &[PathBuf], manifest: bool) -> bool {
+        let is_command = |function: &DesiredFunction| matches!(function.build, Build::Command { .. });
+        if manifest || !self.builds.is_building(key) || !self.desired.functions.get(key).is_some_and(is_command) {
+            self.superseding.remove(key);
+            return false;
+        }
+        let (before, times) = self.superseding.entry(key.to_owned()).or_default();
+        *times = if *before == paths { *times + 1 } else { 1 };
+        paths.clone_into(before);
+        if *times < SUPERSEDED_BY_THE_SAME_MAX {
+            return false;
+        }
+        self.superseding.remove(key);
+        self.watch.take_for_outputs(key, paths);
+        self.view.writes_itself(key, paths);
+        true
+    }
+
+    /// Whether the manifest is sound; if not, its mistakes are shown and the stack stays as it is.
+    fn read_manifest(&mut self) -> Result<bool, Failure> {
+        let reading = match self.project.read(self.session) {
+            Ok(reading) => reading,
+            Err(failure) => {
+                self.view.manifest_unread(&failure)?;
+                return Ok(false);
+            }
+        };
+        let Some(desired) = reading.desired else {
+            self.view.manifest_broken(&reading.problems)?;
+            return Ok(false);
+        };
+        self.desired = Arc::new(desired);
+        let desired = &self.desired;
+        self.artifacts.retain(|key, _| desired.functions.contains_key(key));
+        self.to_deploy.retain(|key| desired.functions.contains_key(key));
+        for key in self.saves.waiting().into_iter().filter(|key| !desired.functions.contains_key(key)) {
+            self.builds.cancel(&key);
+            self.saves.forget(&key);
+        }
+        if let Err(error) = self.watch.set_functions(self.requests()) {
+            self.view.not_watched(&error);
+        }
+        Ok(true)
+    }
+
+    fn built(&mut self, built: Built) -> Result<(), Failure> {
+        let Built { function, result, took } = built;
+        if let Err(error) = self.watch.refresh(&function) {
+            self.view.not_watched(&error);
+        }
+        let save = self.saves.built(&function, took);
+        match result {
+            Ok(artifact) => {
+                let new = ArtifactInfo::by_reference(artifact.digest);
+                let is_known = self.artifacts.insert(function.clone(), new.clone()) == Some(new);
+                if artifact.reused && is_known && !self.everything {
+                    self.saves.end(&function, Outcome::Untouched, deploy::DeployTimes::default());
+                } else {
+                    self.to_deploy.insert(function);
+                }
+            }
+            Err(error) => {
+                let serves = self.serves(&function);
+                self.view.build_failed(save, &function, &error, serves)?;
+                self.saves.end(&function, Outcome::Failed, deploy::DeployTimes::default());
+            }
+        }
+        self.deploy_when_ready();
+        self.end_saves()
+    }
+
+    /// Whether a version of the function is deployed.
+    fn serves(&self, function: &str) -> bool {
+        let name = self.desired.functions.get(function).map(|function| &function.name);
+        self.known.as_ref().zip(name).is_some_and(|(known, name)| known.has(name))
+    }
+
+    /// Starts what can be deployed: one at a time, and all of it only when nothing more is being built.
+    fn deploy_when_ready(&mut self) {
+        if self.deploying.is_some() || self.ending {
+            return;
+        }
+        let extent = if self.everything || self.to_deploy.iter().any(|key| !self.serves(key)) {
+            if self.desired.functions.keys().any(|key| self.builds.is_building(key)) {
+                return;
+            }
+            self.everything = false;
+            self.to_deploy.clear();
+            Extent::Everything
+        } else if self.to_deploy.is_empty() {
+            return;
+        } else {
+            Extent::Code(std::mem::take(&mut self.to_deploy))
+        };
+        let may_lose = self.may_lose || (extent == Extent::Everything && std::mem::take(&mut self.may_lose_once));
+        self.deploying = Some(Box::pin(deploy(Order {
+            session: self.session.clone(),
+            project: self.project.clone(),
+            desired: Arc::clone(&self.desired),
+            artifacts: self.artifacts.clone(),
+            extent,
+            known: self.known.clone(),
+            may_lose,
+        })));
+    }
+
+    fn deployed(&mut self, deployed: Deployed) -> Result<(), Failure> {
+        let Deployed { extent, engine, known, plan, held, result, took } = deployed;
+        if let Some(engine) = engine {
+            self.logs.follow(engine.client, &engine.scope);
+        }
+        self.known = known;
+        let served: BTreeSet<String> = plan.steps.iter().filter_map(function_of).collect();
+        if let Err(failure) = &result {
+            self.view.deploy_failed(failure)?;
+        }
+        let functions = match &extent {
+            Extent::Code(functions) => functions.clone(),
+            Extent::Everything => {
+                self.saves.waiting().into_iter().filter(|key| !self.builds.is_building(key)).collect()
+            }
+        };
+        for key in functions.iter().filter(|key| !self.builds.is_building(key) && !self.to_deploy.contains(*key)) {
+            let outcome = match &result {
+                Err(_) => Outcome::Failed,
+                Ok(()) if served.contains(key) => Outcome::Served,
+                Ok(()) => Outcome::Unchanged,
+            };
+            self.saves.end(key, outcome, took);
+        }
+        if extent == Extent::Everything && !self.everything {
+            self.saves.converged(took, &plan, result.is_ok());
+            if held != self.held {
+                self.view.held(&held)?;
+            }
+            self.held = held;
+        }
+        self.end_saves()?;
+        self.deploy_when_ready();
+        Ok(())
+    }
+
+    fn end_saves(&mut self) -> Result<(), Failure> {
+        for save in self.saves.take_over() {
+            let endpoint = self.known.as_ref().map(|known| known.endpoint.as_str());
+            if save.number == 0 {
+                let directories = self.watch.directories();
+                self.view.watching(&self.desired, endpoint, directories, &save, self.keys.is_some())?;
+            } else {
+                self.view.saved(&save)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn function_of(step: &Step) -> Option<String> {
+    match &step.address {
+        crate::stack::Address::Function(key) => Some(key.clone()),
+        _ => None,
+    }
+}
+
+fn unwatchable(error: &WatchError) -> Failure {
+    let message = super::failure::Message::new(error.to_string());
+    Failure::World(match error.help() {
+        Some(help) => message.help(help),
+        None => message,
+    })
+}
+
+/// The deployment's end; waits for ever when there is none.
+async fn ended(deploying: &mut Option<Deploying>) -> Deployed {
+    let Some(running) = deploying else { return std::future::pending().await };
+    let deployed = running.await;
+    *deploying = None;
+    deployed
+}
+
+/// Ctrl-C, a polite kill, and a terminal that goes away.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let signal = |kind| signal(kind).map_err(Failure::while_doing("listen for signals"));
+        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

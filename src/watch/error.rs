@@ -1,0 +1,91 @@
+//! Why files cannot be watched, and what to do about it.
+
+use std::{fmt, path::PathBuf};
+
+/// Where Linux keeps the limits of inotify.
+#[cfg(target_os = "linux")]
+const LIMITS_DIR: &str = "/proc/sys/fs/inotify";
+
+/// Watching failed.
+#[derive(Debug)]
+pub enum WatchError {
+    /// The kernel gives no more watches to this user.
+    TooManyWatches { wanted: usize },
+    /// The kernel gives no more watchers to this user.
+    TooManyWatchers,
+    /// The system refused.
+    System { path: Option<PathBuf>, reason: String },
+}
+
+impl WatchError {
+    pub(super) fn of(error: &notify::Error, wanted: usize) -> Self {
+        let path = error.paths.first().cloned();
+        match &error.kind {
+            notify::ErrorKind::MaxFilesWatch => Self::TooManyWatches { wanted },
+            notify::ErrorKind::Io(io) if io.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
+                Self::TooManyWatchers
+            }
+            _ => Self::System { path, reason: error.to_string() },
+        }
+    }
+
+    /// The way out.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::TooManyWatches { wanted } => Some(raise("max_user_watches", *wanted)),
+            Self::TooManyWatchers => Some(raise("max_user_instances", 1)),
+            Self::System { .. } => None,
+        }
+    }
+}
+
+/// Twice what there is, and enough for what was wanted.
+fn raise(limit: &str, wanted: usize) -> String {
+    let now = limit_now(limit);
+    let to = (now.unwrap_or(8192) * 2).max((wanted * 2).next_power_of_two());
+    let now = now.map_or_else(String::new, |now| format!("; it is {now} now"));
+    format!(
+        "raise the limit: `sudo sysctl fs.inotify.{limit}={to}`{now}. Folders that hold no code need no watch: name them in \
+         `.gitignore` or `.stackctlignore`"
+    )
+}
+
+#[cfg(target_os = "linux")]
+fn limit_now(limit: &str) -> Option<usize> {
+    std::fs::read_to_string(format!("{LIMITS_DIR}/{limit}")).ok()?.trim().parse().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_now(_limit: &str) -> Option<usize> {
+    None
+}
+
+impl fmt::Display for WatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyWatches { wanted } => {
+                write!(f, "{wanted} directories cannot be watched: the limit of inotify watches is reached")
+            }
+            Self::TooManyWatchers => f.write_str("files cannot be watched: the limit of inotify instances is reached"),
+            Self::System { path: Some(path), reason } => write!(f, "cannot watch `{}`: {reason}", path.display()),
+            Self::System { path: None, reason } => write!(f, "cannot watch files: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for WatchError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_named_with_the_way_to_raise_it() {
+        let error = WatchError::of(&notify::Error::new(notify::ErrorKind::MaxFilesWatch), 300_000);
+        assert_eq!(error.to_string(), "300000 directories cannot be watched: the limit of inotify watches is reached");
+        let help = error.help().unwrap();
+        assert!(help.starts_with("raise the limit: `sudo sysctl fs.inotify.max_user_watches="), "{help}");
+        let too_many = notify::Error::io(std::io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error()));
+        assert!(WatchError::of(&too_many, 0).help().unwrap().contains("fs.inotify.max_user_instances="));
+    }
+}

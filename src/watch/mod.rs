@@ -1,0 +1,278 @@
+//! Files -> debounced rebuilds: which functions a save reaches, and their builds. Deploys nothing, prints nothing, and knows
+//! no target. When a series of changes is over ([`debounce`]) and what a change reaches ([`choice`]) are pure.
+
+mod builds;
+mod choice;
+mod contents;
+mod debounce;
+mod error;
+mod files;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+pub use builds::{BuildTimes, Builds, Built};
+pub use error::WatchError;
+
+use self::{
+    choice::{Choice, choose},
+    contents::Contents,
+    debounce::{Debounce, QUIET, QUIET_COMPILED},
+    files::{Files, Happened, Inbox},
+};
+use crate::build::{Added, BuildRequest, Inputs};
+
+/// Paths that a [`Change`] names; of the others it has the number.
+const PATHS_NAMED_MAX: usize = 20;
+
+/// Watches a manifest and the functions in it.
+#[derive(Debug)]
+pub struct Watch {
+    files: Files,
+    inbox: Arc<Inbox>,
+    manifest: Vec<PathBuf>,
+    requests: BTreeMap<String, BuildRequest>,
+    inputs: BTreeMap<String, Inputs>,
+    /// What [`Debounce`] counts its time from.
+    started: Instant,
+    debounce: Debounce,
+    pending: Pending,
+    contents: Contents,
+    is_paused: bool,
+}
+
+/// A series of changes that is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Whether the manifest or what overlays it changed.
+    pub manifest: bool,
+    /// Keys of the functions that are reached.
+    pub functions: BTreeSet<String>,
+    /// Some of the paths.
+    pub paths: Vec<PathBuf>,
+    /// How many there are.
+    pub paths_count: usize,
+    /// When the first was seen.
+    pub first: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    choice: Choice,
+    paths: BTreeSet<PathBuf>,
+    paths_count: usize,
+}
+
+impl Watch {
+    /// Watches the files of a manifest, absolute, which need not exist.
+    ///
+    /// # Errors
+    /// The system lets nobody watch files.
+    pub fn new(manifest: Vec<PathBuf>) -> Result<Self, WatchError> {
+        let files = Files::new()?;
+        Ok(Self {
+            inbox: files.inbox(),
+            files,
+            manifest,
+            requests: BTreeMap::new(),
+            inputs: BTreeMap::new(),
+            started: Instant::now(),
+            debounce: Debounce::default(),
+            pending: Pending::default(),
+            contents: Contents::default(),
+            is_paused: false,
+        })
+    }
+
+    /// Watches these functions, by their keys, and no others. Blocking.
+    ///
+    /// # Errors
+    /// Not everything can be watched; the rest is.
+    pub fn set_functions(&mut self, requests: BTreeMap<String, BuildRequest>) -> Result<(), WatchError> {
+        self.inputs = requests.iter().map(|(key, request)| (key.clone(), Inputs::of(request))).collect();
+        self.contents.only(&requests);
+        self.requests = requests;
+        self.watch_inputs()
+    }
+
+    /// Looks again at what a function is made of: a build has found out. Blocking.
+    ///
+    /// # Errors
+    /// Not everything can be watched; the rest is.
+    pub fn refresh(&mut self, function: &str) -> Result<(), WatchError> {
+        let Some(request) = self.requests.get(function) else { return Ok(()) };
+        if self.inputs.get(function).is_some_and(|inputs| inputs.are_current(request)) {
+            return Ok(());
+        }
+        self.inputs.insert(function.to_owned(), Inputs::of(request));
+        self.watch_inputs()
+    }
+
+    /// How many directories are under watch.
+    pub fn directories(&self) -> usize {
+        self.files.len()
+    }
+
+    /// These are written by the function's own build whenever it runs: from now on they are no changes of it.
+    pub fn take_for_outputs(&mut self, function: &str, paths: &[PathBuf]) {
+        self.contents.take_for_outputs(function, paths);
+    }
+
+    /// While paused, changes are remembered and not told.
+    pub fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+    }
+
+    /// Whether a change of the function has been seen that has not been told yet.
+    pub fn has_news_of(&self, function: &str) -> bool {
+        self.pending.choice.manifest || self.pending.choice.functions.contains(function)
+    }
+
+    /// The next series of changes that reaches anything. Cancel safe.
+    ///
+    /// # Errors
+    /// Not everything that is new can be watched; the rest is, and changes go on to be told.
+    pub async fn changed(&mut self) -> Result<Change, WatchError> {
+        loop {
+            self.absorb()?;
+            let due_at = self.debounce.due_at().filter(|_| !self.is_paused);
+            if due_at.is_some()
+                && let Some(first) = self.debounce.take(self.started.elapsed())
+            {
+                return Ok(self.take(first));
+            }
+            match due_at {
+                None => self.inbox.news().await,
+                Some(due_at) => tokio::select! {
+                    () = self.inbox.news() => {}
+                    () = tokio::time::sleep_until(self.started + due_at) => {}
+                },
+            }
+        }
+    }
+
+    fn take(&mut self, first: Duration) -> Change {
+        let Pending { choice, paths, paths_count } = std::mem::take(&mut self.pending);
+        Change {
+            manifest: choice.manifest,
+            functions: choice.functions,
+            paths: paths.into_iter().collect(),
+            paths_count,
+            first: self.started + first,
+        }
+    }
+
+    /// Takes what has happened and sorts it.
+    fn absorb(&mut self) -> Result<(), WatchError> {
+        let Some(happened) = self.inbox.take() else { return Ok(()) };
+        let mut watching = Ok(());
+        let mut reached = Reached::default();
+        for path in &happened.paths {
+            watching = watching.and(if path.is_dir() {
+                self.directory(path, &mut reached)
+            } else {
+                self.file(path, &mut reached)
+            });
+        }
+        if happened.all {
+            watching = watching.and(self.look_at_everything(&mut reached));
+        }
+        self.note(&happened, reached);
+        watching
+    }
+
+    fn note(&mut self, happened: &Happened, reached: Reached) {
+        if reached.choice.is_nothing() {
+            return;
+        }
+        let is_compiled = |key: &String| self.inputs.get(key).is_some_and(Inputs::is_compiled);
+        let quiet = if reached.choice.functions.iter().any(is_compiled) { QUIET_COMPILED } else { QUIET };
+        let at = happened.first.map_or(Duration::ZERO, |first| first.saturating_duration_since(self.started));
+        let new = reached.paths.iter().filter(|path| !self.pending.paths.contains(*path)).count();
+        self.debounce.note(at, quiet, new);
+        self.pending.choice.add(reached.choice);
+        self.pending.paths_count += new;
+        for path in reached.paths {
+            if self.pending.paths.len() < PATHS_NAMED_MAX {
+                self.pending.paths.insert(path);
+            }
+        }
+    }
+
+    /// Something that is no directory, or no longer one, has changed.
+    fn file(&mut self, path: &Path, reached: &mut Reached) -> Result<(), WatchError> {
+        let mut choice = choose(path, &self.manifest, &self.inputs);
+        choice.functions.retain(|key| self.contents.is_news(key, path));
+        reached.add(path, choice);
+        if !path.exists() {
+            self.files.forget(path);
+        }
+        self.look_again(path)
+    }
+
+    /// A directory came, was put in another's place, or is where it was.
+    fn directory(&mut self, path: &Path, reached: &mut Reached) -> Result<(), WatchError> {
+        if self.files.knows(path) {
+            return Ok(());
+        }
+        self.files.forget(path);
+        let (mut choice, mut new) = (Choice::default(), Vec::new());
+        for (key, inputs) in &mut self.inputs {
+            let Added { directories, has_files } = inputs.add_directory(path);
+            if has_files || inputs.are_changed_by(path) {
+                choice.functions.insert(key.clone());
+            }
+            new.extend(directories);
+        }
+        reached.add(path, choice);
+        self.files.watch_also(new).and(self.look_again(path))
+    }
+
+    /// Finds the inputs anew of the functions whose inputs are others after a change at `path`.
+    fn look_again(&mut self, path: &Path) -> Result<(), WatchError> {
+        let stale = self.inputs.iter_mut().filter(|(_, inputs)| inputs.are_changed_by(path));
+        let mut is_stale = false;
+        for (key, inputs) in stale {
+            if let Some(request) = self.requests.get(key) {
+                *inputs = Inputs::of(request);
+                is_stale = true;
+            }
+        }
+        if is_stale { self.watch_inputs() } else { Ok(()) }
+    }
+
+    fn look_at_everything(&mut self, reached: &mut Reached) -> Result<(), WatchError> {
+        reached.choice.manifest = true;
+        reached.choice.functions.extend(self.requests.keys().cloned());
+        self.set_functions(self.requests.clone())
+    }
+
+    fn watch_inputs(&mut self) -> Result<(), WatchError> {
+        let manifest = self.manifest.iter().filter_map(|file| file.parent());
+        self.files.watch_only(manifest.chain(self.inputs.values().flat_map(Inputs::directories)))
+    }
+}
+
+/// What one look at the inbox found.
+#[derive(Debug, Default)]
+struct Reached {
+    choice: Choice,
+    paths: Vec<PathBuf>,
+}
+
+impl Reached {
+    fn add(&mut self, path: &Path, choice: Choice) {
+        if !choice.is_nothing() {
+            self.choice.add(choice);
+            self.paths.push(path.to_owned());
+        }
+    }
+}
