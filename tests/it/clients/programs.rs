@@ -2,6 +2,8 @@
 //! fail at the first that does not hold.
 
 use std::{
+    fs,
+    io::Write,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -19,6 +21,9 @@ trials!(
     sqs_consumer needs [Tool::Node, Tool::NodeClients],
     go needs [Tool::Go, Tool::GoClients],
     java needs [Tool::Java, Tool::JavaClients],
+    lambda_in_python needs [Tool::PythonClients, Tool::Python],
+    lambda_in_javascript needs [Tool::Node, Tool::NodeClients, Tool::Python],
+    lambda_in_go needs [Tool::Go, Tool::GoClients, Tool::Python],
     celery needs [Tool::PythonClients],
     spring needs [Tool::Java, Tool::JavaClients],
 );
@@ -42,6 +47,9 @@ const SQS_CHECKS: [&str; 15] = [
     "worlds",
 ];
 
+/// What the programs of all SDKs check of Lambda.
+const LAMBDA_CHECKS: [&str; 5] = ["lifecycle", "invocations", "configuration", "concurrency", "mappings"];
+
 fn python_in_json() {
     check(python(Tool::PythonClients, "sqs.py"), &SQS_CHECKS);
 }
@@ -60,6 +68,19 @@ fn go() {
 
 fn java() {
     check(java_program("Sqs.java"), &SQS_CHECKS);
+}
+
+fn lambda_in_python() {
+    let more = [LAMBDA_CHECKS.as_slice(), &["log-groups"]].concat();
+    check_lambda(python(Tool::PythonClients, "aws_lambda.py"), &more);
+}
+
+fn lambda_in_javascript() {
+    check_lambda(node("lambda.js"), &LAMBDA_CHECKS);
+}
+
+fn lambda_in_go() {
+    check_lambda(go_program("./lambda"), &LAMBDA_CHECKS);
 }
 
 fn celery() {
@@ -108,6 +129,22 @@ fn java_program(file: &str) -> impl Fn(&Serving) -> Command {
         command.arg("-cp").arg(Tool::JavaClients.path().unwrap().join("*")).arg(folder().join("java").join(file));
         command
     }
+}
+
+/// Runs a program with the package of the function that it deploys.
+fn check_lambda(program: impl Fn(&Serving) -> Command, expected: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let package = dir.path().join("function.zip");
+    let mut zip = zip::ZipWriter::new(fs::File::create(&package).unwrap());
+    zip.start_file("app.py", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(&fs::read(folder().join("function/app.py")).unwrap()).unwrap();
+    zip.finish().unwrap();
+    let with_package = |serving: &Serving| {
+        let mut command = program(serving);
+        command.arg(&package);
+        command
+    };
+    check(with_package, expected);
 }
 
 /// Runs a program against an engine of its own. A check that it does not make is missed too.

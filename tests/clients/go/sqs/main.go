@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -337,8 +336,7 @@ func must[T any](value T, err error) T {
 
 func same(found, expected any) {
 	if !reflect.DeepEqual(found, expected) {
-		fmt.Fprintf(os.Stderr, "found %v, expected %v\n", found, expected)
-		panic("not the same")
+		panic(fmt.Errorf("found %v, expected %v", found, expected))
 	}
 }
 
