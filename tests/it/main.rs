@@ -8,6 +8,7 @@
 #![allow(clippy::print_stderr, reason = "a test says its seed")]
 
 mod blog;
+mod clients;
 mod converge;
 mod crash;
 mod documents;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         &arguments,
         [
             blog::all(),
+            clients::all(),
             converge::all(),
             crash::all(),
             documents::all(),

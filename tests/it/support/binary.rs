@@ -97,19 +97,26 @@ impl Serving {
         (self.child, self.endpoint) = serve_in(self.state.path());
     }
 
-    /// The `aws` CLI against it.
-    pub(crate) fn aws(&self, tool: Tool, arguments: &[&str]) -> Command {
-        let mut command = Command::new(tool.path().unwrap());
+    /// A program that finds it as any program finds AWS: by its environment.
+    pub(crate) fn client(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         without_aws_configuration(&mut command);
         command
-            .args(["--endpoint-url", &self.endpoint])
-            .args(arguments)
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", "ap-northeast-1")
             .env("AWS_DEFAULT_REGION", "ap-northeast-1")
             .env("AWS_PAGER", "")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::null());
+        command
+    }
+
+    /// The `aws` CLI against it. Debian's second version does not know the variable of the endpoint.
+    pub(crate) fn aws(&self, tool: Tool, arguments: &[&str]) -> Command {
+        let mut command = self.client(tool.path().unwrap());
+        command.args(["--endpoint-url", &self.endpoint]).args(arguments);
         command
     }
 }

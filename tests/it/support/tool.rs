@@ -10,6 +10,8 @@ use std::{
 
 /// Set in CI, where a missing tool is a failure.
 const REQUIRE_TOOLS: &str = "STACKCTL_REQUIRE_TOOLS";
+/// The folder that `tests/clients/install` filled.
+const CLIENTS_DIR: &str = "STACKCTL_CLIENTS_DIR";
 
 /// A program that a test needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,19 +22,45 @@ pub(crate) enum Tool {
     /// The `aws` CLI, version 2, from Debian.
     Aws2,
     Go,
+    Java,
     Node,
     Python,
     Zip,
+    /// Python with the current boto3, and Celery on SQS.
+    PythonClients,
+    /// Python with the last boto3 that speaks AWS Query to SQS.
+    PythonQueryClients,
+    /// Not a program: the folder of the packages for Node.
+    NodeClients,
+    /// Not a program: the folder that is there when Go has what `tests/clients/go` needs in its cache.
+    GoClients,
+    /// Not a program: the folder of the jars.
+    JavaClients,
     /// Not a program: the port that a stack takes which names none.
     Port4566,
 }
 
 impl Tool {
+    const ALL: [Self; 13] = [
+        Self::Aws1,
+        Self::Aws2,
+        Self::Go,
+        Self::Java,
+        Self::Node,
+        Self::Python,
+        Self::Zip,
+        Self::PythonClients,
+        Self::PythonQueryClients,
+        Self::NodeClients,
+        Self::GoClients,
+        Self::JavaClients,
+        Self::Port4566,
+    ];
+
     /// Where it is; `None` when it is missing.
     pub(crate) fn path(self) -> Option<&'static Path> {
         static FOUND: OnceLock<Vec<(Tool, PathBuf)>> = OnceLock::new();
-        let all = [Self::Aws1, Self::Aws2, Self::Go, Self::Node, Self::Python, Self::Zip, Self::Port4566];
-        let found = FOUND.get_or_init(|| all.into_iter().filter_map(|tool| Some((tool, tool.find()?))).collect());
+        let found = FOUND.get_or_init(|| Self::ALL.into_iter().filter_map(|tool| Some((tool, tool.find()?))).collect());
         found.iter().find(|(tool, _)| *tool == self).map(|(_, path)| path.as_path())
     }
 
@@ -42,9 +70,15 @@ impl Tool {
             Self::Aws1 => "aws 1",
             Self::Aws2 => "aws 2",
             Self::Go => "go",
+            Self::Java => "java",
             Self::Node => "node",
             Self::Python => "python3",
             Self::Zip => "zip",
+            Self::PythonClients
+            | Self::PythonQueryClients
+            | Self::NodeClients
+            | Self::GoClients
+            | Self::JavaClients => "clients, which tests/clients/install installs",
             Self::Port4566 => "port 4566, which is taken",
         }
     }
@@ -54,9 +88,15 @@ impl Tool {
             Self::Aws1 => ("aws", "--version", "aws-cli/1."),
             Self::Aws2 => ("aws", "--version", "aws-cli/2."),
             Self::Go => ("go", "version", "go version"),
+            Self::Java => ("java", "--version", "openjdk"),
             Self::Node => ("node", "--version", "v"),
             Self::Python => ("python3", "--version", "Python 3"),
             Self::Zip => ("zip", "--version", "Copyright"),
+            Self::PythonClients => return installed("python/bin/python"),
+            Self::PythonQueryClients => return installed("python-query/bin/python"),
+            Self::NodeClients => return installed("node/node_modules"),
+            Self::GoClients => return installed("go"),
+            Self::JavaClients => return installed("java"),
             Self::Port4566 => return TcpListener::bind((Ipv4Addr::LOCALHOST, 4566)).ok().map(|_| PathBuf::new()),
         };
         let path = env::var_os("PATH")?;
@@ -65,6 +105,11 @@ impl Tool {
             output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).starts_with(answer))
         })
     }
+}
+
+fn installed(path: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env::var_os(CLIENTS_DIR)?).join(path);
+    path.exists().then_some(path)
 }
 
 /// Whether a missing tool is a failure.

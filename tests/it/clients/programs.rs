@@ -1,0 +1,156 @@
+//! The programs in `tests/clients`: one a client, each with an engine of its own. They print `ok NAME` for each check and
+//! fail at the first that does not hold.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::support::{
+    binary::{Serving, succeed},
+    tool::Tool,
+    trials,
+};
+
+trials!(
+    python_in_json needs [Tool::PythonClients],
+    python_in_query needs [Tool::PythonQueryClients],
+    javascript needs [Tool::Node, Tool::NodeClients],
+    sqs_consumer needs [Tool::Node, Tool::NodeClients],
+    go needs [Tool::Go, Tool::GoClients],
+    java needs [Tool::Java, Tool::JavaClients],
+    lambda_in_python needs [Tool::PythonClients, Tool::Python],
+    lambda_in_javascript needs [Tool::Node, Tool::NodeClients, Tool::Python],
+    lambda_in_go needs [Tool::Go, Tool::GoClients, Tool::Python],
+    celery needs [Tool::PythonClients],
+    spring needs [Tool::Java, Tool::JavaClients],
+);
+
+/// What the programs of all SDKs check, in this order.
+const SQS_CHECKS: [&str; 15] = [
+    "queues",
+    "attributes",
+    "tags",
+    "messages",
+    "batches",
+    "long-poll",
+    "visibility",
+    "fifo",
+    "dead-letters",
+    "move-tasks",
+    "errors",
+    "purge",
+    "paging",
+    "permissions",
+    "worlds",
+];
+
+/// What the programs of all SDKs check of Lambda.
+const LAMBDA_CHECKS: [&str; 5] = ["lifecycle", "invocations", "configuration", "concurrency", "mappings"];
+
+fn python_in_json() {
+    check(python(Tool::PythonClients, "sqs.py"), &SQS_CHECKS);
+}
+
+fn python_in_query() {
+    check(python(Tool::PythonQueryClients, "sqs.py"), &SQS_CHECKS);
+}
+
+fn javascript() {
+    check(node("sqs.js"), &SQS_CHECKS);
+}
+
+fn go() {
+    check(go_program("./sqs"), &SQS_CHECKS);
+}
+
+fn java() {
+    check(java_program("Sqs.java"), &SQS_CHECKS);
+}
+
+fn lambda_in_python() {
+    let more = [LAMBDA_CHECKS.as_slice(), &["log-groups"]].concat();
+    check_lambda(python(Tool::PythonClients, "aws_lambda.py"), &more);
+}
+
+fn lambda_in_javascript() {
+    check_lambda(node("lambda.js"), &LAMBDA_CHECKS);
+}
+
+fn lambda_in_go() {
+    check_lambda(go_program("./lambda"), &LAMBDA_CHECKS);
+}
+
+fn celery() {
+    check(python(Tool::PythonClients, "celery_worker.py"), &["tasks", "retry", "countdown", "empty"]);
+}
+
+fn spring() {
+    check(java_program("Listener.java"), &["sent", "handled", "empty"]);
+}
+
+fn sqs_consumer() {
+    check(node("consumer.js"), &["dead-letter", "handled-once", "empty"]);
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
+}
+
+fn python(tool: Tool, program: &str) -> impl Fn(&Serving) -> Command {
+    move |serving| {
+        let mut command = serving.client(tool.path().unwrap());
+        command.arg(folder().join("python").join(program));
+        command
+    }
+}
+
+fn node(program: &str) -> impl Fn(&Serving) -> Command {
+    move |serving| {
+        let mut command = serving.client(Tool::Node.path().unwrap());
+        command.arg(folder().join("node").join(program)).env("NODE_PATH", Tool::NodeClients.path().unwrap());
+        command
+    }
+}
+
+fn go_program(package: &str) -> impl Fn(&Serving) -> Command {
+    move |serving| {
+        let mut command = serving.client(Tool::Go.path().unwrap());
+        command.args(["run", package]).current_dir(folder().join("go"));
+        command
+    }
+}
+
+fn java_program(file: &str) -> impl Fn(&Serving) -> Command {
+    move |serving| {
+        let mut command = serving.client(Tool::Java.path().unwrap());
+        command.arg("-cp").arg(Tool::JavaClients.path().unwrap().join("*")).arg(folder().join("java").join(file));
+        command
+    }
+}
+
+/// Runs a program with the package of the function that it deploys.
+fn check_lambda(program: impl Fn(&Serving) -> Command, expected: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let package = dir.path().join("function.zip");
+    let mut zip = zip::ZipWriter::new(fs::File::create(&package).unwrap());
+    zip.start_file("app.py", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(&fs::read(folder().join("function/app.py")).unwrap()).unwrap();
+    zip.finish().unwrap();
+    let with_package = |serving: &Serving| {
+        let mut command = program(serving);
+        command.arg(&package);
+        command
+    };
+    check(with_package, expected);
+}
+
+/// Runs a program against an engine of its own. A check that it does not make is missed too.
+fn check(program: impl Fn(&Serving) -> Command, expected: &[&str]) {
+    let serving = Serving::start();
+    let printed = succeed(program(&serving));
+    let checks: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix("ok ")).collect();
+    assert_eq!(checks, expected);
+}
