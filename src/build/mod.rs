@@ -20,9 +20,6 @@ mod rust;
 mod source;
 mod toolchain;
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     path::{Path, PathBuf},
     sync::Mutex,

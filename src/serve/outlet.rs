@@ -167,7 +167,7 @@ mod tests {
     use crate::{
         engine::StopReason,
         model::Timestamp,
-        serve::environments::{HostOptions, HostTasks, tests::spec},
+        serve::environments::{HostOptions, HostTasks, sample::spec},
         task::Tasks,
     };
 

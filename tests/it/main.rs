@@ -8,11 +8,13 @@
 #![allow(clippy::print_stderr, reason = "a test says its seed")]
 
 mod blog;
+mod building;
 mod clients;
 mod converge;
 mod crash;
 mod documents;
 mod durability;
+mod environments;
 mod keeping;
 mod layers;
 mod sdk_sqs;
@@ -28,11 +30,13 @@ fn main() -> ExitCode {
         &arguments,
         [
             blog::all(),
+            building::all(),
             clients::all(),
             converge::all(),
             crash::all(),
             documents::all(),
             durability::all(),
+            environments::all(),
             keeping::all(),
             layers::all(),
             sdk_sqs::all(),

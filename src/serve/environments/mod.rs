@@ -10,7 +10,7 @@ mod process;
 mod program;
 mod runtime_api;
 #[cfg(test)]
-pub(super) mod tests;
+pub(super) mod sample;
 mod variables;
 
 use std::{

@@ -119,7 +119,7 @@ fn executables(code_dir: &Path) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::{environments::tests::spec, report::Report};
+    use crate::serve::{environments::sample::spec, report::Report};
 
     #[test]
     fn what_is_missing_is_named() {

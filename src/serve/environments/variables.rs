@@ -101,7 +101,7 @@ fn execution_environment(runtime: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::environments::tests::spec;
+    use crate::serve::environments::sample::spec;
 
     fn of(spec: &LaunchSpec) -> BTreeMap<String, String> {
         let place = Place {

@@ -21,6 +21,7 @@ pub(crate) enum Tool {
     Aws1,
     /// The `aws` CLI, version 2, from Debian.
     Aws2,
+    Curl,
     Go,
     Java,
     Node,
@@ -44,6 +45,7 @@ impl Tool {
     const ALL: [Self; 13] = [
         Self::Aws1,
         Self::Aws2,
+        Self::Curl,
         Self::Go,
         Self::Java,
         Self::Node,
@@ -69,6 +71,7 @@ impl Tool {
         match self {
             Self::Aws1 => "aws 1",
             Self::Aws2 => "aws 2",
+            Self::Curl => "curl",
             Self::Go => "go",
             Self::Java => "java",
             Self::Node => "node",
@@ -87,6 +90,7 @@ impl Tool {
         let (program, argument, answer) = match self {
             Self::Aws1 => ("aws", "--version", "aws-cli/1."),
             Self::Aws2 => ("aws", "--version", "aws-cli/2."),
+            Self::Curl => ("curl", "--version", "curl "),
             Self::Go => ("go", "version", "go version"),
             Self::Java => ("java", "--version", "openjdk"),
             Self::Node => ("node", "--version", "v"),

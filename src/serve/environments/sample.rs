@@ -1,0 +1,25 @@
+//! A function for tests of how one is launched.
+
+use std::sync::Arc;
+
+use crate::{
+    engine::LaunchSpec,
+    model::{AccountId, ArtifactDigest, FunctionArn, FunctionName, Region, Scope},
+};
+
+pub(in crate::serve) fn spec(runtime: &str, handler: &str) -> LaunchSpec {
+    let scope = Scope { account: AccountId::DEFAULT, region: Region::default() };
+    LaunchSpec {
+        function: FunctionArn { scope, name: FunctionName::parse("f").unwrap(), qualifier: None },
+        version: "$LATEST".into(),
+        runtime: runtime.into(),
+        handler: handler.into(),
+        artifact: ArtifactDigest::from_bytes([1; 32]),
+        memory_mb: 128,
+        timeout_s: 3,
+        environment: Arc::default(),
+        log_group: "/aws/lambda/f".into(),
+        log_stream: "2026/01/01/[$LATEST]0".into(),
+        initialization_type: "on-demand",
+    }
+}
