@@ -42,7 +42,7 @@ pub(crate) enum Tool {
 }
 
 impl Tool {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Aws1,
         Self::Aws2,
         Self::Curl,
