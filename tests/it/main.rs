@@ -15,6 +15,7 @@ mod documents;
 mod durability;
 mod keeping;
 mod layers;
+mod looking;
 mod sdk_sqs;
 mod simulation;
 mod support;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
             durability::all(),
             keeping::all(),
             layers::all(),
+            looking::all(),
             sdk_sqs::all(),
             simulation::all(),
             watch::all(),
