@@ -19,7 +19,7 @@ impl Lambda {
             cold_starts: function.load.cold_starts,
             ..FunctionActivity::default()
         };
-        for environment in function.fleet.all.iter().filter_map(|serial| self.environments.get(*serial)) {
+        for environment in function.environments().filter_map(|serial| self.environments.get(serial)) {
             match &environment.state {
                 State::Starting { .. } => activity.starting += 1,
                 State::Idle { .. } => activity.idle += 1,

@@ -40,6 +40,38 @@ pub enum Command {
         marker: Option<String>,
         max_items: Option<u32>,
     },
+    PublishVersion {
+        name: FunctionRef,
+        publish: PublishVersion,
+    },
+    ListVersionsByFunction {
+        name: FunctionRef,
+        marker: Option<String>,
+        max_items: Option<u32>,
+    },
+    CreateAlias {
+        name: FunctionRef,
+        create: CreateAlias,
+    },
+    GetAlias {
+        name: FunctionRef,
+        alias: String,
+    },
+    UpdateAlias {
+        name: FunctionRef,
+        alias: String,
+        update: UpdateAlias,
+    },
+    DeleteAlias {
+        name: FunctionRef,
+        alias: String,
+    },
+    ListAliases {
+        name: FunctionRef,
+        function_version: Option<String>,
+        marker: Option<String>,
+        max_items: Option<u32>,
+    },
     Invoke(Invoke),
     PutFunctionConcurrency {
         name: FunctionRef,
@@ -173,6 +205,37 @@ shape!(UpdateFunctionConfiguration {
     kms_key_arn: Option<String>,
     revision_id: Option<String>,
 });
+shape!(PublishVersion {
+    code_sha256: Option<String>,
+    description: Option<String>,
+    revision_id: Option<String>,
+    publish_to: Option<String>,
+});
+shape!(CreateAlias {
+    name: Option<String>,
+    function_version: Option<String>,
+    description: Option<String>,
+    routing_config: Option<AliasRoutingConfiguration>,
+});
+shape!(UpdateAlias {
+    function_version: Option<String>,
+    description: Option<String>,
+    routing_config: Option<AliasRoutingConfiguration>,
+    revision_id: Option<String>,
+});
+shape!(AliasRoutingConfiguration { additional_version_weights: BTreeMap<String, f64> });
+shape!(
+    /// `AliasConfiguration`, output of each operation on one alias.
+    AliasConfiguration {
+        alias_arn: String,
+        name: String,
+        function_version: String,
+        description: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        routing_config: Option<AliasRoutingConfiguration>,
+        revision_id: String,
+    }
+);
 shape!(Environment { variables: BTreeMap<String, String> });
 shape!(EphemeralStorage { size: i64 });
 shape!(TracingConfig { mode: Option<String> });
@@ -249,6 +312,15 @@ pub enum Response {
     },
     ListFunctions {
         functions: Vec<FunctionConfiguration>,
+        next_marker: Option<String>,
+    },
+    ListVersions {
+        versions: Vec<FunctionConfiguration>,
+        next_marker: Option<String>,
+    },
+    Alias(Box<AliasConfiguration>),
+    ListAliases {
+        aliases: Vec<AliasConfiguration>,
         next_marker: Option<String>,
     },
     Invoked(InvokeOutcome),

@@ -12,11 +12,11 @@ use std::{
 
 use super::{
     Lambda, Turn,
-    functions::FunctionId,
+    functions::{Function, FunctionId, Functions},
     invocation::{Job, Run},
-    names::LATEST,
     report::{self, Failure},
     timers::Timer,
+    versions::VersionId,
 };
 use crate::{
     engine::{Cx, Effect, EnvironmentId, Invocation, LaunchSpec, StopReason, logs::Logs},
@@ -26,6 +26,9 @@ use crate::{
 /// How long an invocation waits for an environment that has answered and not yet asked for more, before it gets a new one.
 const RETURN_GRACE_MS: u64 = 50;
 
+/// What an environment runs.
+pub(super) type Target = (FunctionId, VersionId);
+
 /// Names an environment inside its account and region; never used twice.
 pub(super) type Serial = u64;
 
@@ -33,6 +36,7 @@ pub(super) type Serial = u64;
 #[derive(Debug)]
 pub(super) struct Environment {
     pub(super) function: FunctionId,
+    pub(super) version: VersionId,
     /// Of its fleet, when it was started: an older one is not used again.
     generation: u64,
     pub(super) spec: Arc<LaunchSpec>,
@@ -145,8 +149,12 @@ impl Fleet {
 }
 
 impl Environment {
-    fn new(function: FunctionId, generation: u64, spec: Arc<LaunchSpec>, state: State) -> Self {
-        Self { function, generation, spec, state, timer: None, max_memory_used_bytes: 0 }
+    fn new((function, version): Target, generation: u64, spec: Arc<LaunchSpec>, state: State) -> Self {
+        Self { function, version, generation, spec, state, timer: None, max_memory_used_bytes: 0 }
+    }
+
+    pub(super) fn target(&self) -> Target {
+        (self.function, self.version)
     }
 
     /// What it was doing, when it is no more.
@@ -166,7 +174,7 @@ impl Environment {
 /// Starting and using them.
 impl Lambda {
     /// Gives `job` to the environment that was chosen for it.
-    pub(super) fn place(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId, place: Placement, job: Box<Job>) {
+    pub(super) fn place(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, target: Target, place: Placement, job: Box<Job>) {
         match place {
             Placement::Idle(serial) => {
                 let (started_at, timeout_s) = (cx.now, self.timeout_of(serial));
@@ -174,7 +182,7 @@ impl Lambda {
                 self.run(cx, logs, serial, Box::new(Run { job: *job, started_at, deadline, init_ms: None }));
             }
             Placement::Returning(serial) => self.promise(cx, serial, job),
-            Placement::New => self.launch(cx, logs, id, job),
+            Placement::New => self.launch(cx, logs, target, job),
         }
     }
 
@@ -183,27 +191,28 @@ impl Lambda {
     }
 
     /// Starts a new environment for `job`.
-    pub(super) fn launch(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId, job: Box<Job>) {
-        let Some(function) = self.functions.get_mut(id) else { return };
+    pub(super) fn launch(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, target: Target, job: Box<Job>) {
+        let Some(function) = self.functions.get_mut(target.0) else { return };
         function.load.cold_starts += 1;
-        let settings = &function.settings;
+        let Some(version) = function.version(target.1) else { return };
+        let (settings, name) = (&version.settings, target.1.to_string());
         let spec = LaunchSpec {
             function: function.arn.clone(),
-            version: LATEST.into(),
+            log_stream: report::log_stream(cx.now, &name, &cx.ids.hex(32)),
+            version: name,
             runtime: settings.runtime.clone(),
             handler: settings.handler.clone(),
-            artifact: function.code.artifact,
+            artifact: version.code.artifact,
             memory_mb: settings.memory_mb,
             timeout_s: settings.timeout_s,
             environment: settings.variables.clone().unwrap_or_default(),
             log_group: settings.log_group_of(function.arn.name.as_str()),
-            log_stream: report::log_stream(cx.now, LATEST, &cx.ids.hex(32)),
             initialization_type: "on-demand",
         };
-        let generation = function.fleet.generation;
+        let generation = version.fleet.generation;
         logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
         let state = State::Starting { since: cx.now, attempt: Attempt::First, job };
-        self.add(cx, Environment::new(id, generation, Arc::new(spec), state), INIT_MAX_MS);
+        self.add(cx, Environment::new(target, generation, Arc::new(spec), state), INIT_MAX_MS);
     }
 
     /// Launches what `environment` describes, with so much time for its init phase.
@@ -212,8 +221,8 @@ impl Lambda {
         let serial = self.environments.started;
         let spec = Arc::clone(&environment.spec);
         cx.effects.push(Effect::Launch { id: self.environments.id(serial), spec });
-        if let Some(function) = self.functions.get_mut(environment.function) {
-            function.fleet.all.insert(serial);
+        if let Some(fleet) = self.fleet_of(&environment) {
+            fleet.all.insert(serial);
         }
         self.environments.by_serial.insert(serial, environment);
         self.arm(serial, cx.now.plus_millis(limit_ms));
@@ -283,12 +292,12 @@ impl Lambda {
         self.leave(serial);
         let rank = self.environments.next_rank();
         let Some(environment) = self.environments.get_mut(serial) else { return };
-        let Some(function) = self.functions.get_mut(environment.function) else { return };
-        if environment.generation != function.fleet.generation {
+        let Some(fleet) = fleet(&mut self.functions, environment) else { return };
+        if environment.generation != fleet.generation {
             return self.stop(cx, serial, StopReason::Replaced);
         }
         environment.state = State::Idle { rank };
-        function.fleet.idle.insert((rank, serial));
+        fleet.idle.insert((rank, serial));
         self.arm(serial, cx.now.plus_millis(cx.config.environment_idle_ms));
     }
 
@@ -302,9 +311,9 @@ impl Lambda {
         };
         let returning = State::Returning { rank, deadline, promised: None };
         let State::Busy(run) = mem::replace(&mut environment.state, returning) else { return None };
-        let function = self.functions.get_mut(environment.function)?;
-        if environment.generation == function.fleet.generation {
-            function.fleet.returning.insert((rank, serial));
+        let fleet = fleet(&mut self.functions, environment)?;
+        if environment.generation == fleet.generation {
+            fleet.returning.insert((rank, serial));
         }
         Some(run)
     }
@@ -326,25 +335,38 @@ impl Lambda {
         if let Some(at) = environment.timer {
             self.timers.clear(at, Timer::Environment(serial));
         }
-        if let Some(function) = self.functions.get_mut(environment.function) {
-            function.fleet.all.remove(&serial);
+        if let Some(fleet) = self.fleet_of(&environment) {
+            fleet.all.remove(&serial);
         }
         Some(environment)
     }
 
-    /// Code or configuration changed: idle environments stop, the others when they are done.
+    /// Code or configuration of `$LATEST` changed: idle environments stop, the others when they are done.
     pub(super) fn replace_environments(&mut self, cx: &mut Cx<'_>, id: FunctionId) {
         let Some(function) = self.functions.get_mut(id) else { return };
-        function.fleet.generation += 1;
-        function.fleet.returning.clear();
-        for (_, serial) in mem::take(&mut function.fleet.idle) {
+        let fleet = &mut function.latest.fleet;
+        fleet.generation += 1;
+        fleet.returning.clear();
+        for (_, serial) in mem::take(&mut fleet.idle) {
             self.stop(cx, serial, StopReason::Replaced);
         }
     }
 
-    /// Stops every environment of a function and ends what runs in them.
-    pub(super) fn stop_environments(&mut self, turn: &mut Turn<'_, '_>, id: FunctionId, reason: StopReason) {
-        let serials = self.functions.get(id).map(|function| function.fleet.all.clone()).unwrap_or_default();
+    /// Stops every environment of a function, or of one of its versions, and ends what runs in them.
+    pub(super) fn stop_environments(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        id: FunctionId,
+        only: Option<VersionId>,
+        reason: StopReason,
+    ) {
+        let Some(function) = self.functions.get(id) else { return };
+        let serials: Vec<_> = match only {
+            Some(version) => {
+                function.version(version).into_iter().flat_map(|found| &found.fleet.all).copied().collect()
+            }
+            None => function.environments().collect(),
+        };
         for serial in serials {
             let Some(environment) = self.remove(serial) else { continue };
             turn.cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason });
@@ -371,7 +393,7 @@ impl Lambda {
             }
             State::Idle { .. } => self.stop(turn.cx, serial, StopReason::Idle),
             State::Returning { deadline, promised, .. } => {
-                let (deadline, id) = (*deadline, environment.function);
+                let (deadline, target) = (*deadline, (environment.function, environment.version));
                 let promised = promised.take();
                 if deadline <= turn.cx.now {
                     self.stop(turn.cx, serial, StopReason::TimedOut);
@@ -379,7 +401,7 @@ impl Lambda {
                     self.arm(serial, deadline);
                 }
                 if let Some(job) = promised {
-                    self.launch(turn.cx, turn.logs, id, job);
+                    self.launch(turn.cx, turn.logs, target, job);
                 }
             }
         }
@@ -395,7 +417,11 @@ impl Lambda {
         if let State::Starting { job, .. } = environment.state {
             let state = State::Starting { since: cx.now, attempt: Attempt::Second, job };
             let limit_ms = u64::from(spec.timeout_s) * 1000;
-            self.add(cx, Environment::new(environment.function, environment.generation, spec, state), limit_ms);
+            self.add(
+                cx,
+                Environment::new((environment.function, environment.version), environment.generation, spec, state),
+                limit_ms,
+            );
         }
     }
 
@@ -425,11 +451,27 @@ impl Lambda {
     /// Takes the environment out of those that can be given work.
     fn leave(&mut self, serial: Serial) {
         let Some(environment) = self.environments.by_serial.get(&serial) else { return };
-        let Some(function) = self.functions.get_mut(environment.function) else { return };
+        let Some(fleet) = fleet(&mut self.functions, environment) else { return };
         match environment.state {
-            State::Idle { rank } => function.fleet.idle.remove(&(rank, serial)),
-            State::Returning { rank, .. } => function.fleet.returning.remove(&(rank, serial)),
+            State::Idle { rank } => fleet.idle.remove(&(rank, serial)),
+            State::Returning { rank, .. } => fleet.returning.remove(&(rank, serial)),
             State::Starting { .. } | State::Busy(_) => false,
         };
+    }
+
+    fn fleet_of(&mut self, environment: &Environment) -> Option<&mut Fleet> {
+        fleet(&mut self.functions, environment)
+    }
+}
+
+/// The fleet to which an environment belongs.
+fn fleet<'a>(functions: &'a mut Functions, environment: &Environment) -> Option<&'a mut Fleet> {
+    functions.get_mut(environment.function)?.version_mut(environment.version).map(|version| &mut version.fleet)
+}
+
+impl Function {
+    /// The environments of all its versions.
+    pub(super) fn environments(&self) -> impl Iterator<Item = Serial> {
+        self.versions().flat_map(|(_, version)| version.fleet.all.iter().copied())
     }
 }

@@ -5,10 +5,10 @@ use bytes::Bytes;
 use super::{
     InvocationType, Invoke, InvokeOutcome, Lambda, LambdaError, LambdaErrorKind, Response, Turn,
     concurrency::Throttle,
-    environments::{Environment, Placement, Serial, State},
+    environments::{Environment, Placement, Serial, State, Target},
     functions::FunctionId,
     invocation::{Ask, Completion, Job, Origin, Run},
-    names::{LATEST, Named},
+    names::Named,
     report::{self, Failure, RESPONSE_MAX_BYTES, Report, Tail},
     scaling::Rate,
 };
@@ -90,13 +90,17 @@ impl Lambda {
         id: FunctionId,
         ask: Ask,
     ) -> Result<(), LambdaError> {
-        let place = match self.admit(cx, id, matches!(ask.origin, Origin::Client { .. })) {
+        let gone = || LambdaError::new(LambdaErrorKind::ResourceNotFound, "Function not found");
+        let function = self.functions.get(id).ok_or_else(gone)?;
+        let version = function.route(ask.qualifier.as_deref(), cx.ids).ok_or_else(|| {
+            let qualifier = ask.qualifier.as_deref();
+            Named { name: function.name(), qualifier }.not_found(&self.scope)
+        })?;
+        let place = match self.admit(cx, (id, version), matches!(ask.origin, Origin::Client { .. })) {
             Ok(place) => place,
             Err(throttle) => return Err(self.throttled(cx, id, throttle)),
         };
-        let Some(function) = self.functions.get_mut(id) else {
-            return Err(LambdaError::new(LambdaErrorKind::Service, "the function is being deleted"));
-        };
+        let function = self.functions.get_mut(id).ok_or_else(gone)?;
         self.pool.acquire(function.reserved);
         function.load.running += 1;
         function.load.invocations += 1;
@@ -116,11 +120,11 @@ impl Lambda {
             client_context: ask.client_context,
             tail,
         };
-        self.place(cx, logs, id, place, Box::new(job));
+        self.place(cx, logs, (id, version), place, Box::new(job));
         Ok(())
     }
 
-    fn admit(&mut self, cx: &Cx<'_>, id: FunctionId, is_client: bool) -> Result<Placement, Throttle> {
+    fn admit(&mut self, cx: &Cx<'_>, (id, version): Target, is_client: bool) -> Result<Placement, Throttle> {
         let Some(function) = self.functions.get_mut(id) else { return Ok(Placement::New) };
         self.pool.admit(function.reserved, function.load.running)?;
         if is_client {
@@ -132,7 +136,7 @@ impl Lambda {
                 return Err(Throttle::request_rate(function.reserved.is_some(), concurrency));
             }
         }
-        let place = function.fleet.place();
+        let place = function.version(version).map_or(Placement::New, |version| version.fleet.place());
         if place == Placement::New && !function.load.scaling.take(cx.now, Rate::NEW_ENVIRONMENTS) {
             return Err(Throttle::scaling_rate());
         }
@@ -176,8 +180,8 @@ impl Lambda {
             (answer.payload, answer.is_error.then_some(UNHANDLED))
         };
         close(turn.cx, turn.logs, environment, &mut run, None);
-        let function = environment.function;
-        self.complete(turn, function, run.job, payload, function_error);
+        let (function, version) = (environment.function, environment.spec.version.clone());
+        self.complete(turn, function, version, run.job, payload, function_error);
     }
 
     /// The environment's process is gone.
@@ -247,7 +251,7 @@ impl Lambda {
             // It had not begun: another environment can still do it.
             State::Returning { promised: Some(job), .. } => {
                 if self.functions.get(function).is_some_and(|function| function.is_listed) {
-                    return self.launch(turn.cx, turn.logs, function, job);
+                    return self.launch(turn.cx, turn.logs, environment.target(), job);
                 }
                 Run { job: *job, started_at: turn.cx.now, deadline: turn.cx.now, init_ms: None }
             }
@@ -266,7 +270,8 @@ impl Lambda {
         };
         log(turn.cx, turn.logs, &environment, &mut run.job, line);
         close(turn.cx, turn.logs, &environment, &mut run, Some(failure));
-        self.complete(turn, function, run.job, payload, Some(UNHANDLED));
+        let version = environment.spec.version.clone();
+        self.complete(turn, function, version, run.job, payload, Some(UNHANDLED));
     }
 
     /// Gives the slot back and tells whoever asked. The last thing that happens to an invocation.
@@ -274,12 +279,12 @@ impl Lambda {
         &mut self,
         turn: &mut Turn<'_, '_>,
         id: FunctionId,
+        executed_version: String,
         job: Job,
         payload: Bytes,
         function_error: Option<&'static str>,
     ) {
         self.release(id, function_error.is_some());
-        let executed_version = LATEST.to_owned();
         match job.origin {
             Origin::Client { token, .. } => {
                 if self.clients.remove(&token) {

@@ -1,6 +1,7 @@
 //! Lambda: functions, their environments and invocations, and the mappings that feed them from queues. Pure.
 
 mod activity;
+mod aliases;
 mod api;
 mod async_queue;
 mod concurrency;
@@ -21,12 +22,16 @@ mod scaling;
 mod tests;
 mod timers;
 mod validate;
+mod versions;
 
+pub use aliases::{Additional, StoredAlias};
 pub use api::*;
 pub use configuration::Settings;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
 pub use mappings::{MappingRecord, StoredMapping};
-pub use records::{AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction};
+pub use records::{
+    AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction, StoredVersion, VersionRecord,
+};
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -189,6 +194,7 @@ impl Lambda {
                 self.restore_function(record);
                 Ok(())
             }
+            LambdaRecord::Version(record) => self.restore_version(record),
             LambdaRecord::AsyncEvent(record) => self.restore_event(record),
             LambdaRecord::Mapping(record) => self.restore_mapping(now, sqs, record),
         }
@@ -230,7 +236,7 @@ impl Lambda {
 
     /// The function's timeout, in seconds; `None` when there is no such function or qualifier.
     fn function_timeout_s(&self, function: &FunctionArn) -> Option<u32> {
-        let id = self.find(names::Named::of(function)).ok()?;
-        self.functions.get(id).map(|function| function.settings.timeout_s)
+        let (id, version) = self.locate(names::Named::of(function)).ok()?;
+        Some(self.functions.get(id)?.version(version)?.settings.timeout_s)
     }
 }

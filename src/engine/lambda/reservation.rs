@@ -2,6 +2,7 @@
 
 use super::{
     AccountSettings, FunctionRef, Lambda, LambdaError, Response,
+    functions::Function,
     validate::{Constraints, invalid},
 };
 use crate::engine::Cx;
@@ -66,7 +67,12 @@ impl Lambda {
         AccountSettings {
             concurrent_executions: self.pool.limit(),
             unreserved_concurrent_executions: self.pool.unreserved(),
-            total_code_size_bytes: self.functions.iter().map(|function| function.code.size_bytes).sum(),
+            total_code_size_bytes: self
+                .functions
+                .iter()
+                .flat_map(Function::versions)
+                .map(|(_, version)| version.code.size_bytes)
+                .sum(),
             function_count: self.functions.iter().map(|_| 1).sum(),
         }
     }

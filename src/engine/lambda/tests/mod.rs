@@ -3,6 +3,7 @@
 mod control;
 mod invoking;
 mod simulation;
+mod versions;
 
 use std::{collections::BTreeMap, sync::Arc};
 
