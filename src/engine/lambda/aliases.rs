@@ -13,7 +13,10 @@ use super::{
     validate::{Constraints, invalid},
     versions::VersionId,
 };
-use crate::{engine::Cx, model::IdSource};
+use crate::{
+    engine::{Cx, logs::Logs},
+    model::IdSource,
+};
 
 /// Aliases of one page of `ListAliases`.
 const LIST_PAGE_MAX: u32 = 50;
@@ -160,12 +163,17 @@ impl Function {
 
 /// The operations.
 impl Lambda {
-    pub(super) fn alias_request(&mut self, cx: &mut Cx<'_>, command: Command) -> Result<Response, LambdaError> {
+    pub(super) fn alias_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        logs: &mut Logs,
+        command: Command,
+    ) -> Result<Response, LambdaError> {
         match command {
             Command::CreateAlias { name, create } => self.create_alias(cx, &name, create),
             Command::GetAlias { name, alias } => self.get_alias(&name, &alias),
-            Command::UpdateAlias { name, alias, update } => self.update_alias(cx, &name, &alias, update),
-            Command::DeleteAlias { name, alias } => self.delete_alias(cx, &name, &alias),
+            Command::UpdateAlias { name, alias, update } => self.update_alias(cx, logs, &name, &alias, update),
+            Command::DeleteAlias { name, alias } => self.delete_alias(cx, logs, &name, &alias),
             Command::ListAliases { name, function_version, marker, max_items } => {
                 self.list_aliases(&name, function_version.as_deref(), marker.as_deref(), max_items)
             }
@@ -212,6 +220,7 @@ impl Lambda {
     fn update_alias(
         &mut self,
         cx: &mut Cx<'_>,
+        logs: &mut Logs,
         name: &FunctionRef,
         alias: &str,
         update: UpdateAlias,
@@ -224,13 +233,16 @@ impl Lambda {
             constraints.length("description", description, DESCRIPTION_MAX_CHARS);
         }
         constraints.finish()?;
-        let (_, function) = self.whole_function(name, ALIAS_OF_QUALIFIED)?;
+        let (id, function) = self.whole_function(name, ALIAS_OF_QUALIFIED)?;
         let mut stored = function.aliases.get(alias).cloned().ok_or_else(|| no_alias(function, alias))?;
         if update.revision_id.is_some_and(|wanted| wanted != stored.revision_id) {
             return Err(LambdaError::new(LambdaErrorKind::PreconditionFailed, REVISION_MISMATCH));
         }
         if let Some(version) = update.function_version {
-            function.existing_version(&version)?;
+            let primary = function.existing_version(&version)?;
+            if function.provisioned.contains_key(alias) {
+                function.check_provisionable(alias, primary)?;
+            }
             stored.version = version;
         }
         let kept = stored.additional.map(|additional| AliasRoutingConfiguration {
@@ -248,15 +260,27 @@ impl Lambda {
         }
         stored.revision_id = cx.ids.uuid();
         function.aliases.insert(alias.to_owned(), stored);
+        if function.provisioned.contains_key(alias) {
+            function.unsettle();
+        }
         function.record(cx);
-        function.show_alias(alias).ok_or_else(|| no_alias(function, alias))
+        let shown = function.show_alias(alias).ok_or_else(|| no_alias(function, alias));
+        self.provide(cx, logs, id);
+        shown
     }
 
     /// Deletes the alias. One that does not exist is gone already.
-    fn delete_alias(&mut self, cx: &mut Cx<'_>, name: &FunctionRef, alias: &str) -> Result<Response, LambdaError> {
-        let (_, function) = self.whole_function(name, ALIAS_OF_QUALIFIED)?;
+    fn delete_alias(
+        &mut self,
+        cx: &mut Cx<'_>,
+        logs: &mut Logs,
+        name: &FunctionRef,
+        alias: &str,
+    ) -> Result<Response, LambdaError> {
+        let (id, function) = self.whole_function(name, ALIAS_OF_QUALIFIED)?;
         if function.aliases.remove(alias).is_some() {
             function.record(cx);
+            self.unprovision(cx, logs, id, alias);
         }
         Ok(Response::Done)
     }

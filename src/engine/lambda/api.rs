@@ -72,6 +72,21 @@ pub enum Command {
         marker: Option<String>,
         max_items: Option<u32>,
     },
+    PutProvisionedConcurrencyConfig {
+        name: FunctionRef,
+        provisioned_concurrent_executions: Option<i64>,
+    },
+    GetProvisionedConcurrencyConfig {
+        name: FunctionRef,
+    },
+    DeleteProvisionedConcurrencyConfig {
+        name: FunctionRef,
+    },
+    ListProvisionedConcurrencyConfigs {
+        name: FunctionRef,
+        marker: Option<String>,
+        max_items: Option<u32>,
+    },
     Invoke(Invoke),
     PutFunctionConcurrency {
         name: FunctionRef,
@@ -236,6 +251,22 @@ shape!(
         revision_id: String,
     }
 );
+shape!(
+    /// Output of `PutProvisionedConcurrencyConfig` and `GetProvisionedConcurrencyConfig`, and an item of the list.
+    ProvisionedConcurrencyConfig {
+        /// In lists alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        function_arn: Option<String>,
+        requested_provisioned_concurrent_executions: u32,
+        available_provisioned_concurrent_executions: u32,
+        allocated_provisioned_concurrent_executions: u32,
+        /// `IN_PROGRESS`, `READY` or `FAILED`.
+        status: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status_reason: Option<String>,
+        last_modified: String,
+    }
+);
 shape!(Environment { variables: BTreeMap<String, String> });
 shape!(EphemeralStorage { size: i64 });
 shape!(TracingConfig { mode: Option<String> });
@@ -321,6 +352,11 @@ pub enum Response {
     Alias(Box<AliasConfiguration>),
     ListAliases {
         aliases: Vec<AliasConfiguration>,
+        next_marker: Option<String>,
+    },
+    ProvisionedConcurrency(Box<ProvisionedConcurrencyConfig>),
+    ListProvisionedConcurrency {
+        configs: Vec<ProvisionedConcurrencyConfig>,
         next_marker: Option<String>,
     },
     Invoked(InvokeOutcome),

@@ -254,6 +254,6 @@ impl Settings {
 }
 
 /// `2026-11-24T10:53:53.000+0000`.
-fn last_modified(at: Timestamp) -> String {
+pub(super) fn last_modified(at: Timestamp) -> String {
     super::report::utc(at, "%Y-%m-%dT%H:%M:%S%.3f+0000")
 }

@@ -10,9 +10,10 @@ use super::{
     UpdateFunctionCode, UpdateFunctionConfiguration,
     aliases::StoredAlias,
     async_queue::EventId,
-    concurrency::Load,
+    concurrency::{Load, Share},
     configuration::{Settings, Shown},
-    names::{LATEST, Named},
+    names::Named,
+    provisioned::StoredProvision,
     records::{FunctionRecord, StoredFunction, StoredVersion},
     validate::{self, Constraints, invalid},
     versions::{Version, VersionId, record_version},
@@ -45,6 +46,10 @@ pub(super) struct Function {
     /// The highest number that was ever given out.
     pub(super) last_published: u64,
     pub(super) aliases: BTreeMap<String, StoredAlias>,
+    /// By version's number or alias.
+    pub(super) provisioned: BTreeMap<String, StoredProvision>,
+    /// Whether its provisioned environments are what they should be.
+    pub(super) settled: bool,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) reserved: Option<u32>,
     pub(super) load: Load,
@@ -71,6 +76,10 @@ impl Functions {
 
     pub(super) fn get_mut(&mut self, id: FunctionId) -> Option<&mut Function> {
         self.by_id.get_mut(&id)
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = FunctionId> {
+        self.by_id.keys().copied()
     }
 
     /// In the order of their names.
@@ -124,6 +133,7 @@ impl Function {
             reserved: self.reserved,
             last_published: self.last_published,
             aliases: self.aliases.clone(),
+            provisioned: self.provisioned.clone(),
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: self.arn.name.clone(),
@@ -205,6 +215,7 @@ impl Lambda {
             reserved: None,
             last_published: 0,
             aliases: BTreeMap::new(),
+            provisioned: BTreeMap::new(),
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: name.clone(),
@@ -220,7 +231,8 @@ impl Lambda {
 
     /// Puts a function in its place, without environments.
     pub(super) fn insert_function(&mut self, name: FunctionName, stored: StoredFunction) {
-        self.pool.reserve(None, stored.reserved, 0);
+        let provisioned = stored.provisioned.values().map(|provision| provision.requested).sum();
+        self.pool.share(Share::default(), Share { reserved: stored.reserved, provisioned }, 0);
         self.functions.insert(Function {
             arn: FunctionArn { scope: (*self.scope).clone(), name, qualifier: None },
             is_listed: true,
@@ -234,6 +246,8 @@ impl Lambda {
             published: BTreeMap::new(),
             last_published: stored.last_published,
             aliases: stored.aliases,
+            settled: stored.provisioned.is_empty(),
+            provisioned: stored.provisioned,
             tags: stored.tags,
             reserved: stored.reserved,
             load: Load::default(),
@@ -302,7 +316,7 @@ impl Lambda {
             let would_be = Shown {
                 name: function.name(),
                 arn: function.arn.to_string(),
-                version: LATEST,
+                version: &VersionId::Latest.to_string(),
                 code: &code,
                 revision_id: &function.latest.revision_id,
                 last_modified: function.latest.last_modified,
@@ -356,7 +370,7 @@ impl Lambda {
             for number in function.published.keys() {
                 record_version(turn.cx, function, *number, None);
             }
-            self.pool.reserve(function.reserved, None, function.load.running);
+            self.pool.share(function.share(), Share::default(), function.load.on_demand());
         }
         self.functions.remove(id);
         turn.cx.record(LambdaRecord::Function(FunctionRecord { name, function: None }));

@@ -13,6 +13,7 @@ mod invocation;
 mod invoke;
 mod mappings;
 mod names;
+mod provisioned;
 mod records;
 mod report;
 mod requests;
@@ -29,6 +30,7 @@ pub use api::*;
 pub use configuration::Settings;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
 pub use mappings::{MappingRecord, StoredMapping};
+pub use provisioned::StoredProvision;
 pub use records::{
     AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction, StoredVersion, VersionRecord,
 };
@@ -65,6 +67,10 @@ pub struct FunctionActivity {
     pub errors: u64,
     pub throttles: u64,
     pub cold_starts: u64,
+    /// Environments that are kept initialised, over all versions, as asked for.
+    pub provisioned: u32,
+    /// Invocations of provisioned versions that ran on demand.
+    pub spillovers: u64,
 }
 
 /// A mapping's batches in flight, and its counters since the engine started.
@@ -174,6 +180,7 @@ impl Lambda {
         while let Some((at, timer)) = self.timers.pop(cx.now) {
             match timer {
                 Timer::Environment(serial) => self.environment_timer(&mut Turn { cx, sqs, logs }, serial, at),
+                Timer::Provide(function) => self.provide_timer(cx, logs, function),
                 Timer::Event(event) => self.event_timer(&mut Turn { cx, sqs, logs }, event, at),
             }
         }
@@ -200,7 +207,9 @@ impl Lambda {
         }
     }
 
-    pub(super) fn finish_restore(&mut self, _now: Timestamp) {}
+    pub(super) fn finish_restore(&mut self, now: Timestamp) {
+        self.provide_all_at(now);
+    }
 }
 
 /// For the mappings.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{CodeRef, Lambda, MappingRecord, StoredAlias, configuration::Settings, versions::Version};
+use super::{CodeRef, Lambda, MappingRecord, StoredAlias, StoredProvision, configuration::Settings, versions::Version};
 use crate::{
     engine::RestoreError,
     model::{FunctionName, Timestamp},
@@ -42,6 +42,9 @@ pub struct StoredFunction {
     pub last_published: u64,
     #[serde(default)]
     pub aliases: BTreeMap<String, StoredAlias>,
+    /// By version's number or alias.
+    #[serde(default)]
+    pub provisioned: BTreeMap<String, StoredProvision>,
 }
 
 /// Sets or removes a published version.

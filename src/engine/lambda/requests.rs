@@ -56,7 +56,11 @@ impl Lambda {
             | Command::GetAlias { .. }
             | Command::UpdateAlias { .. }
             | Command::DeleteAlias { .. }
-            | Command::ListAliases { .. }) => self.alias_request(cx, command),
+            | Command::ListAliases { .. }) => self.alias_request(cx, logs, command),
+            command @ (Command::PutProvisionedConcurrencyConfig { .. }
+            | Command::GetProvisionedConcurrencyConfig { .. }
+            | Command::DeleteProvisionedConcurrencyConfig { .. }
+            | Command::ListProvisionedConcurrencyConfigs { .. }) => self.provisioned_request(cx, logs, command),
             Command::PutFunctionConcurrency { name, reserved_concurrent_executions } => {
                 self.put_function_concurrency(cx, &name, reserved_concurrent_executions)
             }

@@ -10,6 +10,7 @@ use super::{
     environments::Fleet,
     functions::{Function, FunctionId},
     names::{LATEST, Named},
+    provisioned::Ahead,
     records::{StoredVersion, VersionRecord},
     validate::{self, Constraints, invalid},
 };
@@ -61,6 +62,8 @@ pub(super) struct Version {
     /// What `PublishVersion` put in the place of the settings' own.
     pub(super) description: Option<String>,
     pub(super) fleet: Fleet,
+    /// Started ahead.
+    pub(super) ahead: Ahead,
 }
 
 impl Version {
@@ -72,6 +75,7 @@ impl Version {
             last_modified: stored.last_modified,
             description: stored.description,
             fleet: Fleet::default(),
+            ahead: Ahead::default(),
         }
     }
 
@@ -151,6 +155,7 @@ impl Function {
             last_modified: latest.last_modified,
             description: description.filter(|text| !text.is_empty()),
             fleet: Fleet::default(),
+            ahead: Ahead::default(),
         };
         record_version(cx, self, number, Some(version.stored()));
         self.published.insert(number, version);
@@ -250,6 +255,7 @@ impl Lambda {
             );
             return Err(LambdaError::new(LambdaErrorKind::ResourceConflict, message));
         }
+        self.unprovision(turn.cx, turn.logs, id, &version.to_string());
         self.stop_environments(turn, id, Some(version), StopReason::Deleted);
         if let (Some(function), VersionId::Published(number)) = (self.functions.get_mut(id), version) {
             function.published.remove(&number);

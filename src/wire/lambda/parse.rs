@@ -107,6 +107,17 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
             marker: query.get("Marker"),
             max_items: query.max_items()?,
         },
+        Operation::PutProvisionedConcurrencyConfig => {
+            let ProvisionedConcurrency { provisioned_concurrent_executions } = read(&body)?;
+            Command::PutProvisionedConcurrencyConfig { name: name(), provisioned_concurrent_executions }
+        }
+        Operation::GetProvisionedConcurrencyConfig => Command::GetProvisionedConcurrencyConfig { name: name() },
+        Operation::DeleteProvisionedConcurrencyConfig => Command::DeleteProvisionedConcurrencyConfig { name: name() },
+        Operation::ListProvisionedConcurrencyConfigs => Command::ListProvisionedConcurrencyConfigs {
+            name: name(),
+            marker: query.get("Marker"),
+            max_items: query.max_items()?,
+        },
         Operation::PutFunctionConcurrency => {
             let ReservedConcurrency { reserved_concurrent_executions } = read(&body)?;
             Command::PutFunctionConcurrency { name: name(), reserved_concurrent_executions }
@@ -139,6 +150,12 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
 #[serde(rename_all = "PascalCase", default)]
 struct ReservedConcurrency {
     reserved_concurrent_executions: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ProvisionedConcurrency {
+    provisioned_concurrent_executions: Option<i64>,
 }
 
 #[derive(Default, Deserialize)]

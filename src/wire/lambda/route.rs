@@ -43,6 +43,10 @@ pub(super) enum Operation {
     UpdateAlias,
     DeleteAlias,
     ListAliases,
+    PutProvisionedConcurrencyConfig,
+    GetProvisionedConcurrencyConfig,
+    DeleteProvisionedConcurrencyConfig,
+    ListProvisionedConcurrencyConfigs,
     PutFunctionConcurrency,
     GetFunctionConcurrency,
     DeleteFunctionConcurrency,
@@ -129,6 +133,16 @@ const fn served(method: &'static str, path: &'static str, operation: Operation, 
     Route { method, path, query: None, action: Action::Serve(operation, success) }
 }
 
+const fn served_with(
+    method: &'static str,
+    path: &'static str,
+    query: &'static str,
+    operation: Operation,
+    success: u16,
+) -> Route {
+    Route { method, path, query: Some(query), action: Action::Serve(operation, success) }
+}
+
 const fn refused(method: &'static str, path: &'static str, name: &'static str) -> Route {
     Route { method, path, query: None, action: Action::Refuse(name) }
 }
@@ -166,13 +180,32 @@ const ROUTES: [Route; 85] = [
     served("PUT", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", Operation::UpdateAlias, 200),
     served("DELETE", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", Operation::DeleteAlias, 204),
     served("GET", "/2015-03-31/functions/{FunctionName}/aliases", Operation::ListAliases, 200),
-    refused_with("GET", "/2018-10-31/layers", "find=LayerVersion", "GetLayerVersionByArn"),
-    refused_with(
+    served_with(
         "GET",
         "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
         "List=ALL",
-        "ListProvisionedConcurrencyConfigs",
+        Operation::ListProvisionedConcurrencyConfigs,
+        200,
     ),
+    served(
+        "PUT",
+        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        Operation::PutProvisionedConcurrencyConfig,
+        202,
+    ),
+    served(
+        "GET",
+        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        Operation::GetProvisionedConcurrencyConfig,
+        200,
+    ),
+    served(
+        "DELETE",
+        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        Operation::DeleteProvisionedConcurrencyConfig,
+        204,
+    ),
+    refused_with("GET", "/2018-10-31/layers", "find=LayerVersion", "GetLayerVersionByArn"),
     refused("POST", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "AddLayerVersionPermission"),
     refused("POST", "/2015-03-31/functions/{FunctionName}/policy", "AddPermission"),
     refused("POST", "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint", "CheckpointDurableExecution"),
@@ -185,11 +218,6 @@ const ROUTES: [Route; 85] = [
     refused("DELETE", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "DeleteFunctionEventInvokeConfig"),
     refused("DELETE", "/2021-10-31/functions/{FunctionName}/url", "DeleteFunctionUrlConfig"),
     refused("DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "DeleteLayerVersion"),
-    refused(
-        "DELETE",
-        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
-        "DeleteProvisionedConcurrencyConfig",
-    ),
     refused("GET", "/2025-11-30/capacity-providers/{CapacityProviderName}", "GetCapacityProvider"),
     refused("GET", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", "GetCodeSigningConfig"),
     refused("GET", "/2025-12-01/durable-executions/{DurableExecutionArn}", "GetDurableExecution"),
@@ -203,7 +231,6 @@ const ROUTES: [Route; 85] = [
     refused("GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "GetLayerVersion"),
     refused("GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "GetLayerVersionPolicy"),
     refused("GET", "/2015-03-31/functions/{FunctionName}/policy", "GetPolicy"),
-    refused("GET", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "GetProvisionedConcurrencyConfig"),
     refused("GET", "/2021-07-20/functions/{FunctionName}/runtime-management-config", "GetRuntimeManagementConfig"),
     refused("POST", "/2014-11-13/functions/{FunctionName}/invoke-async", "InvokeAsync"),
     refused("POST", "/2021-11-15/functions/{FunctionName}/response-streaming-invocations", "InvokeWithResponseStream"),
@@ -229,7 +256,6 @@ const ROUTES: [Route; 85] = [
     refused("PUT", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "PutFunctionEventInvokeConfig"),
     refused("PUT", "/2024-08-31/functions/{FunctionName}/recursion-config", "PutFunctionRecursionConfig"),
     refused("PUT", "/2025-11-30/functions/{FunctionName}/function-scaling-config", "PutFunctionScalingConfig"),
-    refused("PUT", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "PutProvisionedConcurrencyConfig"),
     refused("PUT", "/2021-07-20/functions/{FunctionName}/runtime-management-config", "PutRuntimeManagementConfig"),
     refused(
         "DELETE",

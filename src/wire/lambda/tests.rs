@@ -154,6 +154,30 @@ fn versions_and_aliases_are_read() {
 }
 
 #[test]
+fn provisioned_concurrency_is_read() {
+    const PATH: &str = "/2019-09-30/functions/f/provisioned-concurrency";
+    check(
+        &format!("PUT {PATH}?Qualifier=live"),
+        r#"{"ProvisionedConcurrentExecutions":2}"#,
+        r#"Lambda(PutProvisionedConcurrencyConfig { name: FunctionRef { name: "f", qualifier: Some("live") }, provisioned_concurrent_executions: Some(2) })"#,
+    );
+    check(
+        &format!("GET {PATH}?Qualifier=live"),
+        "",
+        r#"Lambda(GetProvisionedConcurrencyConfig { name: FunctionRef { name: "f", qualifier: Some("live") } })"#,
+    );
+    check(
+        &format!("GET {PATH}?List=ALL&MaxItems=2"),
+        "",
+        r#"Lambda(ListProvisionedConcurrencyConfigs { name: FunctionRef { name: "f" }, max_items: Some(2) })"#,
+    );
+    let config = || Output::ProvisionedConcurrency(Box::default());
+    let json = r#"{"RequestedProvisionedConcurrentExecutions":0,"AvailableProvisionedConcurrentExecutions":0,"AllocatedProvisionedConcurrentExecutions":0,"Status":"","LastModified":""}"#;
+    answers(&format!("PUT {PATH}"), config(), &format!("202 application/json | {json}"));
+    answers(&format!("DELETE {PATH}"), Output::Done, "204 application/json | ");
+}
+
+#[test]
 fn mappings_and_tags_are_read() {
     check(
         "POST /2015-03-31/event-source-mappings/",

@@ -2,6 +2,7 @@
 
 mod control;
 mod invoking;
+mod provisioned;
 mod simulation;
 mod versions;
 
