@@ -17,11 +17,13 @@ impl Lambda {
             errors: function.load.errors,
             throttles: function.load.throttles,
             cold_starts: function.load.cold_starts,
+            provisioned: function.provisioned_total(),
+            spillovers: function.load.spillovers,
             ..FunctionActivity::default()
         };
-        for environment in function.fleet.all.iter().filter_map(|serial| self.environments.get(*serial)) {
+        for environment in function.environments().filter_map(|serial| self.environments.get(serial)) {
             match &environment.state {
-                State::Starting { .. } => activity.starting += 1,
+                State::Starting { .. } | State::Ahead { .. } => activity.starting += 1,
                 State::Idle { .. } => activity.idle += 1,
                 State::Busy(_) | State::Returning { .. } => activity.busy += 1,
             }

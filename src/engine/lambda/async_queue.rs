@@ -164,7 +164,7 @@ impl Lambda {
     fn give_up(&mut self, turn: &mut Turn<'_, '_>, id: EventId, status: &str, error_message: &str) {
         let Some(event) = self.events.events.get(&id) else { return };
         let function = self.functions.get(event.function);
-        if let Some(queue) = function.and_then(|function| function.settings.dead_letter.clone()) {
+        if let Some(queue) = function.and_then(|function| function.latest.settings.dead_letter.clone()) {
             let text = |data_type: &str, value: &str| MessageAttributeValue {
                 data_type: Some(data_type.to_owned()),
                 string_value: Some(value.to_owned()),

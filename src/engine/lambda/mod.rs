@@ -1,6 +1,7 @@
 //! Lambda: functions, their environments and invocations, and the mappings that feed them from queues. Pure.
 
 mod activity;
+mod aliases;
 mod api;
 mod async_queue;
 mod concurrency;
@@ -12,6 +13,7 @@ mod invocation;
 mod invoke;
 mod mappings;
 mod names;
+mod provisioned;
 mod records;
 mod report;
 mod requests;
@@ -21,12 +23,17 @@ mod scaling;
 mod tests;
 mod timers;
 mod validate;
+mod versions;
 
+pub use aliases::{Additional, StoredAlias};
 pub use api::*;
 pub use configuration::Settings;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
 pub use mappings::{MappingRecord, StoredMapping};
-pub use records::{AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction};
+pub use provisioned::StoredProvision;
+pub use records::{
+    AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction, StoredVersion, VersionRecord,
+};
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -60,6 +67,10 @@ pub struct FunctionActivity {
     pub errors: u64,
     pub throttles: u64,
     pub cold_starts: u64,
+    /// Environments that are kept initialised, over all versions, as asked for.
+    pub provisioned: u32,
+    /// Invocations of provisioned versions that ran on demand.
+    pub spillovers: u64,
 }
 
 /// A mapping's batches in flight, and its counters since the engine started.
@@ -169,6 +180,7 @@ impl Lambda {
         while let Some((at, timer)) = self.timers.pop(cx.now) {
             match timer {
                 Timer::Environment(serial) => self.environment_timer(&mut Turn { cx, sqs, logs }, serial, at),
+                Timer::Provide(function) => self.provide_timer(cx, logs, function),
                 Timer::Event(event) => self.event_timer(&mut Turn { cx, sqs, logs }, event, at),
             }
         }
@@ -189,12 +201,15 @@ impl Lambda {
                 self.restore_function(record);
                 Ok(())
             }
+            LambdaRecord::Version(record) => self.restore_version(record),
             LambdaRecord::AsyncEvent(record) => self.restore_event(record),
             LambdaRecord::Mapping(record) => self.restore_mapping(now, sqs, record),
         }
     }
 
-    pub(super) fn finish_restore(&mut self, _now: Timestamp) {}
+    pub(super) fn finish_restore(&mut self, now: Timestamp) {
+        self.provide_all_at(now);
+    }
 }
 
 /// For the mappings.
@@ -230,7 +245,7 @@ impl Lambda {
 
     /// The function's timeout, in seconds; `None` when there is no such function or qualifier.
     fn function_timeout_s(&self, function: &FunctionArn) -> Option<u32> {
-        let id = self.find(names::Named::of(function)).ok()?;
-        self.functions.get(id).map(|function| function.settings.timeout_s)
+        let (id, version) = self.locate(names::Named::of(function)).ok()?;
+        Some(self.functions.get(id)?.version(version)?.settings.timeout_s)
     }
 }

@@ -354,9 +354,8 @@ impl Lambda {
     /// Whether the pool and the function's reservation have a slot for the mapping's next batch.
     fn has_slot_for(&self, id: MappingId) -> bool {
         let Some(mapping) = self.mappings.by_id.get(&id) else { return false };
-        let function = self.find(Named::of(&mapping.function)).ok().and_then(|function| self.functions.get(function));
         // Without a function the try itself says what is wrong.
-        function.is_none_or(|function| self.pool.admit(function.reserved, function.load.running).is_ok())
+        self.locate(Named::of(&mapping.function)).map_or(true, |target| self.has_room(target))
     }
 
     fn timeout_s(&self, id: MappingId) -> u32 {

@@ -2,7 +2,9 @@
 
 mod control;
 mod invoking;
+mod provisioned;
 mod simulation;
+mod versions;
 
 use std::{collections::BTreeMap, sync::Arc};
 
