@@ -70,6 +70,7 @@ mod tests {
             oldest_age_ms: Some(345_600_000),
             arrived_per_minute: 99_999,
             deleted_per_minute: 99_999,
+            ..QueueDepth::default()
         };
         vec![busy, QueueDepth { name: "jobs-dlq".to_owned(), ..QueueDepth::default() }]
     }

@@ -4,7 +4,7 @@
 //! reserved part, used or not (Lambda developer guide, "Understanding Lambda function scaling").
 
 use super::{
-    ThrottleReason,
+    AccountActivity, ThrottleReason,
     environments::Kind,
     scaling::{Rate, TokenBucket},
 };
@@ -41,6 +41,8 @@ pub(super) struct Pool {
     running: u32,
     /// Those of `running` that run on demand and whose function has no reservation.
     running_unreserved: u32,
+    /// The most that ever ran at once.
+    peak: u32,
 }
 
 /// Which limit was met, and its value.
@@ -126,11 +128,22 @@ impl Default for Load {
 
 impl Pool {
     pub(super) fn new(limit: u32) -> Self {
-        Self { limit, claimed: 0, running: 0, running_unreserved: 0 }
+        Self { limit, claimed: 0, running: 0, running_unreserved: 0, peak: 0 }
     }
 
     pub(super) fn limit(&self) -> u32 {
         self.limit
+    }
+
+    /// What of it is used.
+    pub(super) fn activity(&self) -> AccountActivity {
+        AccountActivity {
+            limit: self.limit,
+            claimed: self.claimed,
+            running: self.running,
+            running_unreserved: self.running_unreserved,
+            peak: self.peak,
+        }
     }
 
     /// What is nobody's own.
@@ -169,6 +182,7 @@ impl Pool {
     /// An invocation of that kind starts, of a function with that reservation.
     pub(super) fn acquire(&mut self, reserved: Option<u32>, kind: Kind) {
         self.running += 1;
+        self.peak = self.peak.max(self.running);
         self.running_unreserved += u32::from(reserved.is_none() && kind == Kind::OnDemand);
     }
 

@@ -12,9 +12,11 @@ use super::{
     async_queue::EventId,
     concurrency::{Load, Share},
     configuration::{Settings, Shown},
+    counters::Counters,
     names::Named,
     provisioned::StoredProvision,
     records::{FunctionRecord, StoredFunction, StoredVersion},
+    throttles::Telling,
     validate::{self, Constraints, invalid},
     versions::{Version, VersionId, record_version},
 };
@@ -53,6 +55,8 @@ pub(super) struct Function {
     pub(super) tags: BTreeMap<String, String>,
     pub(super) reserved: Option<u32>,
     pub(super) load: Load,
+    pub(super) counters: Counters,
+    pub(super) telling: Telling,
     /// Its asynchronous invocations that have not come to their end.
     pub(super) events: BTreeSet<EventId>,
 }
@@ -251,6 +255,8 @@ impl Lambda {
             tags: stored.tags,
             reserved: stored.reserved,
             load: Load::default(),
+            counters: Counters::default(),
+            telling: Telling::default(),
             events: BTreeSet::new(),
         });
     }

@@ -13,12 +13,10 @@ use super::{
     scaling::Rate,
 };
 use crate::{
-    engine::{self, Cx, Effect, ExitCause, RequestToken, StopReason, ThrottleLimit, ThrottleNotice, logs::Logs},
+    engine::{self, Cx, Effect, ExitCause, RequestToken, StopReason, logs::Logs},
     model::limits::{PAYLOAD_ASYNC_MAX_BYTES, PAYLOAD_SYNC_MAX_BYTES},
 };
 
-/// Functions that a throttle's notice names.
-const HOLDERS_MAX: usize = 10;
 /// `X-Amz-Function-Error` of everything that today's runtimes report.
 const UNHANDLED: &str = "Unhandled";
 
@@ -98,7 +96,7 @@ impl Lambda {
         })?;
         let (place, kind) = match self.admit(cx, (id, version), matches!(ask.origin, Origin::Client { .. })) {
             Ok(place) => place,
-            Err(throttle) => return Err(self.throttled(cx, id, throttle)),
+            Err(throttle) => return Err(self.throttled(cx, logs, id, throttle)),
         };
         let function = self.functions.get_mut(id).ok_or_else(gone)?;
         self.pool.acquire(function.reserved, kind);
@@ -159,29 +157,6 @@ impl Lambda {
         }
         Ok((place, Kind::OnDemand))
     }
-
-    fn throttled(&mut self, cx: &mut Cx<'_>, id: FunctionId, throttle: Throttle) -> LambdaError {
-        if let Some(function) = self.functions.get_mut(id) {
-            function.load.throttles += 1;
-            let arn = function.arn.clone();
-            let held_by = match throttle.limit {
-                ThrottleLimit::Pool => self.holders(),
-                _ => self.functions.get(id).map(|function| vec![function.held()]).unwrap_or_default(),
-            };
-            let (reason, limit, met) = (throttle.reason, throttle.value, throttle.limit);
-            cx.effects.push(Effect::Throttled(ThrottleNotice { function: arn, reason, limit, met, held_by }));
-        }
-        LambdaError::new(LambdaErrorKind::TooManyRequests(throttle.reason), "Rate Exceeded.")
-    }
-
-    /// Who holds the pool's slots, most first. No more functions run than there are slots.
-    fn holders(&self) -> Vec<(String, u32)> {
-        let running = self.running_functions.iter().filter_map(|id| self.functions.get(*id));
-        let mut holders: Vec<_> = running.map(|function| function.held()).collect();
-        holders.sort_by(|(a_name, a), (b_name, b)| b.cmp(a).then_with(|| a_name.cmp(b_name)));
-        holders.truncate(HOLDERS_MAX);
-        holders
-    }
 }
 
 /// Ending.
@@ -197,7 +172,7 @@ impl Lambda {
             (answer.payload, answer.is_error.then_some(UNHANDLED))
         };
         close(turn.cx, turn.logs, environment, &mut run, None);
-        let ended = Ended::of(environment);
+        let ended = Ended::of(environment, turn.cx.now.millis_since(run.started_at));
         self.complete(turn, ended, run.job, payload, function_error);
     }
 
@@ -299,7 +274,8 @@ impl Lambda {
         };
         log(turn.cx, turn.logs, &environment, &mut run.job, line);
         close(turn.cx, turn.logs, &environment, &mut run, Some(failure));
-        self.complete(turn, Ended::of(&environment), run.job, payload, Some(UNHANDLED));
+        let ended = Ended::of(&environment, turn.cx.now.millis_since(run.started_at));
+        self.complete(turn, ended, run.job, payload, Some(UNHANDLED));
     }
 
     /// Gives the slot back and tells whoever asked. The last thing that happens to an invocation.
@@ -336,6 +312,7 @@ impl Lambda {
         function.load.running -= 1;
         function.load.running_provisioned -= u32::from(ended.kind == Kind::Provisioned);
         function.load.errors += u64::from(failed);
+        function.counters.durations.add(ended.duration_ms);
         if function.load.running == 0 {
             self.running_functions.remove(&ended.function);
         }
@@ -348,11 +325,13 @@ struct Ended {
     function: FunctionId,
     kind: Kind,
     version: String,
+    duration_ms: u64,
 }
 
 impl Ended {
-    fn of(environment: &Environment) -> Self {
-        Self { function: environment.function, kind: environment.kind, version: environment.spec.version.clone() }
+    fn of(environment: &Environment, duration_ms: u64) -> Self {
+        let version = environment.spec.version.clone();
+        Self { function: environment.function, kind: environment.kind, version, duration_ms }
     }
 }
 

@@ -6,6 +6,7 @@ mod api;
 mod async_queue;
 mod concurrency;
 mod configuration;
+mod counters;
 mod environments;
 mod error;
 mod functions;
@@ -21,13 +22,16 @@ mod reservation;
 mod scaling;
 #[cfg(test)]
 mod tests;
+mod throttles;
 mod timers;
 mod validate;
 mod versions;
 
+pub use activity::{AccountActivity, Activity, EventActivity, FunctionActivity, MappingActivity, ThrottleActivity};
 pub use aliases::{Additional, StoredAlias};
 pub use api::*;
 pub use configuration::Settings;
+pub use counters::Distribution;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
 pub use mappings::{MappingRecord, StoredMapping};
 pub use provisioned::StoredProvision;
@@ -38,7 +42,6 @@ pub use records::{
 use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use super::{Cx, EngineConfig, EnvironmentEvent, EnvironmentId, RequestToken, RestoreError, logs::Logs, sqs::Sqs};
 use crate::model::{FunctionArn, Scope, Timestamp};
@@ -47,43 +50,6 @@ use functions::FunctionId;
 use invocation::Ask;
 use scaling::TokenBucket;
 use timers::{Timer, Timers};
-
-/// What each function and mapping is doing now.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Activity {
-    pub functions: Vec<FunctionActivity>,
-    pub mappings: Vec<MappingActivity>,
-}
-
-/// A function's environments by state, and its counters since the engine started.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FunctionActivity {
-    pub name: String,
-    pub starting: u32,
-    pub busy: u32,
-    pub idle: u32,
-    pub reserved: Option<u32>,
-    pub invocations: u64,
-    pub errors: u64,
-    pub throttles: u64,
-    pub cold_starts: u64,
-    /// Environments that are kept initialised, over all versions, as asked for.
-    pub provisioned: u32,
-    /// Invocations of provisioned versions that ran on demand.
-    pub spillovers: u64,
-}
-
-/// A mapping's batches in flight, and its counters since the engine started.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MappingActivity {
-    pub uuid: String,
-    pub queue: String,
-    pub function: String,
-    pub state: String,
-    pub batches_in_flight: u32,
-    pub messages_handled: u64,
-    pub messages_failed: u64,
-}
 
 /// What a transition of Lambda may touch beside Lambda.
 #[derive(Debug)]
@@ -106,6 +72,8 @@ pub struct Lambda {
     running_functions: BTreeSet<FunctionId>,
     /// Clients that wait for an invocation's end.
     clients: BTreeSet<RequestToken>,
+    /// The last throttles.
+    told: throttles::Told,
     events: async_queue::AsyncQueue,
     timers: Timers,
     /// Whether a slot was given back in this turn.
@@ -124,6 +92,7 @@ impl Lambda {
             requests: TokenBucket::full(),
             running_functions: BTreeSet::new(),
             clients: BTreeSet::new(),
+            told: throttles::Told::default(),
             events: async_queue::AsyncQueue::default(),
             timers: Timers::default(),
             slots_came_free: false,
@@ -182,6 +151,7 @@ impl Lambda {
                 Timer::Environment(serial) => self.environment_timer(&mut Turn { cx, sqs, logs }, serial, at),
                 Timer::Provide(function) => self.provide_timer(cx, logs, function),
                 Timer::Event(event) => self.event_timer(&mut Turn { cx, sqs, logs }, event, at),
+                Timer::Throttles(function) => self.throttles_timer(cx, logs, function, at),
             }
         }
         self.fire_mapping_timers(cx, sqs, logs);

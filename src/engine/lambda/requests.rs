@@ -77,7 +77,7 @@ impl Lambda {
             Command::TagResource { arn, tags } => self.tag_function(cx, &arn, tags),
             Command::UntagResource { arn, tag_keys } => self.untag_function(cx, &arn, &tag_keys),
             Command::ListTags { arn } => self.list_function_tags(&arn),
-            Command::DescribeActivity => Ok(Response::Activity(self.activity(sqs))),
+            Command::DescribeActivity => Ok(Response::Activity(self.activity(cx.now, sqs))),
             command @ (Command::CreateEventSourceMapping(_)
             | Command::GetEventSourceMapping { .. }
             | Command::ListEventSourceMappings { .. }

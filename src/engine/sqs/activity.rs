@@ -3,6 +3,8 @@
 
 use std::ops::Bound;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Response, Sqs, queue::Queue};
 use crate::{
     engine::Cx,
@@ -19,6 +21,16 @@ pub struct DescribeQueues {
     pub after: Option<QueueName>,
 }
 
+/// What happened in a queue in this run of the engine, as CloudWatch's metrics of SQS count it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// By clients; not what was moved here.
+    pub sent: u64,
+    /// By clients and mappings, each time.
+    pub received: u64,
+    pub deleted: u64,
+}
+
 /// What a queue holds, and what passed through it in the last minute of this run of the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueActivity {
@@ -32,6 +44,7 @@ pub struct QueueActivity {
     pub arrived_per_minute: u64,
     /// Messages that were deleted by their receivers.
     pub deleted_per_minute: u64,
+    pub totals: Totals,
 }
 
 impl Sqs {
@@ -54,6 +67,7 @@ impl Queue {
             oldest_age_ms: self.messages.oldest().map(|(sent, _)| now.millis_since(sent)),
             arrived_per_minute: self.arrived.per_minute(now),
             deleted_per_minute: self.deleted.per_minute(now),
+            totals: self.totals,
         }
     }
 }
@@ -97,6 +111,7 @@ mod tests {
             oldest_age_ms: Some(2000),
             arrived_per_minute: 3,
             deleted_per_minute: 1,
+            totals: Totals { sent: 3, received: 2, deleted: 1 },
         };
         assert_eq!(queues, [expected]);
     }

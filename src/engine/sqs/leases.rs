@@ -158,6 +158,7 @@ impl Sqs {
     pub(super) fn remove_deleted(&mut self, cx: &mut Cx<'_>, id: QueueId, number: u64) {
         if let Some(queue) = self.queues.get_mut(&id) {
             queue.deleted.count(cx.now);
+            queue.totals.deleted += 1;
         }
         self.remove_message(cx, id, number);
     }

@@ -38,7 +38,7 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
-pub use activity::{DescribeQueues, QueueActivity};
+pub use activity::{DescribeQueues, QueueActivity, Totals};
 pub use api::*;
 pub use attributes::{Encryption, FifoAttributes, QueueAttributes};
 pub use error::{SqsError, SqsErrorKind};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    QueueId, attempts::Attempts, attributes::QueueAttributes, dedup::Deduplication, messages::Messages, meter::Meter,
-    records::StoredQueue, waiters::Waiters,
+    QueueId, activity::Totals, attempts::Attempts, attributes::QueueAttributes, dedup::Deduplication,
+    messages::Messages, meter::Meter, records::StoredQueue, waiters::Waiters,
 };
 use crate::model::{QueueArn, Scope, Timestamp};
 
@@ -34,6 +34,7 @@ pub(super) struct Queue {
     pub(super) last_number: u64,
     /// Messages that came, sent or moved.
     pub(super) arrived: Meter,
+    pub(super) totals: Totals,
     /// Messages that their receivers deleted.
     pub(super) deleted: Meter,
 }
@@ -53,6 +54,7 @@ impl Queue {
             registered: None,
             last_number: 0,
             arrived: Meter::default(),
+            totals: Totals::default(),
             deleted: Meter::default(),
         }
     }

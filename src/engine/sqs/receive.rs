@@ -257,6 +257,7 @@ impl Sqs {
             leases.push(LeaseId { message: number, receive_count });
         }
         queue.messages.finish(&cursor);
+        queue.totals.received += leases.len() as u64;
         if let Some((target, _)) = dead_letters {
             for entry in dead {
                 if entry.has_recorded_receives() {

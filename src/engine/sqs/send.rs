@@ -144,6 +144,7 @@ pub(super) fn accept(cx: &mut Cx<'_>, queue: &mut Queue, message: StoredMessage)
         queue.deduplication.add(accepted);
     }
     queue.arrived.count(cx.now);
+    queue.totals.sent += 1;
     queue.messages.insert(cx.now, cx.now.plus_secs(u64::from(message.delay_s)), message);
 }
 

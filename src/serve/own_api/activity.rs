@@ -44,6 +44,8 @@ pub struct QueueDepth {
     pub arrived_per_minute: u64,
     /// Messages that their receivers deleted in the last minute.
     pub deleted_per_minute: u64,
+    #[serde(flatten)]
+    pub totals: sqs::Totals,
 }
 
 pub(super) async fn activity(driver: &Driver, scope: Scope) -> Response<ResponseBody> {
@@ -92,6 +94,7 @@ impl QueueDepth {
             oldest_age_ms: queue.oldest_age_ms,
             arrived_per_minute: queue.arrived_per_minute,
             deleted_per_minute: queue.deleted_per_minute,
+            totals: queue.totals,
         }
     }
 }

@@ -309,6 +309,7 @@ impl Lambda {
         let timeout_s = self.timeout_s(id);
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return 0 };
         let sorted = mapping.sort(cx.now, cx.scope.region.as_str(), leased);
+        mapping.messages_filtered += sorted.discarded.len() as u64;
         let (batch_size, window_s) = (mapping.settings.batch_size as usize, mapping.settings.window_s);
         let closes = |open: &Gathering| {
             open.len() >= batch_size || !sorted.too_many.is_empty() || open.due_at(window_s, timeout_s) <= cx.now
