@@ -49,22 +49,25 @@ pub struct QueueDepth {
 }
 
 pub(super) async fn activity(driver: &Driver, scope: Scope) -> Response<ResponseBody> {
+    report(driver, scope).await.map_or_else(|refusal| refusal, |report| json_response(&report))
+}
+
+/// What the engine says, or the response that says why it does not.
+pub(super) async fn report(driver: &Driver, scope: Scope) -> Result<ActivityReport, Response<ResponseBody>> {
     let scope = Arc::new(scope);
     let activity =
         match driver.request(Arc::clone(&scope), Command::Lambda(Box::new(lambda::Command::DescribeActivity))).await {
             Ok(Answer::Lambda(lambda::Response::Activity(activity))) => activity,
-            other => return unexpected(&other),
+            other => return Err(unexpected(&other)),
         };
-    match depths(driver, &scope).await {
-        Ok((queues, queues_left_out)) => json_response(&ActivityReport {
-            account: scope.account.to_string(),
-            region: scope.region.to_string(),
-            activity,
-            queues,
-            queues_left_out,
-        }),
-        Err(response) => response,
-    }
+    let (queues, queues_left_out) = depths(driver, &scope).await?;
+    Ok(ActivityReport {
+        account: scope.account.to_string(),
+        region: scope.region.to_string(),
+        activity,
+        queues,
+        queues_left_out,
+    })
 }
 
 async fn depths(driver: &Driver, scope: &Arc<Scope>) -> Result<(Vec<QueueDepth>, bool), Response<ResponseBody>> {

@@ -10,10 +10,13 @@
 //! | `GET code/DIGEST` | the artifact as a zip file |
 //! | `POST shutdown` | 202; ends the engine, a second time without grace |
 //!
+//! `GET /metrics` is beside them, where scrapers look for it.
+//!
 //! `account` and `region` choose another world than the engine's own.
 
 mod activity;
 mod logs;
+mod metrics;
 mod peek;
 
 use std::{borrow::Cow, sync::Arc};
@@ -21,6 +24,7 @@ use std::{borrow::Cow, sync::Arc};
 pub use activity::{ActivityReport, QueueDepth};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request};
+pub(super) use metrics::PATH as METRICS_PATH;
 pub use peek::{PeekReport, Seen, SeenAttribute, Standing};
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +75,17 @@ pub(super) async fn call(service: &Service, path: &str, head: &request::Parts) -
         }
         (&Method::GET, path) if path.starts_with("code/") => code(service, &path["code/".len()..]).await,
         _ => text_response(StatusCode::NOT_FOUND, format!("no `{} {PREFIX}{path}` here", head.method)),
+    }
+}
+
+/// Answers `GET` [`METRICS_PATH`].
+pub(super) async fn metrics(service: &Service, head: &request::Parts) -> Response<ResponseBody> {
+    match Query::of(head).scope(&service.info.scope) {
+        Ok(scope) => match activity::report(&service.driver, scope).await {
+            Ok(report) => metrics::response(&report),
+            Err(refusal) => refusal,
+        },
+        Err(message) => text_response(StatusCode::BAD_REQUEST, message),
     }
 }
 
