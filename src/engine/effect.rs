@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::{EnvironmentId, Record, Reply, RequestToken, logs::LogLine};
 use crate::model::{ArtifactDigest, FunctionArn, Timestamp};
@@ -22,7 +23,7 @@ pub enum Effect {
     Stop { id: EnvironmentId, reason: StopReason },
     /// A line was added to a log; for those who follow.
     Logged { scope: Arc<crate::model::Scope>, line: Arc<LogLine> },
-    /// An invocation was throttled; for those who watch.
+    /// An invocation was throttled, and its function's log says so; further ones of the next second are counted there.
     Throttled(ThrottleNotice),
 }
 
@@ -90,7 +91,8 @@ pub struct ThrottleNotice {
 }
 
 /// What can throttle an invocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ThrottleLimit {
     /// The regional pool of concurrent executions.
     Pool,

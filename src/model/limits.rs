@@ -45,6 +45,8 @@ pub const CODE_ZIP_MAX_BYTES: usize = 50 * 1024 * 1024;
 pub const CODE_UNZIPPED_MAX_BYTES: u64 = 250 * 1024 * 1024;
 /// Init phase of an on-demand environment (Lambda developer guide, "execution environment lifecycle").
 pub const INIT_MAX_MS: u64 = 10_000;
+/// Init phase of a provisioned environment, unless its function's timeout is longer.
+pub const PROVISIONED_INIT_MAX_MS: u64 = 130_000;
 /// Regional pool of concurrent executions, before an increase.
 pub const CONCURRENCY_DEFAULT: u32 = 1_000;
 /// What must stay unreserved of the regional pool.

@@ -98,7 +98,7 @@ impl Outlet for ProcessOutlet {
             Effect::Invoke { id, invocation } => self.inner.invoke((generation, id), invocation),
             Effect::Stop { id, .. } => self.inner.forget((generation, id)),
             Effect::Logged { scope, line } => self.inner.followers.publish(&scope, &line),
-            // The client or the mapping that was throttled is told, and `activity` counts it; nobody else watches.
+            // The function's log says it, and `activity` counts it.
             Effect::Throttled(_) => {}
             Effect::Record(_) | Effect::Reply { .. } => unreachable!("the driver keeps records and replies"),
         }

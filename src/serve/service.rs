@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use http::{Response, StatusCode, request};
+use http::{Method, Response, StatusCode, request};
 
 use super::{
     body::ResponseBody,
@@ -81,6 +81,9 @@ impl Service {
         }
         if let Some(rest) = head.uri.path().strip_prefix(own_api::PREFIX) {
             return own_api::call(self, rest, &head).await;
+        }
+        if head.method == Method::GET && head.uri.path() == own_api::METRICS_PATH {
+            return own_api::metrics(self, &head).await;
         }
         let request_id = self.request_ids.next();
         let response = match wire::parse(&head, body, &self.info.scope, &request_id) {

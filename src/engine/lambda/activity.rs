@@ -1,31 +1,156 @@
-//! What each function is doing now. For people who look, so it may walk over all of them.
+//! What each function and mapping is doing now. For people who look, so it may walk over all of them.
 
-use super::{Activity, FunctionActivity, Lambda, environments::State, functions::Function};
-use crate::engine::sqs::Sqs;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Lambda, counters::Distribution, environments::State, functions::Function};
+use crate::{
+    engine::{ThrottleLimit, sqs::Sqs},
+    model::Timestamp,
+};
+
+/// What an account does in a region.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Activity {
+    pub account_concurrency: AccountActivity,
+    pub functions: Vec<FunctionActivity>,
+    pub mappings: Vec<MappingActivity>,
+    /// The last throttles, the newest last.
+    pub throttles: Vec<ThrottleActivity>,
+}
+
+/// The regional pool of concurrent executions, in slots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountActivity {
+    pub limit: u32,
+    /// Reserved or provisioned: nobody but its function uses it.
+    pub claimed: u32,
+    pub running: u32,
+    /// Those of `running` that use what is not claimed.
+    pub running_unreserved: u32,
+    /// The most that ran at once since the engine started.
+    pub peak: u32,
+}
+
+/// A function's environments by state, and its counters since the engine started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionActivity {
+    pub name: String,
+    pub starting: u32,
+    pub busy: u32,
+    pub idle: u32,
+    /// Slots that it holds: its invocations in flight.
+    pub running: u32,
+    /// Slots that it could hold: its reservation, or what it shares with all others.
+    pub limit: u32,
+    pub reserved: Option<u32>,
+    pub invocations: u64,
+    pub errors: u64,
+    pub throttles: u64,
+    /// AWS's reasons do not tell all limits apart.
+    pub throttles_by_limit: BTreeMap<ThrottleLimit, u64>,
+    pub cold_starts: u64,
+    /// Environments that are kept initialised, over all versions, as asked for.
+    pub provisioned: u32,
+    /// Invocations of provisioned versions that ran on demand.
+    pub spillovers: u64,
+    pub durations: Distribution,
+    pub events: EventActivity,
+}
+
+/// A function's asynchronous invocations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventActivity {
+    /// Accepted and not yet handled or given up.
+    pub waiting: u64,
+    /// How long ago the first of those was accepted, in milliseconds.
+    pub oldest_age_ms: Option<u64>,
+    pub received: u64,
+    /// Given up after the last attempt, or too old.
+    pub dropped: u64,
+    /// From acceptance to each attempt.
+    pub ages: Distribution,
+    /// Dead letters that their queue did not take.
+    pub dead_letter_errors: u64,
+}
+
+/// A mapping's batches in flight, and its counters since the engine started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingActivity {
+    pub uuid: String,
+    pub queue: String,
+    pub function: String,
+    pub state: String,
+    pub batches_in_flight: u32,
+    /// Batches that may be in flight now; it grows while messages remain.
+    pub batches_limit: u32,
+    /// Complete batches that wait for a slot.
+    pub batches_waiting: u32,
+    /// Whether a throttle holds it up.
+    pub throttled: bool,
+    pub messages_handled: u64,
+    pub messages_failed: u64,
+    /// Discarded because no filter let them pass.
+    pub messages_filtered: u64,
+    /// What keeps it from delivering.
+    pub trouble: Option<String>,
+}
+
+/// A throttle, or several of one second, as the function's log has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThrottleActivity {
+    /// Milliseconds since the epoch.
+    pub at_ms: u64,
+    pub function: String,
+    pub message: String,
+}
 
 impl Lambda {
-    pub(super) fn activity(&self, sqs: &Sqs) -> Activity {
-        let functions = self.functions.iter().map(|function| self.function_activity(function)).collect();
-        Activity { functions, mappings: self.mapping_activity(sqs) }
+    pub(super) fn activity(&self, now: Timestamp, sqs: &Sqs) -> Activity {
+        Activity {
+            account_concurrency: self.pool.activity(),
+            functions: self.functions.iter().map(|function| self.function_activity(now, function)).collect(),
+            mappings: self.mapping_activity(now, sqs),
+            throttles: self.told.recent(),
+        }
     }
 
-    fn function_activity(&self, function: &Function) -> FunctionActivity {
+    fn function_activity(&self, now: Timestamp, function: &Function) -> FunctionActivity {
         let mut activity = FunctionActivity {
             name: function.name().to_owned(),
+            running: function.load.running,
+            limit: function.reserved.unwrap_or_else(|| self.pool.unreserved()),
             reserved: function.reserved,
             invocations: function.load.invocations,
             errors: function.load.errors,
             throttles: function.load.throttles,
+            throttles_by_limit: function.counters.throttles_by_limit.clone(),
             cold_starts: function.load.cold_starts,
+            provisioned: function.provisioned_total(),
+            spillovers: function.load.spillovers,
+            durations: function.counters.durations.clone(),
+            events: self.event_activity(now, function),
             ..FunctionActivity::default()
         };
-        for environment in function.fleet.all.iter().filter_map(|serial| self.environments.get(*serial)) {
+        for environment in function.environments().filter_map(|serial| self.environments.get(serial)) {
             match &environment.state {
-                State::Starting { .. } => activity.starting += 1,
+                State::Starting { .. } | State::Ahead { .. } => activity.starting += 1,
                 State::Idle { .. } => activity.idle += 1,
                 State::Busy(_) | State::Returning { .. } => activity.busy += 1,
             }
         }
         activity
+    }
+
+    fn event_activity(&self, now: Timestamp, function: &Function) -> EventActivity {
+        EventActivity {
+            waiting: function.events.len() as u64,
+            oldest_age_ms: self.oldest_event(function).map(|received_at| now.millis_since(received_at)),
+            received: function.counters.events_received,
+            dropped: function.counters.events_dropped,
+            ages: function.counters.event_ages.clone(),
+            dead_letter_errors: function.counters.dead_letter_errors,
+        }
     }
 }

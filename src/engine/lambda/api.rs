@@ -40,6 +40,53 @@ pub enum Command {
         marker: Option<String>,
         max_items: Option<u32>,
     },
+    PublishVersion {
+        name: FunctionRef,
+        publish: PublishVersion,
+    },
+    ListVersionsByFunction {
+        name: FunctionRef,
+        marker: Option<String>,
+        max_items: Option<u32>,
+    },
+    CreateAlias {
+        name: FunctionRef,
+        create: CreateAlias,
+    },
+    GetAlias {
+        name: FunctionRef,
+        alias: String,
+    },
+    UpdateAlias {
+        name: FunctionRef,
+        alias: String,
+        update: UpdateAlias,
+    },
+    DeleteAlias {
+        name: FunctionRef,
+        alias: String,
+    },
+    ListAliases {
+        name: FunctionRef,
+        function_version: Option<String>,
+        marker: Option<String>,
+        max_items: Option<u32>,
+    },
+    PutProvisionedConcurrencyConfig {
+        name: FunctionRef,
+        provisioned_concurrent_executions: Option<i64>,
+    },
+    GetProvisionedConcurrencyConfig {
+        name: FunctionRef,
+    },
+    DeleteProvisionedConcurrencyConfig {
+        name: FunctionRef,
+    },
+    ListProvisionedConcurrencyConfigs {
+        name: FunctionRef,
+        marker: Option<String>,
+        max_items: Option<u32>,
+    },
     Invoke(Invoke),
     PutFunctionConcurrency {
         name: FunctionRef,
@@ -173,6 +220,53 @@ shape!(UpdateFunctionConfiguration {
     kms_key_arn: Option<String>,
     revision_id: Option<String>,
 });
+shape!(PublishVersion {
+    code_sha256: Option<String>,
+    description: Option<String>,
+    revision_id: Option<String>,
+    publish_to: Option<String>,
+});
+shape!(CreateAlias {
+    name: Option<String>,
+    function_version: Option<String>,
+    description: Option<String>,
+    routing_config: Option<AliasRoutingConfiguration>,
+});
+shape!(UpdateAlias {
+    function_version: Option<String>,
+    description: Option<String>,
+    routing_config: Option<AliasRoutingConfiguration>,
+    revision_id: Option<String>,
+});
+shape!(AliasRoutingConfiguration { additional_version_weights: BTreeMap<String, f64> });
+shape!(
+    /// `AliasConfiguration`, output of each operation on one alias.
+    AliasConfiguration {
+        alias_arn: String,
+        name: String,
+        function_version: String,
+        description: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        routing_config: Option<AliasRoutingConfiguration>,
+        revision_id: String,
+    }
+);
+shape!(
+    /// Output of `PutProvisionedConcurrencyConfig` and `GetProvisionedConcurrencyConfig`, and an item of the list.
+    ProvisionedConcurrencyConfig {
+        /// In lists alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        function_arn: Option<String>,
+        requested_provisioned_concurrent_executions: u32,
+        available_provisioned_concurrent_executions: u32,
+        allocated_provisioned_concurrent_executions: u32,
+        /// `IN_PROGRESS`, `READY` or `FAILED`.
+        status: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status_reason: Option<String>,
+        last_modified: String,
+    }
+);
 shape!(Environment { variables: BTreeMap<String, String> });
 shape!(EphemeralStorage { size: i64 });
 shape!(TracingConfig { mode: Option<String> });
@@ -249,6 +343,20 @@ pub enum Response {
     },
     ListFunctions {
         functions: Vec<FunctionConfiguration>,
+        next_marker: Option<String>,
+    },
+    ListVersions {
+        versions: Vec<FunctionConfiguration>,
+        next_marker: Option<String>,
+    },
+    Alias(Box<AliasConfiguration>),
+    ListAliases {
+        aliases: Vec<AliasConfiguration>,
+        next_marker: Option<String>,
+    },
+    ProvisionedConcurrency(Box<ProvisionedConcurrencyConfig>),
+    ListProvisionedConcurrency {
+        configs: Vec<ProvisionedConcurrencyConfig>,
         next_marker: Option<String>,
     },
     Invoked(InvokeOutcome),

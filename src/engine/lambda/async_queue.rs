@@ -9,7 +9,8 @@ use bytes::Bytes;
 
 use super::{
     Lambda, LambdaError, LambdaErrorKind, LambdaRecord, Response, ThrottleReason, Turn,
-    functions::FunctionId,
+    counters::Counters,
+    functions::{Function, FunctionId},
     invocation::{Ask, Origin},
     records::{AsyncEventRecord, StoredEvent},
     report,
@@ -86,6 +87,7 @@ impl Lambda {
         let request_id = cx.ids.uuid();
         record(cx, &request_id, Some(&stored));
         self.enqueue_event(id, request_id, stored);
+        self.count(id, |counters| counters.events_received += 1);
         Ok(Response::Accepted)
     }
 
@@ -126,8 +128,10 @@ impl Lambda {
             trace_id: event.stored.trace_id.clone(),
             client_context: event.stored.client_context.clone(),
         };
-        if self.begin(turn.cx, turn.logs, function, ask).is_err() {
-            self.event_throttled(turn.cx, id);
+        let age_ms = turn.cx.now.millis_since(event.stored.received_at);
+        match self.begin(turn.cx, turn.logs, function, ask) {
+            Ok(()) => self.count(function, |counters| counters.event_ages.add(age_ms)),
+            Err(_) => self.event_throttled(turn.cx, id),
         }
     }
 
@@ -163,8 +167,9 @@ impl Lambda {
     /// take it loses it, as on AWS.
     fn give_up(&mut self, turn: &mut Turn<'_, '_>, id: EventId, status: &str, error_message: &str) {
         let Some(event) = self.events.events.get(&id) else { return };
-        let function = self.functions.get(event.function);
-        if let Some(queue) = function.and_then(|function| function.settings.dead_letter.clone()) {
+        let function_id = event.function;
+        let function = self.functions.get(function_id);
+        if let Some(queue) = function.and_then(|function| function.latest.settings.dead_letter.clone()) {
             let text = |data_type: &str, value: &str| MessageAttributeValue {
                 data_type: Some(data_type.to_owned()),
                 string_value: Some(value.to_owned()),
@@ -183,9 +188,23 @@ impl Lambda {
                 message_attributes,
                 ..SendMessage::default()
             };
-            let _ = turn.sqs.send(turn.cx, &queue, message);
+            let refused = turn.sqs.send(turn.cx, &queue, message).is_err();
+            self.count(function_id, |counters| counters.dead_letter_errors += u64::from(refused));
         }
+        self.count(function_id, |counters| counters.events_dropped += 1);
         self.drop_event(turn.cx, id);
+    }
+
+    fn count(&mut self, function: FunctionId, count: impl FnOnce(&mut Counters)) {
+        if let Some(function) = self.functions.get_mut(function) {
+            count(&mut function.counters);
+        }
+    }
+
+    /// When the invocation that waits longest was accepted, of those that this run of the engine knows by their order.
+    pub(super) fn oldest_event(&self, function: &Function) -> Option<Timestamp> {
+        let event = self.events.events.get(function.events.first()?)?;
+        Some(event.stored.received_at)
     }
 
     /// Forgets an invocation that was handled or given up.

@@ -166,9 +166,6 @@ fn refuse_unsupported_in_create(request: &CreateFunction) -> Result<(), LambdaEr
         None | Some("Zip") => {}
         Some(_) => return Err(refused("PackageType Image")),
     }
-    if request.publish {
-        return Err(refused("Publish"));
-    }
     validate::unsupported_text("CodeSigningConfigArn", request.code_signing_config_arn.as_ref())?;
     validate::unsupported_text("PublishTo", request.publish_to.as_ref())?;
     validate::unsupported(&[
@@ -257,6 +254,6 @@ impl Settings {
 }
 
 /// `2026-11-24T10:53:53.000+0000`.
-fn last_modified(at: Timestamp) -> String {
+pub(super) fn last_modified(at: Timestamp) -> String {
     super::report::utc(at, "%Y-%m-%dT%H:%M:%S%.3f+0000")
 }

@@ -12,19 +12,25 @@ use std::{
 
 use super::{
     Lambda, Turn,
-    functions::FunctionId,
+    functions::{Function, FunctionId, Functions},
     invocation::{Job, Run},
-    names::LATEST,
     report::{self, Failure},
     timers::Timer,
+    versions::{Version, VersionId},
 };
 use crate::{
     engine::{Cx, Effect, EnvironmentId, Invocation, LaunchSpec, StopReason, logs::Logs},
-    model::{Timestamp, limits::INIT_MAX_MS},
+    model::{
+        Timestamp,
+        limits::{INIT_MAX_MS, PROVISIONED_INIT_MAX_MS},
+    },
 };
 
 /// How long an invocation waits for an environment that has answered and not yet asked for more, before it gets a new one.
 const RETURN_GRACE_MS: u64 = 50;
+
+/// What an environment runs.
+pub(super) type Target = (FunctionId, VersionId);
 
 /// Names an environment inside its account and region; never used twice.
 pub(super) type Serial = u64;
@@ -33,13 +39,26 @@ pub(super) type Serial = u64;
 #[derive(Debug)]
 pub(super) struct Environment {
     pub(super) function: FunctionId,
+    pub(super) version: VersionId,
     /// Of its fleet, when it was started: an older one is not used again.
     generation: u64,
+    pub(super) kind: Kind,
+    /// Whether it was ever given an invocation.
+    served: bool,
     pub(super) spec: Arc<LaunchSpec>,
     pub(super) state: State,
     timer: Option<Timestamp>,
     /// As last heard.
     pub(super) max_memory_used_bytes: u64,
+}
+
+/// Why an environment was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// For an invocation that found no other.
+    OnDemand,
+    /// Ahead, to be kept.
+    Provisioned,
 }
 
 /// What an environment is doing.
@@ -50,6 +69,10 @@ pub(super) enum State {
         since: Timestamp,
         attempt: Attempt,
         job: Box<Job>,
+    },
+    /// Initialising ahead, for nobody yet.
+    Ahead {
+        since: Timestamp,
     },
     /// Waiting for work; `rank` grows with each use.
     Idle {
@@ -142,11 +165,34 @@ impl Fleet {
         }
         self.returning.last().map_or(Placement::New, |(_, serial)| Placement::Returning(*serial))
     }
+
+    /// Whether an invocation would find an environment in it.
+    pub(super) fn has_free(&self) -> bool {
+        !self.idle.is_empty() || !self.returning.is_empty()
+    }
+
+    /// One that does nothing, the least recently used.
+    pub(super) fn spare(&self) -> Option<Serial> {
+        self.idle.first().or_else(|| self.returning.first()).map(|(_, serial)| *serial)
+    }
 }
 
 impl Environment {
-    fn new(function: FunctionId, generation: u64, spec: Arc<LaunchSpec>, state: State) -> Self {
-        Self { function, generation, spec, state, timer: None, max_memory_used_bytes: 0 }
+    fn new((function, version): Target, generation: u64, spec: Arc<LaunchSpec>, state: State) -> Self {
+        let kind = match state {
+            State::Ahead { .. } => Kind::Provisioned,
+            _ => Kind::OnDemand,
+        };
+        Self { function, version, generation, kind, served: false, spec, state, timer: None, max_memory_used_bytes: 0 }
+    }
+
+    pub(super) fn target(&self) -> Target {
+        (self.function, self.version)
+    }
+
+    /// Whether it ended before it was of any use.
+    pub(super) fn has_served(&self) -> bool {
+        self.served
     }
 
     /// What it was doing, when it is no more.
@@ -166,7 +212,7 @@ impl Environment {
 /// Starting and using them.
 impl Lambda {
     /// Gives `job` to the environment that was chosen for it.
-    pub(super) fn place(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId, place: Placement, job: Box<Job>) {
+    pub(super) fn place(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, target: Target, place: Placement, job: Box<Job>) {
         match place {
             Placement::Idle(serial) => {
                 let (started_at, timeout_s) = (cx.now, self.timeout_of(serial));
@@ -174,7 +220,7 @@ impl Lambda {
                 self.run(cx, logs, serial, Box::new(Run { job: *job, started_at, deadline, init_ms: None }));
             }
             Placement::Returning(serial) => self.promise(cx, serial, job),
-            Placement::New => self.launch(cx, logs, id, job),
+            Placement::New => self.launch(cx, logs, target, job),
         }
     }
 
@@ -183,27 +229,27 @@ impl Lambda {
     }
 
     /// Starts a new environment for `job`.
-    pub(super) fn launch(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId, job: Box<Job>) {
-        let Some(function) = self.functions.get_mut(id) else { return };
+    pub(super) fn launch(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, target: Target, job: Box<Job>) {
+        let Some(function) = self.functions.get_mut(target.0) else { return };
         function.load.cold_starts += 1;
-        let settings = &function.settings;
-        let spec = LaunchSpec {
-            function: function.arn.clone(),
-            version: LATEST.into(),
-            runtime: settings.runtime.clone(),
-            handler: settings.handler.clone(),
-            artifact: function.code.artifact,
-            memory_mb: settings.memory_mb,
-            timeout_s: settings.timeout_s,
-            environment: settings.variables.clone().unwrap_or_default(),
-            log_group: settings.log_group_of(function.arn.name.as_str()),
-            log_stream: report::log_stream(cx.now, LATEST, &cx.ids.hex(32)),
-            initialization_type: "on-demand",
-        };
-        let generation = function.fleet.generation;
+        let Some((spec, generation)) = function.spec(cx, target.1, "on-demand") else { return };
         logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
         let state = State::Starting { since: cx.now, attempt: Attempt::First, job };
-        self.add(cx, Environment::new(id, generation, Arc::new(spec), state), INIT_MAX_MS);
+        self.add(cx, Environment::new(target, generation, Arc::new(spec), state), INIT_MAX_MS);
+    }
+
+    /// Starts an environment of a provisioned version, for nobody yet.
+    pub(super) fn launch_ahead(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, target: Target) {
+        let Some(function) = self.functions.get_mut(target.0) else { return };
+        let Some((spec, generation)) = function.spec(cx, target.1, "provisioned-concurrency") else { return };
+        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+        let limit_ms = PROVISIONED_INIT_MAX_MS.max(u64::from(spec.timeout_s) * 1000);
+        let state = State::Ahead { since: cx.now };
+        self.add(cx, Environment::new(target, generation, Arc::new(spec), state), limit_ms);
+        let serial = self.environments.started;
+        if let Some(version) = self.functions.get_mut(target.0).and_then(|function| function.version_mut(target.1)) {
+            version.ahead.started(serial);
+        }
     }
 
     /// Launches what `environment` describes, with so much time for its init phase.
@@ -212,8 +258,8 @@ impl Lambda {
         let serial = self.environments.started;
         let spec = Arc::clone(&environment.spec);
         cx.effects.push(Effect::Launch { id: self.environments.id(serial), spec });
-        if let Some(function) = self.functions.get_mut(environment.function) {
-            function.fleet.all.insert(serial);
+        if let Some(fleet) = self.fleet_of(&environment) {
+            fleet.all.insert(serial);
         }
         self.environments.by_serial.insert(serial, environment);
         self.arm(serial, cx.now.plus_millis(limit_ms));
@@ -234,6 +280,7 @@ impl Lambda {
             client_context: run.job.client_context.clone(),
         };
         environment.state = State::Busy(run);
+        environment.served = true;
         environment.write(cx, logs, start);
         cx.effects.push(Effect::Invoke { id, invocation });
         self.arm(serial, deadline);
@@ -255,7 +302,16 @@ impl Lambda {
             return;
         }
         let timeout_ms = u64::from(environment.spec.timeout_s) * 1000;
+        let (target, kind) = (environment.target(), environment.kind);
         let run = match mem::replace(&mut environment.state, State::Idle { rank: 0 }) {
+            State::Ahead { .. } => {
+                let function = self.functions.get_mut(target.0);
+                if let Some(version) = function.and_then(|function| function.version_mut(target.1)) {
+                    version.ahead.initialised(serial);
+                }
+                self.rest(cx, serial);
+                return self.provide(cx, logs, target.0);
+            }
             State::Starting { since, attempt: Attempt::First, job } => {
                 let (started_at, init_ms) = (cx.now, Some(cx.now.millis_since(since)));
                 Run { job: *job, started_at, deadline: started_at.plus_millis(timeout_ms), init_ms }
@@ -268,7 +324,11 @@ impl Lambda {
             }
             State::Returning { rank, deadline, promised: None } => {
                 environment.state = State::Returning { rank, deadline, promised: None };
-                return self.rest(cx, serial);
+                self.rest(cx, serial);
+                if kind == Kind::Provisioned {
+                    self.provide(cx, logs, target.0);
+                }
+                return;
             }
             state @ (State::Idle { .. } | State::Busy(_)) => {
                 environment.state = state;
@@ -283,13 +343,17 @@ impl Lambda {
         self.leave(serial);
         let rank = self.environments.next_rank();
         let Some(environment) = self.environments.get_mut(serial) else { return };
-        let Some(function) = self.functions.get_mut(environment.function) else { return };
-        if environment.generation != function.fleet.generation {
+        let Some(fleet) = fleet(&mut self.functions, environment) else { return };
+        if environment.generation != fleet.generation {
             return self.stop(cx, serial, StopReason::Replaced);
         }
         environment.state = State::Idle { rank };
-        function.fleet.idle.insert((rank, serial));
-        self.arm(serial, cx.now.plus_millis(cx.config.environment_idle_ms));
+        fleet.idle.insert((rank, serial));
+        match environment.kind {
+            Kind::OnDemand => self.arm(serial, cx.now.plus_millis(cx.config.environment_idle_ms)),
+            // It is kept.
+            Kind::Provisioned => self.disarm(serial),
+        }
     }
 
     /// Takes what a busy environment runs; it is on its way back.
@@ -302,9 +366,9 @@ impl Lambda {
         };
         let returning = State::Returning { rank, deadline, promised: None };
         let State::Busy(run) = mem::replace(&mut environment.state, returning) else { return None };
-        let function = self.functions.get_mut(environment.function)?;
-        if environment.generation == function.fleet.generation {
-            function.fleet.returning.insert((rank, serial));
+        let fleet = fleet(&mut self.functions, environment)?;
+        if environment.generation == fleet.generation {
+            fleet.returning.insert((rank, serial));
         }
         Some(run)
     }
@@ -326,25 +390,41 @@ impl Lambda {
         if let Some(at) = environment.timer {
             self.timers.clear(at, Timer::Environment(serial));
         }
-        if let Some(function) = self.functions.get_mut(environment.function) {
-            function.fleet.all.remove(&serial);
+        let Some(function) = self.functions.get_mut(environment.function) else { return Some(environment) };
+        function.settled &= environment.kind == Kind::OnDemand;
+        if let Some(version) = function.version_mut(environment.version) {
+            match environment.kind {
+                Kind::OnDemand => drop(version.fleet.all.remove(&serial)),
+                Kind::Provisioned => version.ahead.forget(serial),
+            }
         }
         Some(environment)
     }
 
-    /// Code or configuration changed: idle environments stop, the others when they are done.
+    /// Code or configuration of `$LATEST` changed: idle environments stop, the others when they are done.
     pub(super) fn replace_environments(&mut self, cx: &mut Cx<'_>, id: FunctionId) {
         let Some(function) = self.functions.get_mut(id) else { return };
-        function.fleet.generation += 1;
-        function.fleet.returning.clear();
-        for (_, serial) in mem::take(&mut function.fleet.idle) {
+        let fleet = &mut function.latest.fleet;
+        fleet.generation += 1;
+        fleet.returning.clear();
+        for (_, serial) in mem::take(&mut fleet.idle) {
             self.stop(cx, serial, StopReason::Replaced);
         }
     }
 
-    /// Stops every environment of a function and ends what runs in them.
-    pub(super) fn stop_environments(&mut self, turn: &mut Turn<'_, '_>, id: FunctionId, reason: StopReason) {
-        let serials = self.functions.get(id).map(|function| function.fleet.all.clone()).unwrap_or_default();
+    /// Stops every environment of a function, or of one of its versions, and ends what runs in them.
+    pub(super) fn stop_environments(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        id: FunctionId,
+        only: Option<VersionId>,
+        reason: StopReason,
+    ) {
+        let Some(function) = self.functions.get(id) else { return };
+        let serials: Vec<_> = match only {
+            Some(version) => function.version(version).into_iter().flat_map(Version::environments).collect(),
+            None => function.environments().collect(),
+        };
         for serial in serials {
             let Some(environment) = self.remove(serial) else { continue };
             turn.cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason });
@@ -364,14 +444,15 @@ impl Lambda {
             return;
         }
         environment.timer = None;
+        let kind = environment.kind;
         match &mut environment.state {
             State::Starting { attempt: Attempt::First, .. } => self.start_again(turn.cx, turn.logs, serial),
-            State::Starting { attempt: Attempt::Second, .. } | State::Busy(_) => {
+            State::Starting { attempt: Attempt::Second, .. } | State::Busy(_) | State::Ahead { .. } => {
                 self.out_of_time(turn, serial);
             }
             State::Idle { .. } => self.stop(turn.cx, serial, StopReason::Idle),
             State::Returning { deadline, promised, .. } => {
-                let (deadline, id) = (*deadline, environment.function);
+                let (deadline, target) = (*deadline, (environment.function, environment.version));
                 let promised = promised.take();
                 if deadline <= turn.cx.now {
                     self.stop(turn.cx, serial, StopReason::TimedOut);
@@ -379,8 +460,10 @@ impl Lambda {
                     self.arm(serial, deadline);
                 }
                 if let Some(job) = promised {
-                    self.launch(turn.cx, turn.logs, id, job);
+                    self.spills(target, kind);
+                    self.launch(turn.cx, turn.logs, target, job);
                 }
+                self.provide(turn.cx, turn.logs, target.0);
             }
         }
     }
@@ -395,7 +478,11 @@ impl Lambda {
         if let State::Starting { job, .. } = environment.state {
             let state = State::Starting { since: cx.now, attempt: Attempt::Second, job };
             let limit_ms = u64::from(spec.timeout_s) * 1000;
-            self.add(cx, Environment::new(environment.function, environment.generation, spec, state), limit_ms);
+            self.add(
+                cx,
+                Environment::new((environment.function, environment.version), environment.generation, spec, state),
+                limit_ms,
+            );
         }
     }
 
@@ -403,8 +490,13 @@ impl Lambda {
         let Some(environment) = self.remove(serial) else { return };
         turn.cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason: StopReason::TimedOut });
         let timeout_s = environment.spec.timeout_s;
-        if let State::Starting { since, .. } = &environment.state {
-            let line = report::init_report(turn.cx.now.millis_since(*since), "invoke", Failure::TimedOut);
+        let init = match &environment.state {
+            State::Starting { since, .. } => Some((*since, "invoke")),
+            State::Ahead { since } => Some((*since, "init")),
+            _ => None,
+        };
+        if let Some((since, phase)) = init {
+            let line = report::init_report(turn.cx.now.millis_since(since), phase, Failure::TimedOut);
             turn.logs.append(turn.cx, &environment.spec.log_group, &environment.spec.log_stream, line);
         }
         self.abandon(turn, environment, Failure::TimedOut, |job| report::timed_out(&job.request_id, timeout_s));
@@ -422,14 +514,84 @@ impl Lambda {
         self.timers.set(at, Timer::Environment(serial));
     }
 
+    fn disarm(&mut self, serial: Serial) {
+        let Some(environment) = self.environments.by_serial.get_mut(&serial) else { return };
+        if let Some(old) = environment.timer.take() {
+            self.timers.clear(old, Timer::Environment(serial));
+        }
+    }
+
+    /// An invocation that was promised a provisioned environment runs on demand after all.
+    pub(super) fn spills(&mut self, target: Target, kind: Kind) {
+        let Some(function) = self.functions.get_mut(target.0).filter(|_| kind == Kind::Provisioned) else { return };
+        function.load.running_provisioned -= 1;
+        function.load.spillovers += 1;
+        self.pool.release(function.reserved, Kind::Provisioned);
+        self.pool.acquire(function.reserved, Kind::OnDemand);
+    }
+
     /// Takes the environment out of those that can be given work.
     fn leave(&mut self, serial: Serial) {
         let Some(environment) = self.environments.by_serial.get(&serial) else { return };
-        let Some(function) = self.functions.get_mut(environment.function) else { return };
+        let Some(fleet) = fleet(&mut self.functions, environment) else { return };
         match environment.state {
-            State::Idle { rank } => function.fleet.idle.remove(&(rank, serial)),
-            State::Returning { rank, .. } => function.fleet.returning.remove(&(rank, serial)),
-            State::Starting { .. } | State::Busy(_) => false,
+            State::Idle { rank } => fleet.idle.remove(&(rank, serial)),
+            State::Returning { rank, .. } => fleet.returning.remove(&(rank, serial)),
+            State::Starting { .. } | State::Ahead { .. } | State::Busy(_) => false,
         };
+    }
+
+    fn fleet_of(&mut self, environment: &Environment) -> Option<&mut Fleet> {
+        fleet(&mut self.functions, environment)
+    }
+}
+
+/// The fleet to which an environment belongs.
+fn fleet<'a>(functions: &'a mut Functions, environment: &Environment) -> Option<&'a mut Fleet> {
+    functions.get_mut(environment.function)?.version_mut(environment.version).map(|version| match environment.kind {
+        Kind::OnDemand => &mut version.fleet,
+        Kind::Provisioned => &mut version.ahead.fleet,
+    })
+}
+
+impl Version {
+    /// All its environments.
+    pub(super) fn environments(&self) -> impl Iterator<Item = Serial> {
+        self.fleet.all.iter().chain(&self.ahead.fleet.all).copied()
+    }
+
+    /// Where its next invocation runs: in an environment that was started ahead if there is one.
+    pub(super) fn place(&self, kind: Kind) -> Placement {
+        match kind {
+            Kind::OnDemand => self.fleet.place(),
+            Kind::Provisioned => self.ahead.fleet.place(),
+        }
+    }
+}
+
+impl Function {
+    /// The environments of all its versions.
+    pub(super) fn environments(&self) -> impl Iterator<Item = Serial> {
+        self.versions().flat_map(|(_, version)| version.environments())
+    }
+
+    /// What a new environment of a version is launched with, and its generation.
+    fn spec(&self, cx: &mut Cx<'_>, id: VersionId, initialization_type: &'static str) -> Option<(LaunchSpec, u64)> {
+        let version = self.version(id)?;
+        let (settings, name) = (&version.settings, id.to_string());
+        let spec = LaunchSpec {
+            function: self.arn.clone(),
+            log_stream: report::log_stream(cx.now, &name, &cx.ids.hex(32)),
+            version: name,
+            runtime: settings.runtime.clone(),
+            handler: settings.handler.clone(),
+            artifact: version.code.artifact,
+            memory_mb: settings.memory_mb,
+            timeout_s: settings.timeout_s,
+            environment: settings.variables.clone().unwrap_or_default(),
+            log_group: settings.log_group_of(self.name()),
+            initialization_type,
+        };
+        Some((spec, version.fleet.generation))
     }
 }

@@ -18,6 +18,7 @@ pub enum LambdaErrorKind {
     InvalidRuntime,
     InvalidZipFile,
     PreconditionFailed,
+    ProvisionedConcurrencyConfigNotFound,
     RequestTooLarge,
     ResourceConflict,
     ResourceInUse,

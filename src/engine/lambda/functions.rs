@@ -6,19 +6,23 @@ use std::{
 };
 
 use super::{
-    CodeRef, CreateFunction, FunctionConfiguration, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord,
-    Response, Turn, UpdateFunctionCode, UpdateFunctionConfiguration,
+    CodeRef, CreateFunction, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord, Response, Turn,
+    UpdateFunctionCode, UpdateFunctionConfiguration,
+    aliases::StoredAlias,
     async_queue::EventId,
-    concurrency::Load,
+    concurrency::{Load, Share},
     configuration::{Settings, Shown},
-    environments::Fleet,
-    names::{LATEST, Named},
-    records::{FunctionRecord, StoredFunction},
-    validate::{self, Constraints, invalid, refused},
+    counters::Counters,
+    names::Named,
+    provisioned::StoredProvision,
+    records::{FunctionRecord, StoredFunction, StoredVersion},
+    throttles::Telling,
+    validate::{self, Constraints, invalid},
+    versions::{Version, VersionId, record_version},
 };
 use crate::{
     engine::{Cx, StopReason},
-    model::{FunctionArn, FunctionName, Timestamp},
+    model::{FunctionArn, FunctionName},
 };
 
 /// Functions of one page of `ListFunctions` (Lambda API reference: "up to 50").
@@ -37,14 +41,22 @@ pub(super) struct Function {
     pub(super) arn: FunctionArn,
     /// Whether its name still finds it: not while it is being deleted.
     pub(super) is_listed: bool,
-    pub(super) settings: Arc<Settings>,
-    pub(super) code: CodeRef,
-    pub(super) revision_id: String,
-    pub(super) last_modified: Timestamp,
+    /// `$LATEST`.
+    pub(super) latest: Version,
+    /// By number.
+    pub(super) published: BTreeMap<u64, Version>,
+    /// The highest number that was ever given out.
+    pub(super) last_published: u64,
+    pub(super) aliases: BTreeMap<String, StoredAlias>,
+    /// By version's number or alias.
+    pub(super) provisioned: BTreeMap<String, StoredProvision>,
+    /// Whether its provisioned environments are what they should be.
+    pub(super) settled: bool,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) reserved: Option<u32>,
-    pub(super) fleet: Fleet,
     pub(super) load: Load,
+    pub(super) counters: Counters,
+    pub(super) telling: Telling,
     /// Its asynchronous invocations that have not come to their end.
     pub(super) events: BTreeSet<EventId>,
 }
@@ -68,6 +80,10 @@ impl Functions {
 
     pub(super) fn get_mut(&mut self, id: FunctionId) -> Option<&mut Function> {
         self.by_id.get_mut(&id)
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = FunctionId> {
+        self.by_id.keys().copied()
     }
 
     /// In the order of their names.
@@ -105,33 +121,23 @@ impl Function {
         (self.name().to_owned(), self.load.running)
     }
 
-    fn show(&self, qualifier: Option<&str>) -> FunctionConfiguration {
-        let mut arn = self.arn.clone();
-        arn.qualifier = qualifier.map(ToOwned::to_owned);
-        self.settings.show(Shown {
-            name: self.name(),
-            arn: arn.to_string(),
-            version: LATEST,
-            code: &self.code,
-            revision_id: &self.revision_id,
-            last_modified: self.last_modified,
-        })
-    }
-
     fn changed(&mut self, cx: &mut Cx<'_>) {
-        self.revision_id = cx.ids.uuid();
-        self.last_modified = cx.now;
+        self.latest.revision_id = cx.ids.uuid();
+        self.latest.last_modified = cx.now;
         self.record(cx);
     }
 
     pub(super) fn record(&self, cx: &mut Cx<'_>) {
         let stored = StoredFunction {
-            settings: (*self.settings).clone(),
-            code: self.code.clone(),
-            revision_id: self.revision_id.clone(),
-            last_modified: self.last_modified,
+            settings: (*self.latest.settings).clone(),
+            code: self.latest.code.clone(),
+            revision_id: self.latest.revision_id.clone(),
+            last_modified: self.latest.last_modified,
             tags: self.tags.clone(),
             reserved: self.reserved,
+            last_published: self.last_published,
+            aliases: self.aliases.clone(),
+            provisioned: self.provisioned.clone(),
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: self.arn.name.clone(),
@@ -139,33 +145,27 @@ impl Function {
         }));
     }
 
-    fn check_revision(&self, revision_id: Option<&str>) -> Result<(), LambdaError> {
-        if revision_id.is_none_or(|wanted| wanted == self.revision_id) {
+    pub(super) fn check_revision(&self, revision_id: Option<&str>) -> Result<(), LambdaError> {
+        if revision_id.is_none_or(|wanted| wanted == self.latest.revision_id) {
             return Ok(());
         }
-        Err(LambdaError::new(
-            LambdaErrorKind::PreconditionFailed,
-            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve \
-             the latest Revision Id",
-        ))
+        Err(LambdaError::new(LambdaErrorKind::PreconditionFailed, REVISION_MISMATCH))
     }
 }
 
 /// Finding what a request names.
 impl Lambda {
-    /// The function that `named` names, when it exists in that version.
+    /// The function that `named` names, when it has that version or alias.
     pub(super) fn find(&self, named: Named<'_>) -> Result<FunctionId, LambdaError> {
-        let id = self.functions.id(named.name).ok_or_else(|| named.not_found(&self.scope))?;
-        match named.qualifier {
-            None | Some(LATEST) => Ok(id),
-            Some(_) => Err(named.not_found(&self.scope)),
-        }
+        self.locate(named).map(|(id, _)| id)
     }
 
-    fn function(&self, name: &FunctionRef) -> Result<&Function, LambdaError> {
-        let named = Named::parse(&self.scope, name)?;
-        let id = self.find(named)?;
-        self.functions.get(id).ok_or_else(|| named.not_found(&self.scope))
+    /// The same with the version that it names, an alias's own among two.
+    pub(super) fn locate(&self, named: Named<'_>) -> Result<(FunctionId, VersionId), LambdaError> {
+        let missing = || named.not_found(&self.scope);
+        let id = self.functions.id(named.name).ok_or_else(missing)?;
+        let function = self.functions.get(id).ok_or_else(missing)?;
+        function.resolve(named.qualifier).map(|version| (id, version)).ok_or_else(missing)
     }
 
     /// For operations on a function as a whole, which take no qualifier.
@@ -203,6 +203,7 @@ impl Lambda {
             return Err(invalid("The function name of a new function must not have a qualifier."));
         }
         let settings = Settings::create(&request)?;
+        let publishes = request.publish;
         validate::tags(&request.tags)?;
         if self.functions.id(named.name).is_some() {
             let message = format!("Function already exist: {}", named.name);
@@ -216,48 +217,69 @@ impl Lambda {
             last_modified: cx.now,
             tags: request.tags,
             reserved: None,
+            last_published: 0,
+            aliases: BTreeMap::new(),
+            provisioned: BTreeMap::new(),
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: name.clone(),
             function: Some(Box::new(stored.clone())),
         }));
         self.insert_function(name, stored);
-        let created = self.functions.id(named.name).and_then(|id| self.functions.get(id));
-        created.map(|function| shown(function, None)).ok_or_else(|| named.not_found(&self.scope))
+        let id = self.functions.id(named.name).ok_or_else(|| named.not_found(&self.scope))?;
+        if publishes {
+            return self.published(cx, id, None);
+        }
+        self.functions.get(id).and_then(shown).ok_or_else(|| named.not_found(&self.scope))
     }
 
     /// Puts a function in its place, without environments.
     pub(super) fn insert_function(&mut self, name: FunctionName, stored: StoredFunction) {
-        self.pool.reserve(None, stored.reserved, 0);
+        let provisioned = stored.provisioned.values().map(|provision| provision.requested).sum();
+        self.pool.share(Share::default(), Share { reserved: stored.reserved, provisioned }, 0);
         self.functions.insert(Function {
             arn: FunctionArn { scope: (*self.scope).clone(), name, qualifier: None },
             is_listed: true,
-            settings: Arc::new(stored.settings),
-            code: stored.code,
-            revision_id: stored.revision_id,
-            last_modified: stored.last_modified,
+            latest: Version::restored(StoredVersion {
+                settings: stored.settings,
+                code: stored.code,
+                revision_id: stored.revision_id,
+                last_modified: stored.last_modified,
+                description: None,
+            }),
+            published: BTreeMap::new(),
+            last_published: stored.last_published,
+            aliases: stored.aliases,
+            settled: stored.provisioned.is_empty(),
+            provisioned: stored.provisioned,
             tags: stored.tags,
             reserved: stored.reserved,
-            fleet: Fleet::default(),
             load: Load::default(),
+            counters: Counters::default(),
+            telling: Telling::default(),
             events: BTreeSet::new(),
         });
     }
 
     pub(super) fn get_function(&self, name: &FunctionRef) -> Result<Response, LambdaError> {
-        let qualifier = Named::parse(&self.scope, name)?.qualifier;
-        let function = self.function(name)?;
+        let named = Named::parse(&self.scope, name)?;
+        let missing = || named.not_found(&self.scope);
+        let (id, version) = self.locate(named)?;
+        let function = self.functions.get(id).ok_or_else(missing)?;
+        let found = function.version(version).ok_or_else(missing)?;
         Ok(Response::GetFunction {
-            configuration: Box::new(function.show(qualifier)),
-            artifact: function.code.artifact,
+            configuration: Box::new(function.show(version, named.qualifier).ok_or_else(missing)?),
+            artifact: found.code.artifact,
             tags: function.tags.clone(),
             reserved_concurrent_executions: function.reserved,
         })
     }
 
     pub(super) fn get_function_configuration(&self, name: &FunctionRef) -> Result<Response, LambdaError> {
-        let qualifier = Named::parse(&self.scope, name)?.qualifier;
-        Ok(shown(self.function(name)?, qualifier))
+        let named = Named::parse(&self.scope, name)?;
+        let (id, version) = self.locate(named)?;
+        let shown = self.functions.get(id).and_then(|function| function.show(version, named.qualifier));
+        shown.map(|shown| Response::Function(Box::new(shown))).ok_or_else(|| named.not_found(&self.scope))
     }
 
     pub(super) fn list_functions(&self, marker: Option<&str>, max_items: Option<u32>) -> Result<Response, LambdaError> {
@@ -272,7 +294,8 @@ impl Lambda {
             .by_name
             .range::<str, _>((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded))
             .filter_map(|(_, id)| self.functions.get(*id));
-        let functions: Vec<_> = rest.by_ref().take(most as usize).map(|function| function.show(None)).collect();
+        let page = rest.by_ref().take(most as usize);
+        let functions: Vec<_> = page.filter_map(|function| function.show(VersionId::Latest, None)).collect();
         let next_marker = rest.next().and(functions.last()).map(|last| last.function_name.clone());
         Ok(Response::ListFunctions { functions, next_marker })
     }
@@ -284,9 +307,6 @@ impl Lambda {
         update: &UpdateFunctionCode,
         code: CodeRef,
     ) -> Result<Response, LambdaError> {
-        if update.publish {
-            return Err(refused("Publish"));
-        }
         if !update.architectures.is_empty() {
             let mut constraints = Constraints::default();
             constraints.architectures(&update.architectures);
@@ -294,7 +314,7 @@ impl Lambda {
         }
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
         function.check_revision(update.revision_id.as_deref())?;
-        let mut settings = (*function.settings).clone();
+        let mut settings = (*function.latest.settings).clone();
         if let Some(architecture) = update.architectures.first() {
             settings.architecture.clone_from(architecture);
         }
@@ -302,19 +322,22 @@ impl Lambda {
             let would_be = Shown {
                 name: function.name(),
                 arn: function.arn.to_string(),
-                version: LATEST,
+                version: &VersionId::Latest.to_string(),
                 code: &code,
-                revision_id: &function.revision_id,
-                last_modified: function.last_modified,
+                revision_id: &function.latest.revision_id,
+                last_modified: function.latest.last_modified,
             };
             return Ok(Response::Function(Box::new(settings.show(would_be))));
         }
-        function.code = code;
-        function.settings = Arc::new(settings);
+        function.latest.code = code;
+        function.latest.settings = Arc::new(settings);
         function.changed(cx);
-        let response = shown(function, None);
+        let response = shown(function);
         self.replace_environments(cx, id);
-        Ok(response)
+        if update.publish {
+            return self.published(cx, id, None);
+        }
+        response.ok_or_else(being_deleted)
     }
 
     pub(super) fn update_function_configuration(
@@ -324,13 +347,13 @@ impl Lambda {
         update: &UpdateFunctionConfiguration,
     ) -> Result<Response, LambdaError> {
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
-        let settings = function.settings.updated(update)?;
+        let settings = function.latest.settings.updated(update)?;
         function.check_revision(update.revision_id.as_deref())?;
-        function.settings = Arc::new(settings);
+        function.latest.settings = Arc::new(settings);
         function.changed(cx);
-        let response = shown(function, None);
+        let response = shown(function);
         self.replace_environments(cx, id);
-        Ok(response)
+        response.ok_or_else(being_deleted)
     }
 
     /// Deletes the function, stops its environments and ends what runs in them.
@@ -340,17 +363,20 @@ impl Lambda {
         name: &FunctionRef,
     ) -> Result<Response, LambdaError> {
         let named = Named::parse(&self.scope, name)?;
-        if named.qualifier == Some(LATEST) {
-            return Err(invalid("$LATEST version cannot be deleted without deleting the function."));
-        }
         let id = self.find(named)?;
+        if named.qualifier.is_some() {
+            return self.delete_version(turn, named, id);
+        }
         let Some(function) = self.functions.get(id) else { return Err(named.not_found(&self.scope)) };
         let name = function.arn.name.clone();
         self.functions.forget_name(id);
         self.drop_events_of(turn.cx, id);
-        self.stop_environments(turn, id, StopReason::Deleted);
+        self.stop_environments(turn, id, None, StopReason::Deleted);
         if let Some(function) = self.functions.get(id) {
-            self.pool.reserve(function.reserved, None, function.load.running);
+            for number in function.published.keys() {
+                record_version(turn.cx, function, *number, None);
+            }
+            self.pool.share(function.share(), Share::default(), function.load.on_demand());
         }
         self.functions.remove(id);
         turn.cx.record(LambdaRecord::Function(FunctionRecord { name, function: None }));
@@ -399,6 +425,14 @@ impl Lambda {
 
 const UPDATE_OF_QUALIFIED: &str = "Aliases and versions of a function cannot be updated. Please specify either a function name or an unqualified function ARN.";
 
-fn shown(function: &Function, qualifier: Option<&str>) -> Response {
-    Response::Function(Box::new(function.show(qualifier)))
+/// Of every resource that has a revision.
+pub(super) const REVISION_MISMATCH: &str = "The Revision Id provided does not match the latest Revision Id. Call the \
+     GetFunction/GetAlias API to retrieve the latest Revision Id";
+
+fn shown(function: &Function) -> Option<Response> {
+    function.show(VersionId::Latest, None).map(|shown| Response::Function(Box::new(shown)))
+}
+
+fn being_deleted() -> LambdaError {
+    LambdaError::new(LambdaErrorKind::Service, "the function is being deleted")
 }

@@ -5,20 +5,18 @@ use bytes::Bytes;
 use super::{
     InvocationType, Invoke, InvokeOutcome, Lambda, LambdaError, LambdaErrorKind, Response, Turn,
     concurrency::Throttle,
-    environments::{Environment, Placement, Serial, State},
+    environments::{Environment, Kind, Placement, Serial, State, Target},
     functions::FunctionId,
     invocation::{Ask, Completion, Job, Origin, Run},
-    names::{LATEST, Named},
+    names::Named,
     report::{self, Failure, RESPONSE_MAX_BYTES, Report, Tail},
     scaling::Rate,
 };
 use crate::{
-    engine::{self, Cx, Effect, ExitCause, RequestToken, StopReason, ThrottleLimit, ThrottleNotice, logs::Logs},
+    engine::{self, Cx, Effect, ExitCause, RequestToken, StopReason, logs::Logs},
     model::limits::{PAYLOAD_ASYNC_MAX_BYTES, PAYLOAD_SYNC_MAX_BYTES},
 };
 
-/// Functions that a throttle's notice names.
-const HOLDERS_MAX: usize = 10;
 /// `X-Amz-Function-Error` of everything that today's runtimes report.
 const UNHANDLED: &str = "Unhandled";
 
@@ -90,15 +88,27 @@ impl Lambda {
         id: FunctionId,
         ask: Ask,
     ) -> Result<(), LambdaError> {
-        let place = match self.admit(cx, id, matches!(ask.origin, Origin::Client { .. })) {
+        let gone = || LambdaError::new(LambdaErrorKind::ResourceNotFound, "Function not found");
+        let function = self.functions.get(id).ok_or_else(gone)?;
+        let version = function.route(ask.qualifier.as_deref(), cx.ids).ok_or_else(|| {
+            let qualifier = ask.qualifier.as_deref();
+            Named { name: function.name(), qualifier }.not_found(&self.scope)
+        })?;
+        let (place, kind) = match self.admit(cx, (id, version), matches!(ask.origin, Origin::Client { .. })) {
             Ok(place) => place,
-            Err(throttle) => return Err(self.throttled(cx, id, throttle)),
+            Err(throttle) => return Err(self.throttled(cx, logs, id, throttle)),
         };
-        let Some(function) = self.functions.get_mut(id) else {
-            return Err(LambdaError::new(LambdaErrorKind::Service, "the function is being deleted"));
-        };
-        self.pool.acquire(function.reserved);
+        let function = self.functions.get_mut(id).ok_or_else(gone)?;
+        self.pool.acquire(function.reserved, kind);
         function.load.running += 1;
+        if kind == Kind::Provisioned {
+            function.load.running_provisioned += 1;
+            if let Some(version) = function.version_mut(version) {
+                version.ahead.served();
+            }
+        } else if !function.provisioned.is_empty() && function.is_provisioned(version) {
+            function.load.spillovers += 1;
+        }
         function.load.invocations += 1;
         self.running_functions.insert(id);
         let mut arn = function.arn.to_string();
@@ -116,13 +126,22 @@ impl Lambda {
             client_context: ask.client_context,
             tail,
         };
-        self.place(cx, logs, id, place, Box::new(job));
+        self.place(cx, logs, (id, version), place, Box::new(job));
         Ok(())
     }
 
-    fn admit(&mut self, cx: &Cx<'_>, id: FunctionId, is_client: bool) -> Result<Placement, Throttle> {
-        let Some(function) = self.functions.get_mut(id) else { return Ok(Placement::New) };
-        self.pool.admit(function.reserved, function.load.running)?;
+    fn admit(&mut self, cx: &Cx<'_>, (id, version): Target, is_client: bool) -> Result<(Placement, Kind), Throttle> {
+        let Some(function) = self.functions.get_mut(id) else { return Ok((Placement::New, Kind::OnDemand)) };
+        let share = function.share();
+        // What was started ahead comes first, as long as its own rate of requests lasts; above it the others.
+        let ahead = function.version(version).map_or(Placement::New, |version| version.place(Kind::Provisioned));
+        if ahead != Placement::New
+            && (!is_client || function.load.provisioned_requests.take(cx.now, Rate::requests(share.provisioned)))
+        {
+            self.pool.admit(share, function.load.in_flight(), Kind::Provisioned)?;
+            return Ok((ahead, Kind::Provisioned));
+        }
+        self.pool.admit(share, function.load.in_flight(), Kind::OnDemand)?;
         if is_client {
             let (bucket, concurrency) = match function.reserved {
                 Some(reserved) => (&mut function.load.requests, reserved),
@@ -132,34 +151,11 @@ impl Lambda {
                 return Err(Throttle::request_rate(function.reserved.is_some(), concurrency));
             }
         }
-        let place = function.fleet.place();
+        let place = function.version(version).map_or(Placement::New, |version| version.place(Kind::OnDemand));
         if place == Placement::New && !function.load.scaling.take(cx.now, Rate::NEW_ENVIRONMENTS) {
             return Err(Throttle::scaling_rate());
         }
-        Ok(place)
-    }
-
-    fn throttled(&mut self, cx: &mut Cx<'_>, id: FunctionId, throttle: Throttle) -> LambdaError {
-        if let Some(function) = self.functions.get_mut(id) {
-            function.load.throttles += 1;
-            let arn = function.arn.clone();
-            let held_by = match throttle.limit {
-                ThrottleLimit::Pool => self.holders(),
-                _ => self.functions.get(id).map(|function| vec![function.held()]).unwrap_or_default(),
-            };
-            let (reason, limit, met) = (throttle.reason, throttle.value, throttle.limit);
-            cx.effects.push(Effect::Throttled(ThrottleNotice { function: arn, reason, limit, met, held_by }));
-        }
-        LambdaError::new(LambdaErrorKind::TooManyRequests(throttle.reason), "Rate Exceeded.")
-    }
-
-    /// Who holds the pool's slots, most first. No more functions run than there are slots.
-    fn holders(&self) -> Vec<(String, u32)> {
-        let running = self.running_functions.iter().filter_map(|id| self.functions.get(*id));
-        let mut holders: Vec<_> = running.map(|function| function.held()).collect();
-        holders.sort_by(|(a_name, a), (b_name, b)| b.cmp(a).then_with(|| a_name.cmp(b_name)));
-        holders.truncate(HOLDERS_MAX);
-        holders
+        Ok((place, Kind::OnDemand))
     }
 }
 
@@ -176,8 +172,8 @@ impl Lambda {
             (answer.payload, answer.is_error.then_some(UNHANDLED))
         };
         close(turn.cx, turn.logs, environment, &mut run, None);
-        let function = environment.function;
-        self.complete(turn, function, run.job, payload, function_error);
+        let ended = Ended::of(environment, turn.cx.now.millis_since(run.started_at));
+        self.complete(turn, ended, run.job, payload, function_error);
     }
 
     /// The environment's process is gone.
@@ -205,7 +201,8 @@ impl Lambda {
         error_type: Option<&str>,
         document: Bytes,
     ) {
-        if !matches!(self.environments.get(serial), Some(Environment { state: State::Starting { .. }, .. })) {
+        let state = self.environments.get(serial).map(|environment| &environment.state);
+        if !matches!(state, Some(State::Starting { .. } | State::Ahead { .. })) {
             return;
         }
         let Some(environment) = self.remove(serial) else { return };
@@ -226,9 +223,14 @@ impl Lambda {
     }
 
     fn init_failed_line(&self, cx: &mut Cx<'_>, logs: &mut Logs, environment: &Environment, error_type: &str) {
-        if let State::Starting { since, attempt, .. } = &environment.state {
+        let init = match &environment.state {
+            State::Starting { since, attempt, .. } => Some((*since, attempt.phase())),
+            State::Ahead { since } => Some((*since, "init")),
+            _ => None,
+        };
+        if let Some((since, phase)) = init {
             let failure = Failure::Failed { error_type };
-            let line = report::init_report(cx.now.millis_since(*since), attempt.phase(), failure);
+            let line = report::init_report(cx.now.millis_since(since), phase, failure);
             logs.append(cx, &environment.spec.log_group, &environment.spec.log_stream, line);
         }
     }
@@ -242,12 +244,18 @@ impl Lambda {
         answer: impl FnOnce(&Job) -> Bytes,
     ) {
         let function = environment.function;
-        let mut run = match environment.take_state() {
-            State::Idle { .. } | State::Returning { promised: None, .. } => return,
+        let state = environment.take_state();
+        if environment.kind == Kind::Provisioned {
+            let was_starting = matches!(state, State::Ahead { .. });
+            self.ahead_lost(turn, environment.target(), was_starting, environment.has_served());
+        }
+        let mut run = match state {
+            State::Ahead { .. } | State::Idle { .. } | State::Returning { promised: None, .. } => return,
             // It had not begun: another environment can still do it.
             State::Returning { promised: Some(job), .. } => {
                 if self.functions.get(function).is_some_and(|function| function.is_listed) {
-                    return self.launch(turn.cx, turn.logs, function, job);
+                    self.spills(environment.target(), environment.kind);
+                    return self.launch(turn.cx, turn.logs, environment.target(), job);
                 }
                 Run { job: *job, started_at: turn.cx.now, deadline: turn.cx.now, init_ms: None }
             }
@@ -266,20 +274,21 @@ impl Lambda {
         };
         log(turn.cx, turn.logs, &environment, &mut run.job, line);
         close(turn.cx, turn.logs, &environment, &mut run, Some(failure));
-        self.complete(turn, function, run.job, payload, Some(UNHANDLED));
+        let ended = Ended::of(&environment, turn.cx.now.millis_since(run.started_at));
+        self.complete(turn, ended, run.job, payload, Some(UNHANDLED));
     }
 
     /// Gives the slot back and tells whoever asked. The last thing that happens to an invocation.
     fn complete(
         &mut self,
         turn: &mut Turn<'_, '_>,
-        id: FunctionId,
+        ended: Ended,
         job: Job,
         payload: Bytes,
         function_error: Option<&'static str>,
     ) {
-        self.release(id, function_error.is_some());
-        let executed_version = LATEST.to_owned();
+        self.release(&ended, function_error.is_some());
+        let executed_version = ended.version;
         match job.origin {
             Origin::Client { token, .. } => {
                 if self.clients.remove(&token) {
@@ -297,15 +306,32 @@ impl Lambda {
         }
     }
 
-    fn release(&mut self, id: FunctionId, failed: bool) {
-        let Some(function) = self.functions.get_mut(id) else { return };
-        self.pool.release(function.reserved);
+    fn release(&mut self, ended: &Ended, failed: bool) {
+        let Some(function) = self.functions.get_mut(ended.function) else { return };
+        self.pool.release(function.reserved, ended.kind);
         function.load.running -= 1;
+        function.load.running_provisioned -= u32::from(ended.kind == Kind::Provisioned);
         function.load.errors += u64::from(failed);
+        function.counters.durations.add(ended.duration_ms);
         if function.load.running == 0 {
-            self.running_functions.remove(&id);
+            self.running_functions.remove(&ended.function);
         }
         self.slots_came_free = true;
+    }
+}
+
+/// Where an invocation came to its end.
+struct Ended {
+    function: FunctionId,
+    kind: Kind,
+    version: String,
+    duration_ms: u64,
+}
+
+impl Ended {
+    fn of(environment: &Environment, duration_ms: u64) -> Self {
+        let version = environment.spec.version.clone();
+        Self { function: environment.function, kind: environment.kind, version, duration_ms }
     }
 }
 

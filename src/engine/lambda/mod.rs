@@ -1,10 +1,12 @@
 //! Lambda: functions, their environments and invocations, and the mappings that feed them from queues. Pure.
 
 mod activity;
+mod aliases;
 mod api;
 mod async_queue;
 mod concurrency;
 mod configuration;
+mod counters;
 mod environments;
 mod error;
 mod functions;
@@ -12,6 +14,7 @@ mod invocation;
 mod invoke;
 mod mappings;
 mod names;
+mod provisioned;
 mod records;
 mod report;
 mod requests;
@@ -19,19 +22,26 @@ mod reservation;
 mod scaling;
 #[cfg(test)]
 mod tests;
+mod throttles;
 mod timers;
 mod validate;
+mod versions;
 
+pub use activity::{AccountActivity, Activity, EventActivity, FunctionActivity, MappingActivity, ThrottleActivity};
+pub use aliases::{Additional, StoredAlias};
 pub use api::*;
 pub use configuration::Settings;
+pub use counters::Distribution;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
 pub use mappings::{MappingRecord, StoredMapping};
-pub use records::{AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction};
+pub use provisioned::StoredProvision;
+pub use records::{
+    AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction, StoredVersion, VersionRecord,
+};
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use super::{Cx, EngineConfig, EnvironmentEvent, EnvironmentId, RequestToken, RestoreError, logs::Logs, sqs::Sqs};
 use crate::model::{FunctionArn, Scope, Timestamp};
@@ -40,39 +50,6 @@ use functions::FunctionId;
 use invocation::Ask;
 use scaling::TokenBucket;
 use timers::{Timer, Timers};
-
-/// What each function and mapping is doing now.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Activity {
-    pub functions: Vec<FunctionActivity>,
-    pub mappings: Vec<MappingActivity>,
-}
-
-/// A function's environments by state, and its counters since the engine started.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FunctionActivity {
-    pub name: String,
-    pub starting: u32,
-    pub busy: u32,
-    pub idle: u32,
-    pub reserved: Option<u32>,
-    pub invocations: u64,
-    pub errors: u64,
-    pub throttles: u64,
-    pub cold_starts: u64,
-}
-
-/// A mapping's batches in flight, and its counters since the engine started.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MappingActivity {
-    pub uuid: String,
-    pub queue: String,
-    pub function: String,
-    pub state: String,
-    pub batches_in_flight: u32,
-    pub messages_handled: u64,
-    pub messages_failed: u64,
-}
 
 /// What a transition of Lambda may touch beside Lambda.
 #[derive(Debug)]
@@ -95,6 +72,8 @@ pub struct Lambda {
     running_functions: BTreeSet<FunctionId>,
     /// Clients that wait for an invocation's end.
     clients: BTreeSet<RequestToken>,
+    /// The last throttles.
+    told: throttles::Told,
     events: async_queue::AsyncQueue,
     timers: Timers,
     /// Whether a slot was given back in this turn.
@@ -113,6 +92,7 @@ impl Lambda {
             requests: TokenBucket::full(),
             running_functions: BTreeSet::new(),
             clients: BTreeSet::new(),
+            told: throttles::Told::default(),
             events: async_queue::AsyncQueue::default(),
             timers: Timers::default(),
             slots_came_free: false,
@@ -169,7 +149,9 @@ impl Lambda {
         while let Some((at, timer)) = self.timers.pop(cx.now) {
             match timer {
                 Timer::Environment(serial) => self.environment_timer(&mut Turn { cx, sqs, logs }, serial, at),
+                Timer::Provide(function) => self.provide_timer(cx, logs, function),
                 Timer::Event(event) => self.event_timer(&mut Turn { cx, sqs, logs }, event, at),
+                Timer::Throttles(function) => self.throttles_timer(cx, logs, function, at),
             }
         }
         self.fire_mapping_timers(cx, sqs, logs);
@@ -189,12 +171,15 @@ impl Lambda {
                 self.restore_function(record);
                 Ok(())
             }
+            LambdaRecord::Version(record) => self.restore_version(record),
             LambdaRecord::AsyncEvent(record) => self.restore_event(record),
             LambdaRecord::Mapping(record) => self.restore_mapping(now, sqs, record),
         }
     }
 
-    pub(super) fn finish_restore(&mut self, _now: Timestamp) {}
+    pub(super) fn finish_restore(&mut self, now: Timestamp) {
+        self.provide_all_at(now);
+    }
 }
 
 /// For the mappings.
@@ -230,7 +215,7 @@ impl Lambda {
 
     /// The function's timeout, in seconds; `None` when there is no such function or qualifier.
     fn function_timeout_s(&self, function: &FunctionArn) -> Option<u32> {
-        let id = self.find(names::Named::of(function)).ok()?;
-        self.functions.get(id).map(|function| function.settings.timeout_s)
+        let (id, version) = self.locate(names::Named::of(function)).ok()?;
+        Some(self.functions.get(id)?.version(version)?.settings.timeout_s)
     }
 }

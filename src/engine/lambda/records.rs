@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{CodeRef, Lambda, MappingRecord, configuration::Settings};
+use super::{CodeRef, Lambda, MappingRecord, StoredAlias, StoredProvision, configuration::Settings, versions::Version};
 use crate::{
     engine::RestoreError,
     model::{FunctionName, Timestamp},
@@ -15,6 +15,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum LambdaRecord {
     Function(FunctionRecord),
+    Version(VersionRecord),
     Mapping(MappingRecord),
     AsyncEvent(AsyncEventRecord),
 }
@@ -36,6 +37,34 @@ pub struct StoredFunction {
     pub last_modified: Timestamp,
     pub tags: BTreeMap<String, String>,
     pub reserved: Option<u32>,
+    /// The highest number of a version that was given out.
+    #[serde(default)]
+    pub last_published: u64,
+    #[serde(default)]
+    pub aliases: BTreeMap<String, StoredAlias>,
+    /// By version's number or alias.
+    #[serde(default)]
+    pub provisioned: BTreeMap<String, StoredProvision>,
+}
+
+/// Sets or removes a published version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VersionRecord {
+    pub function: FunctionName,
+    pub number: u64,
+    /// `None` removes it.
+    pub version: Option<Box<StoredVersion>>,
+}
+
+/// A published version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredVersion {
+    pub settings: Settings,
+    pub code: CodeRef,
+    pub revision_id: String,
+    pub last_modified: Timestamp,
+    /// What `PublishVersion` put in the place of the settings' own.
+    pub description: Option<String>,
 }
 
 /// Sets or removes an asynchronous invocation.
@@ -62,12 +91,17 @@ pub struct StoredEvent {
 }
 
 impl LambdaRecord {
-    /// Functions come before the mappings and invocations that refer to them.
+    /// Functions come before the versions, mappings and invocations that refer to them. No name has a slash.
     pub(in crate::engine) fn push_key(&self, key: &mut Vec<u8>) {
         match self {
             Self::Function(record) => {
                 key.push(b'0');
                 key.extend_from_slice(record.name.as_str().as_bytes());
+            }
+            Self::Version(record) => {
+                key.push(b'0');
+                key.extend_from_slice(record.function.as_str().as_bytes());
+                key.extend_from_slice(format!("/{:020}", record.number).as_bytes());
             }
             Self::Mapping(record) => {
                 key.push(b'1');
@@ -83,6 +117,7 @@ impl LambdaRecord {
     pub(in crate::engine) fn is_removal(&self) -> bool {
         match self {
             Self::Function(record) => record.function.is_none(),
+            Self::Version(record) => record.version.is_none(),
             Self::Mapping(record) => record.is_removal(),
             Self::AsyncEvent(record) => record.event.is_none(),
         }
@@ -94,6 +129,17 @@ impl Lambda {
         if let Some(stored) = record.function {
             self.insert_function(record.name, *stored);
         }
+    }
+
+    pub(super) fn restore_version(&mut self, record: VersionRecord) -> Result<(), RestoreError> {
+        let Some(version) = record.version else { return Ok(()) };
+        let function = self.functions.id(record.function.as_str()).and_then(|id| self.functions.get_mut(id));
+        let Some(function) = function else {
+            let message = format!("version {} is of unknown function `{}`", record.number, record.function);
+            return Err(RestoreError { message });
+        };
+        function.published.insert(record.number, Version::restored(*version));
+        Ok(())
     }
 
     pub(super) fn restore_event(&mut self, record: AsyncEventRecord) -> Result<(), RestoreError> {

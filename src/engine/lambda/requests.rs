@@ -48,6 +48,19 @@ impl Lambda {
             }
             Command::DeleteFunction { name } => self.delete_function(&mut Turn { cx, sqs, logs }, &name),
             Command::ListFunctions { marker, max_items } => self.list_functions(marker.as_deref(), max_items),
+            Command::PublishVersion { name, publish } => self.publish_version(cx, &name, publish),
+            Command::ListVersionsByFunction { name, marker, max_items } => {
+                self.list_versions(&name, marker.as_deref(), max_items)
+            }
+            command @ (Command::CreateAlias { .. }
+            | Command::GetAlias { .. }
+            | Command::UpdateAlias { .. }
+            | Command::DeleteAlias { .. }
+            | Command::ListAliases { .. }) => self.alias_request(cx, logs, command),
+            command @ (Command::PutProvisionedConcurrencyConfig { .. }
+            | Command::GetProvisionedConcurrencyConfig { .. }
+            | Command::DeleteProvisionedConcurrencyConfig { .. }
+            | Command::ListProvisionedConcurrencyConfigs { .. }) => self.provisioned_request(cx, logs, command),
             Command::PutFunctionConcurrency { name, reserved_concurrent_executions } => {
                 self.put_function_concurrency(cx, &name, reserved_concurrent_executions)
             }
@@ -64,7 +77,7 @@ impl Lambda {
             Command::TagResource { arn, tags } => self.tag_function(cx, &arn, tags),
             Command::UntagResource { arn, tag_keys } => self.untag_function(cx, &arn, &tag_keys),
             Command::ListTags { arn } => self.list_function_tags(&arn),
-            Command::DescribeActivity => Ok(Response::Activity(self.activity(sqs))),
+            Command::DescribeActivity => Ok(Response::Activity(self.activity(cx.now, sqs))),
             command @ (Command::CreateEventSourceMapping(_)
             | Command::GetEventSourceMapping { .. }
             | Command::ListEventSourceMappings { .. }

@@ -2,6 +2,8 @@
 
 use super::{
     AccountSettings, FunctionRef, Lambda, LambdaError, Response,
+    concurrency::Share,
+    functions::Function,
     validate::{Constraints, invalid},
 };
 use crate::engine::Cx;
@@ -26,9 +28,16 @@ impl Lambda {
         };
         constraints.finish()?;
         let (id, function) = self.whole_function(name, QUALIFIED)?;
-        let old = function.reserved;
+        let (before, provisioned) = (function.share(), function.provisioned_total());
+        let after = Share { reserved: Some(reserved), ..before };
         let minimum = cx.config.unreserved_minimum;
-        if !self.pool.leaves(old, reserved, minimum) {
+        if reserved < provisioned {
+            return Err(invalid(format!(
+                "ReservedConcurrentExecutions {reserved} should not be lower than function's total provisioned concurrency \
+                 [{provisioned}]."
+            )));
+        }
+        if !self.pool.leaves(before, after, minimum) {
             return Err(invalid(format!(
                 "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below \
                  its minimum value of [{minimum}]."
@@ -55,8 +64,9 @@ impl Lambda {
 
     fn reserve(&mut self, cx: &mut Cx<'_>, id: super::FunctionId, reserved: Option<u32>) {
         let Some(function) = self.functions.get_mut(id) else { return };
-        self.pool.reserve(function.reserved, reserved, function.load.running);
+        let before = function.share();
         function.reserved = reserved;
+        self.pool.share(before, function.share(), function.load.on_demand());
         function.record(cx);
         // Somebody may find room now who did not before.
         self.slots_came_free = true;
@@ -66,7 +76,12 @@ impl Lambda {
         AccountSettings {
             concurrent_executions: self.pool.limit(),
             unreserved_concurrent_executions: self.pool.unreserved(),
-            total_code_size_bytes: self.functions.iter().map(|function| function.code.size_bytes).sum(),
+            total_code_size_bytes: self
+                .functions
+                .iter()
+                .flat_map(Function::versions)
+                .map(|(_, version)| version.code.size_bytes)
+                .sum(),
             function_count: self.functions.iter().map(|_| 1).sum(),
         }
     }

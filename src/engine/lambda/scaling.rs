@@ -14,6 +14,10 @@ impl Rate {
     /// developer guide, "Lambda scaling behavior").
     pub(super) const NEW_ENVIRONMENTS: Self = Self { per_second: 100, burst: 1_000 };
 
+    /// Provisioned environments of one function: 6,000 a minute (Lambda developer guide, "Configuring provisioned
+    /// concurrency for a function").
+    pub(super) const PROVISIONING: Self = Self { per_second: 100, burst: 100 };
+
     /// Requests that `concurrency` may take: ten a second for each (Lambda developer guide, "Understanding concurrency
     /// and requests per second").
     pub(super) fn requests(concurrency: u32) -> Self {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{async_queue::EventId, environments::Serial};
+use super::{async_queue::EventId, environments::Serial, functions::FunctionId};
 use crate::model::Timestamp;
 
 /// What a timer is for.
@@ -13,6 +13,10 @@ pub(super) enum Timer {
     Environment(Serial),
     /// The next attempt of an asynchronous invocation.
     Event(EventId),
+    /// More provisioned environments of a function may be started.
+    Provide(FunctionId),
+    /// Throttles of a function that were only counted are to be told.
+    Throttles(FunctionId),
 }
 
 /// Timers by their time.

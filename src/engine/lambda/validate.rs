@@ -93,7 +93,7 @@ pub(super) struct Constraints {
 }
 
 impl Constraints {
-    fn violated(&mut self, member: &str, value: &str, must: &str) {
+    pub(super) fn violated(&mut self, member: &str, value: &str, must: &str) {
         self.violations.push(format!("Value '{value}' at '{member}' failed to satisfy constraint: Member must {must}"));
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    QueueId, attempts::Attempts, attributes::QueueAttributes, dedup::Deduplication, messages::Messages,
-    records::StoredQueue, waiters::Waiters,
+    QueueId, activity::Totals, attempts::Attempts, attributes::QueueAttributes, dedup::Deduplication,
+    messages::Messages, meter::Meter, records::StoredQueue, waiters::Waiters,
 };
 use crate::model::{QueueArn, Scope, Timestamp};
 
@@ -32,6 +32,11 @@ pub(super) struct Queue {
     /// Its entry in the deadlines of the whole; never later than its next deadline.
     pub(super) registered: Option<Timestamp>,
     pub(super) last_number: u64,
+    /// Messages that came, sent or moved.
+    pub(super) arrived: Meter,
+    pub(super) totals: Totals,
+    /// Messages that their receivers deleted.
+    pub(super) deleted: Meter,
 }
 
 impl Queue {
@@ -48,6 +53,9 @@ impl Queue {
             is_touched: false,
             registered: None,
             last_number: 0,
+            arrived: Meter::default(),
+            totals: Totals::default(),
+            deleted: Meter::default(),
         }
     }
 

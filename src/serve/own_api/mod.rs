@@ -6,19 +6,26 @@
 //! | `GET health` | [`Health`]: who serves here |
 //! | `GET activity` | functions, mappings and queue depths of an account and region |
 //! | `GET logs?follow=1&function=NAME&since=MS` | log lines as JSON lines; `function` may be repeated |
+//! | `GET peek?queue=NAME&max=COUNT&all=1` | [`PeekReport`]: messages, untouched; `all` of them or the visible ones |
 //! | `GET code/DIGEST` | the artifact as a zip file |
 //! | `POST shutdown` | 202; ends the engine, a second time without grace |
+//!
+//! `GET /metrics` is beside them, where scrapers look for it.
 //!
 //! `account` and `region` choose another world than the engine's own.
 
 mod activity;
 mod logs;
+mod metrics;
+mod peek;
 
 use std::{borrow::Cow, sync::Arc};
 
 pub use activity::{ActivityReport, QueueDepth};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request};
+pub(super) use metrics::PATH as METRICS_PATH;
+pub use peek::{PeekReport, Seen, SeenAttribute, Standing};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -58,12 +65,27 @@ pub(super) async fn call(service: &Service, path: &str, head: &request::Parts) -
             Ok(request) => logs::logs(&service.driver, &service.followers, request).await,
             Err(message) => text_response(StatusCode::BAD_REQUEST, message),
         },
+        (&Method::GET, "peek") => match peek::Request::parse(&query, &service.info.scope) {
+            Ok(request) => peek::peek(&service.driver, request).await,
+            Err(message) => text_response(StatusCode::BAD_REQUEST, message),
+        },
         (&Method::POST, "shutdown") => {
             service.shutdown.request();
             text_response(StatusCode::ACCEPTED, "the engine ends")
         }
         (&Method::GET, path) if path.starts_with("code/") => code(service, &path["code/".len()..]).await,
         _ => text_response(StatusCode::NOT_FOUND, format!("no `{} {PREFIX}{path}` here", head.method)),
+    }
+}
+
+/// Answers `GET` [`METRICS_PATH`].
+pub(super) async fn metrics(service: &Service, head: &request::Parts) -> Response<ResponseBody> {
+    match Query::of(head).scope(&service.info.scope) {
+        Ok(scope) => match activity::report(&service.driver, scope).await {
+            Ok(report) => metrics::response(&report),
+            Err(refusal) => refusal,
+        },
+        Err(message) => text_response(StatusCode::BAD_REQUEST, message),
     }
 }
 

@@ -59,6 +59,9 @@ fn name_and_status(kind: LambdaErrorKind) -> (&'static str, StatusCode) {
         Kind::InvalidRuntime => ("InvalidRuntimeException", StatusCode::BAD_GATEWAY),
         Kind::InvalidZipFile => ("InvalidZipFileException", StatusCode::BAD_GATEWAY),
         Kind::PreconditionFailed => ("PreconditionFailedException", StatusCode::PRECONDITION_FAILED),
+        Kind::ProvisionedConcurrencyConfigNotFound => {
+            ("ProvisionedConcurrencyConfigNotFoundException", StatusCode::NOT_FOUND)
+        }
         Kind::RequestTooLarge => ("RequestTooLargeException", StatusCode::PAYLOAD_TOO_LARGE),
         Kind::ResourceConflict => ("ResourceConflictException", StatusCode::CONFLICT),
         Kind::ResourceInUse => ("ResourceInUseException", StatusCode::BAD_REQUEST),

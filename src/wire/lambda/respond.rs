@@ -78,6 +78,8 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
         }
         Output::Function(configuration) => return (success, bytes_of(configuration)),
         Output::EventSourceMapping(configuration) => return (success, bytes_of(configuration)),
+        Output::ProvisionedConcurrency(config) => return (success, bytes_of(config)),
+        Output::Alias(alias) => return (success, bytes_of(alias)),
         Output::Activity(activity) => return (success, bytes_of(activity)),
         Output::GetFunction { configuration, artifact, tags, reserved_concurrent_executions } => {
             value(&mut object, "Configuration", configuration);
@@ -91,6 +93,18 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
         }
         Output::ListFunctions { functions, next_marker } => {
             value(&mut object, "Functions", functions);
+            object.optional_text("NextMarker", next_marker.as_deref());
+        }
+        Output::ListVersions { versions, next_marker } => {
+            value(&mut object, "Versions", versions);
+            object.optional_text("NextMarker", next_marker.as_deref());
+        }
+        Output::ListProvisionedConcurrency { configs, next_marker } => {
+            value(&mut object, "ProvisionedConcurrencyConfigs", configs);
+            object.optional_text("NextMarker", next_marker.as_deref());
+        }
+        Output::ListAliases { aliases, next_marker } => {
+            value(&mut object, "Aliases", aliases);
             object.optional_text("NextMarker", next_marker.as_deref());
         }
         Output::FunctionConcurrency { reserved_concurrent_executions } => {

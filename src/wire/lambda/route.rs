@@ -19,8 +19,10 @@ pub(super) struct Served<'a> {
     pub(super) operation: Operation,
     /// The status of its success.
     pub(super) success: u16,
-    /// The one label of its path, decoded: a function's name, a mapping's UUID or an ARN.
+    /// The first label of its path, decoded: a function's name, a mapping's UUID or an ARN.
     pub(super) label: Cow<'a, str>,
+    /// The second one, empty when there is none: an alias's name.
+    pub(super) second: Cow<'a, str>,
 }
 
 /// The operations that the engine serves.
@@ -34,6 +36,17 @@ pub(super) enum Operation {
     UpdateFunctionCode,
     UpdateFunctionConfiguration,
     DeleteFunction,
+    PublishVersion,
+    ListVersionsByFunction,
+    CreateAlias,
+    GetAlias,
+    UpdateAlias,
+    DeleteAlias,
+    ListAliases,
+    PutProvisionedConcurrencyConfig,
+    GetProvisionedConcurrencyConfig,
+    DeleteProvisionedConcurrencyConfig,
+    ListProvisionedConcurrencyConfigs,
     PutFunctionConcurrency,
     GetFunctionConcurrency,
     DeleteFunctionConcurrency,
@@ -53,12 +66,12 @@ pub(super) fn route<'a>(method: &str, path: &'a str, query: &str) -> Routed<'a> 
     let path = path.strip_suffix('/').unwrap_or(path);
     for route in &ROUTES {
         if route.method == method
-            && let Some(label) = label_of(route.path, path)
+            && let Some([label, second]) = labels_of(route.path, path)
             && route.query.is_none_or(|wanted| query.split('&').any(|pair| pair == wanted))
         {
             return match route.action {
                 Action::Serve(operation, success) => {
-                    Routed::Served(Served { operation, success, label: decoded(label) })
+                    Routed::Served(Served { operation, success, label: decoded(label), second: decoded(second) })
                 }
                 Action::Refuse(name) => Routed::Refused(name),
             };
@@ -67,9 +80,9 @@ pub(super) fn route<'a>(method: &str, path: &'a str, query: &str) -> Routed<'a> 
     Routed::Unknown
 }
 
-/// The path's first label when it has the template's form, empty when the template has none.
-fn label_of<'a>(template: &str, path: &'a str) -> Option<&'a str> {
-    let mut found = "";
+/// The path's first two labels when it has the template's form, empty where the template has none.
+fn labels_of<'a>(template: &str, path: &'a str) -> Option<[&'a str; 2]> {
+    let mut found = [""; 2];
     let mut segments = path.split('/');
     for wanted in template.split('/') {
         let segment = segments.next()?;
@@ -77,7 +90,9 @@ fn label_of<'a>(template: &str, path: &'a str) -> Option<&'a str> {
             if segment.is_empty() {
                 return None;
             }
-            found = if found.is_empty() { segment } else { found };
+            if let Some(free) = found.iter_mut().find(|label| label.is_empty()) {
+                *free = segment;
+            }
         } else if wanted != segment {
             return None;
         }
@@ -118,6 +133,16 @@ const fn served(method: &'static str, path: &'static str, operation: Operation, 
     Route { method, path, query: None, action: Action::Serve(operation, success) }
 }
 
+const fn served_with(
+    method: &'static str,
+    path: &'static str,
+    query: &'static str,
+    operation: Operation,
+    success: u16,
+) -> Route {
+    Route { method, path, query: Some(query), action: Action::Serve(operation, success) }
+}
+
 const fn refused(method: &'static str, path: &'static str, name: &'static str) -> Route {
     Route { method, path, query: None, action: Action::Refuse(name) }
 }
@@ -148,33 +173,51 @@ const ROUTES: [Route; 85] = [
     served("POST", "/2017-03-31/tags/{Resource}", Operation::TagResource, 204),
     served("DELETE", "/2017-03-31/tags/{Resource}", Operation::UntagResource, 204),
     served("GET", "/2017-03-31/tags/{Resource}", Operation::ListTags, 200),
-    refused_with("GET", "/2018-10-31/layers", "find=LayerVersion", "GetLayerVersionByArn"),
-    refused_with(
+    served("POST", "/2015-03-31/functions/{FunctionName}/versions", Operation::PublishVersion, 201),
+    served("GET", "/2015-03-31/functions/{FunctionName}/versions", Operation::ListVersionsByFunction, 200),
+    served("POST", "/2015-03-31/functions/{FunctionName}/aliases", Operation::CreateAlias, 201),
+    served("GET", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", Operation::GetAlias, 200),
+    served("PUT", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", Operation::UpdateAlias, 200),
+    served("DELETE", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", Operation::DeleteAlias, 204),
+    served("GET", "/2015-03-31/functions/{FunctionName}/aliases", Operation::ListAliases, 200),
+    served_with(
         "GET",
         "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
         "List=ALL",
-        "ListProvisionedConcurrencyConfigs",
+        Operation::ListProvisionedConcurrencyConfigs,
+        200,
     ),
+    served(
+        "PUT",
+        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        Operation::PutProvisionedConcurrencyConfig,
+        202,
+    ),
+    served(
+        "GET",
+        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        Operation::GetProvisionedConcurrencyConfig,
+        200,
+    ),
+    served(
+        "DELETE",
+        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        Operation::DeleteProvisionedConcurrencyConfig,
+        204,
+    ),
+    refused_with("GET", "/2018-10-31/layers", "find=LayerVersion", "GetLayerVersionByArn"),
     refused("POST", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "AddLayerVersionPermission"),
     refused("POST", "/2015-03-31/functions/{FunctionName}/policy", "AddPermission"),
     refused("POST", "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint", "CheckpointDurableExecution"),
-    refused("POST", "/2015-03-31/functions/{FunctionName}/aliases", "CreateAlias"),
     refused("POST", "/2025-11-30/capacity-providers", "CreateCapacityProvider"),
     refused("POST", "/2020-04-22/code-signing-configs", "CreateCodeSigningConfig"),
     refused("POST", "/2021-10-31/functions/{FunctionName}/url", "CreateFunctionUrlConfig"),
-    refused("DELETE", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "DeleteAlias"),
     refused("DELETE", "/2025-11-30/capacity-providers/{CapacityProviderName}", "DeleteCapacityProvider"),
     refused("DELETE", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", "DeleteCodeSigningConfig"),
     refused("DELETE", "/2020-06-30/functions/{FunctionName}/code-signing-config", "DeleteFunctionCodeSigningConfig"),
     refused("DELETE", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "DeleteFunctionEventInvokeConfig"),
     refused("DELETE", "/2021-10-31/functions/{FunctionName}/url", "DeleteFunctionUrlConfig"),
     refused("DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "DeleteLayerVersion"),
-    refused(
-        "DELETE",
-        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
-        "DeleteProvisionedConcurrencyConfig",
-    ),
-    refused("GET", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "GetAlias"),
     refused("GET", "/2025-11-30/capacity-providers/{CapacityProviderName}", "GetCapacityProvider"),
     refused("GET", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", "GetCodeSigningConfig"),
     refused("GET", "/2025-12-01/durable-executions/{DurableExecutionArn}", "GetDurableExecution"),
@@ -188,11 +231,9 @@ const ROUTES: [Route; 85] = [
     refused("GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "GetLayerVersion"),
     refused("GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "GetLayerVersionPolicy"),
     refused("GET", "/2015-03-31/functions/{FunctionName}/policy", "GetPolicy"),
-    refused("GET", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "GetProvisionedConcurrencyConfig"),
     refused("GET", "/2021-07-20/functions/{FunctionName}/runtime-management-config", "GetRuntimeManagementConfig"),
     refused("POST", "/2014-11-13/functions/{FunctionName}/invoke-async", "InvokeAsync"),
     refused("POST", "/2021-11-15/functions/{FunctionName}/response-streaming-invocations", "InvokeWithResponseStream"),
-    refused("GET", "/2015-03-31/functions/{FunctionName}/aliases", "ListAliases"),
     refused("GET", "/2025-11-30/capacity-providers", "ListCapacityProviders"),
     refused("GET", "/2020-04-22/code-signing-configs", "ListCodeSigningConfigs"),
     refused("GET", "/2025-12-01/functions/{FunctionName}/durable-executions", "ListDurableExecutionsByFunction"),
@@ -210,14 +251,11 @@ const ROUTES: [Route; 85] = [
     ),
     refused("GET", "/2018-10-31/layers/{LayerName}/versions", "ListLayerVersions"),
     refused("GET", "/2018-10-31/layers", "ListLayers"),
-    refused("GET", "/2015-03-31/functions/{FunctionName}/versions", "ListVersionsByFunction"),
     refused("POST", "/2018-10-31/layers/{LayerName}/versions", "PublishLayerVersion"),
-    refused("POST", "/2015-03-31/functions/{FunctionName}/versions", "PublishVersion"),
     refused("PUT", "/2020-06-30/functions/{FunctionName}/code-signing-config", "PutFunctionCodeSigningConfig"),
     refused("PUT", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "PutFunctionEventInvokeConfig"),
     refused("PUT", "/2024-08-31/functions/{FunctionName}/recursion-config", "PutFunctionRecursionConfig"),
     refused("PUT", "/2025-11-30/functions/{FunctionName}/function-scaling-config", "PutFunctionScalingConfig"),
-    refused("PUT", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "PutProvisionedConcurrencyConfig"),
     refused("PUT", "/2021-07-20/functions/{FunctionName}/runtime-management-config", "PutRuntimeManagementConfig"),
     refused(
         "DELETE",
@@ -237,7 +275,6 @@ const ROUTES: [Route; 85] = [
         "SendDurableExecutionCallbackSuccess",
     ),
     refused("POST", "/2025-12-01/durable-executions/{DurableExecutionArn}/stop", "StopDurableExecution"),
-    refused("PUT", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "UpdateAlias"),
     refused("PUT", "/2025-11-30/capacity-providers/{CapacityProviderName}", "UpdateCapacityProvider"),
     refused("PUT", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", "UpdateCodeSigningConfig"),
     refused("POST", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "UpdateFunctionEventInvokeConfig"),

@@ -9,8 +9,8 @@ use crate::{
     engine::{
         Error, Response,
         lambda::{
-            AccountSettings, EventSourceMappingConfiguration, FunctionConfiguration, InvokeOutcome, LambdaError,
-            LambdaErrorKind, Response as Output, ThrottleReason,
+            AccountSettings, AliasConfiguration, EventSourceMappingConfiguration, FunctionConfiguration, InvokeOutcome,
+            LambdaError, LambdaErrorKind, Response as Output, ThrottleReason,
         },
     },
     model::ArtifactDigest,
@@ -120,6 +120,64 @@ fn functions_are_named_by_path_and_qualifier() {
 }
 
 #[test]
+fn versions_and_aliases_are_read() {
+    check(
+        &format!("POST {F}/versions"),
+        r#"{"CodeSha256":"s","Description":"d"}"#,
+        r#"Lambda(PublishVersion { name: FunctionRef { name: "f" }, publish: PublishVersion { code_sha256: Some("s"), description: Some("d") } })"#,
+    );
+    check(
+        &format!("GET {F}/versions?MaxItems=2&Marker=1"),
+        "",
+        r#"Lambda(ListVersionsByFunction { name: FunctionRef { name: "f" }, marker: Some("1"), max_items: Some(2) })"#,
+    );
+    check(
+        &format!("POST {F}/aliases"),
+        r#"{"Name":"live","FunctionVersion":"1","RoutingConfig":{"AdditionalVersionWeights":{"2":0.1}}}"#,
+        r#"Lambda(CreateAlias { name: FunctionRef { name: "f" }, create: CreateAlias { name: Some("live"), function_version: Some("1"), routing_config: Some(AliasRoutingConfiguration { additional_version_weights: {"2": 0.1} }) } })"#,
+    );
+    check(
+        &format!("PUT {F}/aliases/li%2Dve"),
+        r#"{"FunctionVersion":"2"}"#,
+        r#"Lambda(UpdateAlias { name: FunctionRef { name: "f" }, alias: "li-ve", update: UpdateAlias { function_version: Some("2") } })"#,
+    );
+    check(
+        &format!("GET {F}/aliases?FunctionVersion=2"),
+        "",
+        r#"Lambda(ListAliases { name: FunctionRef { name: "f" }, function_version: Some("2") })"#,
+    );
+    let alias = || Output::Alias(Box::new(AliasConfiguration { name: "live".into(), ..AliasConfiguration::default() }));
+    let json = r#"{"AliasArn":"","Name":"live","FunctionVersion":"","Description":"","RevisionId":""}"#;
+    answers(&format!("POST {F}/aliases"), alias(), &format!("201 application/json | {json}"));
+    answers(&format!("GET {F}/aliases/live"), alias(), &format!("200 application/json | {json}"));
+    answers(&format!("DELETE {F}/aliases/live"), Output::Done, "204 application/json | ");
+}
+
+#[test]
+fn provisioned_concurrency_is_read() {
+    const PATH: &str = "/2019-09-30/functions/f/provisioned-concurrency";
+    check(
+        &format!("PUT {PATH}?Qualifier=live"),
+        r#"{"ProvisionedConcurrentExecutions":2}"#,
+        r#"Lambda(PutProvisionedConcurrencyConfig { name: FunctionRef { name: "f", qualifier: Some("live") }, provisioned_concurrent_executions: Some(2) })"#,
+    );
+    check(
+        &format!("GET {PATH}?Qualifier=live"),
+        "",
+        r#"Lambda(GetProvisionedConcurrencyConfig { name: FunctionRef { name: "f", qualifier: Some("live") } })"#,
+    );
+    check(
+        &format!("GET {PATH}?List=ALL&MaxItems=2"),
+        "",
+        r#"Lambda(ListProvisionedConcurrencyConfigs { name: FunctionRef { name: "f" }, max_items: Some(2) })"#,
+    );
+    let config = || Output::ProvisionedConcurrency(Box::default());
+    let json = r#"{"RequestedProvisionedConcurrentExecutions":0,"AvailableProvisionedConcurrentExecutions":0,"AllocatedProvisionedConcurrentExecutions":0,"Status":"","LastModified":""}"#;
+    answers(&format!("PUT {PATH}"), config(), &format!("202 application/json | {json}"));
+    answers(&format!("DELETE {PATH}"), Output::Done, "204 application/json | ");
+}
+
+#[test]
 fn mappings_and_tags_are_read() {
     check(
         "POST /2015-03-31/event-source-mappings/",
@@ -185,9 +243,9 @@ fn invocations_are_read() {
 #[test]
 fn what_is_not_served_is_refused_by_name() {
     check_refused(
-        &format!("POST {F}/aliases"),
+        &format!("POST {F}/policy"),
         "{}",
-        r#"400 application/json x-amzn-errortype=UnsupportedOperationException | {"Type":"User","message":"`CreateAlias` of Lambda is not served by this engine"}"#,
+        r#"400 application/json x-amzn-errortype=UnsupportedOperationException | {"Type":"User","message":"`AddPermission` of Lambda is not served by this engine"}"#,
     );
     check_refused(
         "GET /2015-03-31/nothing",

@@ -309,6 +309,7 @@ impl Lambda {
         let timeout_s = self.timeout_s(id);
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return 0 };
         let sorted = mapping.sort(cx.now, cx.scope.region.as_str(), leased);
+        mapping.messages_filtered += sorted.discarded.len() as u64;
         let (batch_size, window_s) = (mapping.settings.batch_size as usize, mapping.settings.window_s);
         let closes = |open: &Gathering| {
             open.len() >= batch_size || !sorted.too_many.is_empty() || open.due_at(window_s, timeout_s) <= cx.now
@@ -354,9 +355,8 @@ impl Lambda {
     /// Whether the pool and the function's reservation have a slot for the mapping's next batch.
     fn has_slot_for(&self, id: MappingId) -> bool {
         let Some(mapping) = self.mappings.by_id.get(&id) else { return false };
-        let function = self.find(Named::of(&mapping.function)).ok().and_then(|function| self.functions.get(function));
         // Without a function the try itself says what is wrong.
-        function.is_none_or(|function| self.pool.admit(function.reserved, function.load.running).is_ok())
+        self.locate(Named::of(&mapping.function)).map_or(true, |target| self.has_room(target))
     }
 
     fn timeout_s(&self, id: MappingId) -> u32 {

@@ -103,6 +103,8 @@ pub(super) struct Mapping {
     pub(super) in_line: bool,
     pub(super) messages_handled: u64,
     pub(super) messages_failed: u64,
+    /// Those that no filter let pass.
+    pub(super) messages_filtered: u64,
 }
 
 impl Mapping {
@@ -137,6 +139,7 @@ impl Mapping {
             in_line: false,
             messages_handled: 0,
             messages_failed: 0,
+            messages_filtered: 0,
         })
     }
 

@@ -191,7 +191,7 @@ impl Lambda {
     }
 
     /// What each mapping is doing, in the order of creation.
-    pub(super) fn mapping_activity(&self, _sqs: &Sqs) -> Vec<MappingActivity> {
+    pub(super) fn mapping_activity(&self, now: Timestamp, _sqs: &Sqs) -> Vec<MappingActivity> {
         let activity = |mapping: &Mapping| MappingActivity {
             uuid: mapping.uuid.clone(),
             queue: mapping.queue_arn.name.to_string(),
@@ -203,6 +203,11 @@ impl Lambda {
             batches_in_flight: u32::try_from(mapping.running).unwrap_or(u32::MAX),
             messages_handled: mapping.messages_handled,
             messages_failed: mapping.messages_failed,
+            messages_filtered: mapping.messages_filtered,
+            batches_limit: mapping.scaling.limit_at(now),
+            batches_waiting: u32::try_from(mapping.ready.len()).unwrap_or(u32::MAX),
+            throttled: mapping.hold.is_some_and(|hold| hold.throttled && hold.until > now),
+            trouble: mapping.trouble.clone(),
         };
         self.mappings.by_id.values().map(activity).collect()
     }

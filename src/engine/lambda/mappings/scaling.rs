@@ -63,6 +63,13 @@ impl Scaling {
         u32::try_from(self.level / THOUSAND).unwrap_or(u32::MAX).clamp(1, self.max)
     }
 
+    /// How many batches may run at `now`.
+    pub(super) fn limit_at(&self, now: Timestamp) -> u32 {
+        let mut then = self.clone();
+        then.advance(now);
+        then.limit()
+    }
+
     /// Lets time pass up to `now`.
     pub(super) fn advance(&mut self, now: Timestamp) {
         match self.phase {

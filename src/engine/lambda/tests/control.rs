@@ -86,7 +86,6 @@ fn what_cannot_be_created() {
             "ephemeralStorage.size",
         ),
         (CreateFunction { environment: Some(variables("AWS_REGION")), ..base() }, InvalidParameterValue, "AWS_REGION"),
-        (CreateFunction { publish: true, ..base() }, InvalidParameterValue, "Publish is not supported"),
         (CreateFunction { package_type: Some("Image".into()), ..base() }, InvalidParameterValue, "PackageType Image"),
         (CreateFunction { layers: vec!["arn".into()], ..base() }, InvalidParameterValue, "Layers is not supported"),
         (

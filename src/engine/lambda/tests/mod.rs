@@ -2,7 +2,10 @@
 
 mod control;
 mod invoking;
+mod provisioned;
 mod simulation;
+mod throttling;
+mod versions;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,7 +18,7 @@ use super::{
 use crate::{
     engine::{
         self, Effect, Engine, EngineConfig, EnvironmentEvent, EnvironmentId, Error, Input, Invocation, LaunchSpec,
-        Record, RecordKey, RequestToken, StopReason, ThrottleNotice,
+        Record, RecordKey, RequestToken, StopReason, ThrottleNotice, logs::LogLine,
     },
     model::{AccountId, ArtifactDigest, Region, Scope, Timestamp},
 };
@@ -33,6 +36,7 @@ struct World {
     invoked: Vec<(EnvironmentId, Invocation)>,
     stopped: Vec<(EnvironmentId, StopReason)>,
     throttled: Vec<ThrottleNotice>,
+    logged: Vec<Arc<LogLine>>,
     store: BTreeMap<RecordKey, Record>,
 }
 
@@ -57,6 +61,7 @@ impl World {
             invoked: Vec::new(),
             stopped: Vec::new(),
             throttled: Vec::new(),
+            logged: Vec::new(),
             store,
         }
     }
@@ -87,7 +92,7 @@ impl World {
                 Effect::Invoke { id, invocation } => self.invoked.push((id, invocation)),
                 Effect::Stop { id, reason } => self.stopped.push((id, reason)),
                 Effect::Throttled(notice) => self.throttled.push(notice),
-                Effect::Logged { .. } => {}
+                Effect::Logged { line, .. } => self.logged.push(line),
             }
         }
     }

@@ -502,3 +502,30 @@ fn at_rest_mappings_want_no_time() {
     }
     assert_eq!(flow.engine.next_deadline(), None);
 }
+
+#[test]
+fn a_mapping_of_an_alias_follows_it() {
+    use super::super::super::{Command, CreateAlias, FunctionRef, PublishVersion, UpdateAlias, UpdateFunctionCode};
+    let mut flow = flow(|_| ok(0));
+    let name = || FunctionRef { name: "f".into(), qualifier: None };
+    flow.lambda(Command::PublishVersion { name: name(), publish: PublishVersion::default() }).unwrap();
+    let create =
+        CreateAlias { name: Some("live".into()), function_version: Some("1".into()), ..CreateAlias::default() };
+    flow.lambda(Command::CreateAlias { name: name(), create }).unwrap();
+    flow.map("q", "f:live", json!({}));
+    flow.send("q", "one");
+    flow.wait(100);
+    let artifact = crate::model::ArtifactDigest::from_bytes([2; 32]);
+    let code = super::super::super::CodeRef { artifact, sha256: "sha-2".into(), size_bytes: 1 };
+    let update = UpdateFunctionCode { publish: true, ..UpdateFunctionCode::default() };
+    flow.lambda(Command::UpdateFunctionCode { name: name(), update, code }).unwrap();
+    flow.send("q", "two");
+    flow.wait(100);
+    let update = UpdateAlias { function_version: Some("2".into()), ..UpdateAlias::default() };
+    flow.lambda(Command::UpdateAlias { name: name(), alias: "live".into(), update }).unwrap();
+    flow.send("q", "three");
+    flow.wait(100);
+    let versions: Vec<_> = flow.deliveries.iter().map(|delivery| delivery.version.as_str()).collect();
+    assert_eq!(versions, ["1", "1", "2"]);
+    assert_eq!(flow.activity()[0].function, "f:live");
+}

@@ -50,6 +50,7 @@ fn fail(after_ms: u64) -> Answer {
 struct Delivery {
     at_ms: u64,
     function: String,
+    version: String,
     event: Value,
 }
 
@@ -82,7 +83,7 @@ struct Flow {
     /// What environments do next.
     coming: BTreeMap<(Timestamp, u64), (EnvironmentId, EnvironmentEvent)>,
     sequence: u64,
-    functions: BTreeMap<EnvironmentId, String>,
+    functions: BTreeMap<EnvironmentId, (String, String)>,
     handler: Handler,
     deliveries: Vec<Delivery>,
     running: usize,
@@ -128,7 +129,7 @@ impl Flow {
                 Effect::Record(record) => drop(self.store.insert(record.key(), record)),
                 Effect::Reply { token, reply } => drop(self.replies.insert(token, reply)),
                 Effect::Launch { id, spec } => {
-                    self.functions.insert(id, spec.function.name.to_string());
+                    self.functions.insert(id, (spec.function.name.to_string(), spec.version.clone()));
                     self.expect_event(INIT_MS, id, EnvironmentEvent::Next);
                 }
                 Effect::Invoke { id, invocation } => self.deliver(id, &invocation),
@@ -141,7 +142,8 @@ impl Flow {
 
     fn deliver(&mut self, id: EnvironmentId, invocation: &Invocation) {
         let event = serde_json::from_slice(&invocation.payload).unwrap();
-        let delivery = Delivery { at_ms: self.now_ms(), function: self.functions[&id].clone(), event };
+        let (function, version) = self.functions[&id].clone();
+        let delivery = Delivery { at_ms: self.now_ms(), function, version, event };
         let answer = (self.handler)(&delivery);
         self.deliveries.push(delivery);
         self.running += 1;
