@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -27,6 +27,7 @@ use crate::{
         server::{self, PortChoice, ServeOptions},
         service::EngineInfo,
         shutdown::Shutdown,
+        state_dir::StateDir,
     },
 };
 
@@ -58,12 +59,19 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
         .map_err(Failure::while_doing("start the runtime"))?;
     let served = runtime.block_on(serve(session.terminal, options, args.detached_for.is_some()));
     if !is_kept {
-        // What could not be removed is found and used again by the next engine at this port.
-        let _ = fs::remove_dir_all(&state_dir);
-        // Other engines may have theirs beside it.
-        let _ = state_dir.parent().map(fs::remove_dir);
+        discard(&state_dir);
     }
     served
+}
+
+/// Removes the state of an engine that has ended, unless it is another's: of one that has taken the port since, or that had
+/// it all the time, so that this one never served.
+fn discard(state_dir: &Path) {
+    let Some(Ok(_lock)) = StateDir::existing(state_dir).map(|state| state.lock()) else { return };
+    // What could not be removed is found and used again by the next engine at this port.
+    let _ = fs::remove_dir_all(state_dir);
+    // Other engines may have theirs beside it.
+    let _ = state_dir.parent().map(fs::remove_dir);
 }
 
 /// A place for what ends with the engine: the same at each start, so that what a killed one left behind is found.
