@@ -6,9 +6,12 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint, builder::S
 use clap_complete::Shell;
 
 use super::failure::EXIT_CODES_HELP;
-use crate::model::{
-    AccountId, Durability, Region, StackName,
-    limits::{CONCURRENCY_DEFAULT, UNRESERVED_MIN},
+use crate::{
+    engine::sqs::PEEK_MAX_MESSAGES,
+    model::{
+        AccountId, Durability, Region, StackName,
+        limits::{CONCURRENCY_DEFAULT, UNRESERVED_MIN},
+    },
 };
 
 const STYLES: Styles = Styles::styled()
@@ -123,6 +126,30 @@ pub(crate) enum Command {
     /// Receive messages from a queue.
     #[command(after_help = "Examples:\n  stackctl receive jobs\n  stackctl receive jobs --wait 5s --max 10 --delete")]
     Receive(Receive),
+    /// Show what each queue holds, and what passes through it.
+    #[command(
+        after_help = "Examples:\n  stackctl queues\n  stackctl queues --json | jq '.queues[] | select(.visible > \
+                            100).name'\n\nOLDEST is how long ago the oldest message was sent; IN/MIN are messages that \
+                            came in the last minute, OUT/MIN those that their receivers deleted."
+    )]
+    Queues,
+    /// Look at messages of a queue without receiving them.
+    #[command(
+        after_help = "Examples:\n  stackctl peek jobs\n  stackctl peek jobs --all --max 100     also those in flight or \
+                            delayed\n  stackctl peek jobs-dlq --json | jq -r '.messages[].body'\n\nA message that is \
+                            looked at stays where it is, and its receives are not counted."
+    )]
+    Peek(Peek),
+    /// Delete all messages of a queue.
+    #[command(after_help = "Examples:\n  stackctl purge jobs\n  stackctl purge jobs --yes     without being asked")]
+    Purge(Purge),
+    /// Move the messages of a dead-letter queue back to where they came from.
+    #[command(
+        after_help = "Examples:\n  stackctl redrive jobs-dlq\n  stackctl redrive jobs-dlq --rate 10     ten a second\n  \
+                            stackctl redrive jobs-dlq --to repaired-jobs\n\nThe engine moves them; Ctrl-C only ends the \
+                            watching."
+    )]
+    Redrive(Redrive),
     /// Print the variables with which AWS's tools and SDKs find the stack.
     #[command(after_help = "Examples:\n  eval \"$(stackctl env)\"\n  stackctl env --format dotenv >.env.local")]
     Env(Env),
@@ -261,6 +288,39 @@ pub(crate) struct Receive {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Peek {
+    /// The queue, by its name or its key in the manifest.
+    pub(crate) queue: String,
+    /// At most so many messages, the oldest first.
+    #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=PEEK_MAX))]
+    pub(crate) max: u32,
+    /// Also those that somebody has received, and those whose delay has not ended.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Purge {
+    /// The queue, by its name or its key in the manifest.
+    pub(crate) queue: String,
+    /// Agree to everything that would be asked.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Redrive {
+    /// The dead-letter queue, by its name or its key in the manifest.
+    pub(crate) queue: String,
+    /// Move them all to this queue instead.
+    #[arg(long, value_name = "QUEUE")]
+    pub(crate) to: Option<String>,
+    /// Messages a second at most; without it, as fast as the engine can.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) rate: Option<u16>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Env {
     /// `shell` for eval, `dotenv` for a file of NAME=VALUE lines.
     #[arg(long, default_value = "shell", conflicts_with = "json")]
@@ -312,6 +372,9 @@ pub(crate) struct Serve {
 pub(crate) struct Completions {
     pub(crate) shell: Shell,
 }
+
+/// What one look returns at most.
+const PEEK_MAX: i64 = PEEK_MAX_MESSAGES as i64;
 
 impl Cli {
     /// The manifest that was named, in either way.

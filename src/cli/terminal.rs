@@ -58,6 +58,11 @@ impl Terminal {
         self.print(text)
     }
 
+    /// Whether names may be shortened for people: programs and files get them whole.
+    pub(crate) fn fits_names(&self) -> bool {
+        !self.json && io::stdout().is_terminal()
+    }
+
     /// Something worth knowing that is not data.
     pub(crate) fn say(&self, text: impl Display) {
         if self.verbosity >= Verbosity::Normal {
@@ -172,6 +177,29 @@ pub(crate) fn count(number: impl Into<u64>, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// A length of time in its largest whole unit: `12s`, `5m`, `3h`, `2d`.
+pub(crate) fn age(ms: u64) -> String {
+    let s = ms / 1000;
+    match s {
+        0..60 => format!("{s}s"),
+        60..3_600 => format!("{}m", s / 60),
+        3_600..86_400 => format!("{}h", s / 3_600),
+        _ => format!("{}d", s / 86_400),
+    }
+}
+
+/// A name without its middle when it is too long.
+pub(crate) fn fitting(name: &str, max_chars: usize) -> String {
+    let length = name.chars().count();
+    if length <= max_chars {
+        return name.to_owned();
+    }
+    let kept = max_chars.saturating_sub(1);
+    let start: String = name.chars().take(kept.div_ceil(2)).collect();
+    let end: String = name.chars().skip(length - kept / 2).collect();
+    format!("{start}…{end}")
+}
+
 /// Rows under their headings, in columns as wide as they need; numbers to the right. No blanks at the ends of lines.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
@@ -206,6 +234,25 @@ mod tests {
         let rows = [vec!["jobs".to_owned(), "12".to_owned()], vec!["a-long-name".to_owned(), "-".to_owned()]];
         let text = anstream::adapter::strip_str(&table(&["QUEUE", "WAITING"], &rows)).to_string();
         assert_eq!(text, "QUEUE        WAITING\njobs              12\na-long-name        -");
+    }
+
+    #[test]
+    fn ages_have_one_unit() {
+        let check = |ms: u64, expected: &str| assert_eq!(age(ms), expected);
+        check(999, "0s");
+        check(59_999, "59s");
+        check(60_000, "1m");
+        check(3_599_000, "59m");
+        check(3_600_000, "1h");
+        check(86_400_000 * 14, "14d");
+    }
+
+    #[test]
+    fn long_names_lose_their_middle() {
+        let check = |name: &str, max: usize, expected: &str| assert_eq!(fitting(name, max), expected);
+        check("short", 5, "short");
+        check("abcdefghij", 7, "abc…hij");
+        check("abcdefghij", 6, "abc…ij");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::net::TcpStream;
 
-use super::own_api::{ActivityReport, Health, PREFIX};
+use super::own_api::{ActivityReport, Health, PREFIX, PeekReport};
 use crate::{engine::logs::LogLine, model::Scope};
 
 /// How long an answer other than a stream may take.
@@ -97,6 +97,17 @@ impl EngineClient {
     /// The engine is gone, or of another version.
     pub async fn activity(self, scope: &Scope) -> Result<ActivityReport, ClientError> {
         self.json(&format!("activity?{}", query_of(Some(scope)).finish())).await
+    }
+
+    /// Messages of a queue, untouched: up to `max` of the visible ones, or of `all`.
+    ///
+    /// # Errors
+    /// There is no such queue, or the engine is gone.
+    pub async fn peek(self, scope: &Scope, queue: &str, max: u32, all: bool) -> Result<PeekReport, ClientError> {
+        let mut query = query_of(Some(scope));
+        query.append_pair("queue", queue).append_pair("max", &max.to_string());
+        query.append_pair("all", if all { "1" } else { "0" });
+        self.json(&format!("peek?{}", query.finish())).await
     }
 
     /// Asks the engine to end; it goes on until what runs has finished. Asked again, it ends at once.

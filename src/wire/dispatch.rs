@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 
-use super::{Caller, Parsed, lambda, logs, response, sqs_json, sqs_query, xml};
+use super::{Caller, Parsed, lambda, logs, response, sqs_json, sqs_peek, sqs_query, xml};
 
 /// What a browser sees.
 const GREETING: &str = "This is stackctl's engine: SQS, Lambda, CloudWatch Logs and STS on this machine.\n\
@@ -21,6 +21,9 @@ pub(super) fn parse(caller: &Caller<'_>, body: Bytes) -> Parsed {
         };
     }
     let path = caller.head.uri.path();
+    if sqs_peek::is_path(path) {
+        return sqs_peek::parse(caller);
+    }
     if lambda::is_path(path) && matches!(caller.service.as_deref(), None | Some("lambda")) {
         return lambda::parse(caller, body);
     }

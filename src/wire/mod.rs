@@ -13,6 +13,7 @@ mod response;
 mod scope;
 mod sqs_errors;
 mod sqs_json;
+mod sqs_peek;
 mod sqs_query;
 mod sts;
 mod xml;
@@ -63,6 +64,7 @@ enum Protocol {
     SqsJson,
     /// The operation's name is part of the response's elements.
     SqsQuery(&'static str),
+    SqsPeek(sqs_peek::Look),
     /// The status of the operation's success.
     Lambda(StatusCode),
     Logs,
@@ -104,6 +106,7 @@ pub fn respond(call: &Call, reply: Reply, request_id: &str) -> Response<Bytes> {
     match call.protocol {
         Protocol::SqsJson => sqs_json::respond(url_base, reply, request_id),
         Protocol::SqsQuery(operation) => sqs_query::respond(operation, url_base, reply, request_id),
+        Protocol::SqsPeek(look) => sqs_peek::respond(look, reply, request_id),
         Protocol::Lambda(success) => lambda::respond(success, url_base, reply, request_id),
         Protocol::Logs => logs::respond(reply, request_id),
     }

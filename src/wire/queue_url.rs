@@ -94,6 +94,7 @@ fn queue_url(command: &Command) -> Option<&String> {
         Command::DeleteQueue(input) | Command::ListQueueTags(input) | Command::PurgeQueue(input) => &input.queue_url,
         Command::GetQueueAttributes(input) => &input.queue_url,
         Command::ListDeadLetterSourceQueues(input) => &input.queue_url,
+        Command::PeekMessages(input) => &input.queue_url,
         Command::ReceiveMessage(input) => &input.queue_url,
         Command::RemovePermission(input) => &input.queue_url,
         Command::SendMessage(input) => &input.queue_url,
@@ -103,6 +104,7 @@ fn queue_url(command: &Command) -> Option<&String> {
         Command::UntagQueue(input) => &input.queue_url,
         Command::CancelMessageMoveTask(_)
         | Command::CreateQueue(_)
+        | Command::DescribeQueues(_)
         | Command::GetQueueUrl(_)
         | Command::ListMessageMoveTasks(_)
         | Command::ListQueues(_)

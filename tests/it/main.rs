@@ -17,6 +17,7 @@ mod durability;
 mod environments;
 mod keeping;
 mod layers;
+mod looking;
 mod sdk_sqs;
 mod simulation;
 mod support;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
             environments::all(),
             keeping::all(),
             layers::all(),
+            looking::all(),
             sdk_sqs::all(),
             simulation::all(),
             watch::all(),

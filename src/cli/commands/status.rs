@@ -132,7 +132,8 @@ mod tests {
             messages_handled: 1234,
             ..MappingActivity::default()
         }];
-        report.queues = vec![QueueDepth { name: "example-queue".to_owned(), visible: 12, in_flight: 10, delayed: 0 }];
+        report.queues =
+            vec![QueueDepth { name: "example-queue".to_owned(), visible: 12, in_flight: 10, ..QueueDepth::default() }];
         check(
             &report,
             "

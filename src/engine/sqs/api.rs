@@ -34,6 +34,10 @@ pub enum Command {
     StartMessageMoveTask(StartMessageMoveTask),
     TagQueue(TagQueue),
     UntagQueue(UntagQueue),
+    /// Not an operation of SQS: for people who look.
+    DescribeQueues(super::DescribeQueues),
+    /// Not an operation of SQS: for people who look.
+    PeekMessages(super::PeekMessages),
 }
 
 impl Command {
@@ -79,6 +83,12 @@ pub enum Response {
     StartMessageMoveTask {
         task_handle: String,
     },
+    QueueActivity {
+        queues: Vec<super::QueueActivity>,
+        /// Whether there are no further queues.
+        is_last: bool,
+    },
+    Peeked(super::Peeked),
 }
 
 /// A queue as a request names it: by URL. Only the URL's path counts (`/ACCOUNT/NAME`, or `/queue/...` forms); the wire

@@ -78,7 +78,7 @@ impl Sqs {
         let (number, bearing) = self.bearing(id, handle)?;
         let is_fifo = self.queues.get(&id).ok_or_else(does_not_exist)?.is_fifo();
         match (bearing, is_fifo) {
-            (Bearing::Holds | Bearing::EarlierRun, _) | (Bearing::Ended, false) => self.remove_message(cx, id, number),
+            (Bearing::Holds | Bearing::EarlierRun, _) | (Bearing::Ended, false) => self.remove_deleted(cx, id, number),
             // Deleting twice is fine, and an older handle of a standard queue may succeed without deleting.
             (Bearing::Gone, _) | (Bearing::Superseded, false) => {}
             (Bearing::Ended | Bearing::Superseded, true) => return Err(expired(handle)),
@@ -152,6 +152,14 @@ impl Sqs {
         } else if queue.messages.make_ready(number) {
             self.touch_with_news(id);
         }
+    }
+
+    /// Takes out a message that its receiver is done with.
+    pub(super) fn remove_deleted(&mut self, cx: &mut Cx<'_>, id: QueueId, number: u64) {
+        if let Some(queue) = self.queues.get_mut(&id) {
+            queue.deleted.count(cx.now);
+        }
+        self.remove_message(cx, id, number);
     }
 
     /// Takes a message out for good.

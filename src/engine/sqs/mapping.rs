@@ -100,7 +100,7 @@ impl Sqs {
     pub(in crate::engine) fn delete_leases(&mut self, cx: &mut Cx<'_>, queue: QueueId, leases: &[LeaseId]) {
         for lease in leases {
             if self.is_current(queue, *lease) {
-                self.remove_message(cx, queue, lease.message);
+                self.remove_deleted(cx, queue, lease.message);
             }
         }
         self.settle(cx);

@@ -3,6 +3,7 @@
 //! A command changes queues and marks them as touched; `Sqs::settle` then serves the receives that wait at them, tells
 //! the mappings, and registers the next deadline of each. Nothing looks at a queue that nothing happened to.
 
+mod activity;
 mod api;
 mod attempts;
 mod attributes;
@@ -12,7 +13,9 @@ mod leases;
 mod mapping;
 mod md5;
 mod messages;
+mod meter;
 mod move_tasks;
+mod peek;
 mod permissions;
 mod policy;
 mod queue;
@@ -35,11 +38,13 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
+pub use activity::{DescribeQueues, QueueActivity};
 pub use api::*;
 pub use attributes::{Encryption, FifoAttributes, QueueAttributes};
 pub use error::{SqsError, SqsErrorKind};
 pub use mapping::{Lease, LeaseId, LeaseRequest};
 pub use move_tasks::MoveTaskStatus;
+pub use peek::{PEEK_MAX_BYTES, PEEK_MAX_MESSAGES, PeekMessages, Peeked, PeekedMessage, PeekedStanding};
 pub use records::{
     MessageDetails, SqsRecord, StoredDeduplication, StoredMessage, StoredMoveTask, StoredQueue, StoredReceives,
 };
@@ -105,12 +110,14 @@ impl Sqs {
             Command::DeleteMessage(request) => self.delete_message(cx, &request),
             Command::DeleteMessageBatch(request) => self.delete_message_batch(cx, request),
             Command::DeleteQueue(request) => self.delete_queue(cx, &request),
+            Command::DescribeQueues(request) => Ok(self.describe_queues(cx, &request)),
             Command::GetQueueAttributes(request) => self.get_queue_attributes(cx, &request),
             Command::GetQueueUrl(request) => self.get_queue_url(cx, &request),
             Command::ListDeadLetterSourceQueues(request) => self.list_dead_letter_source_queues(cx, &request),
             Command::ListMessageMoveTasks(request) => self.list_move_tasks(cx, &request),
             Command::ListQueueTags(request) => self.list_queue_tags(cx, &request),
             Command::ListQueues(request) => self.list_queues(&request),
+            Command::PeekMessages(request) => self.peek(cx, &request),
             Command::PurgeQueue(request) => self.purge_queue(cx, &request),
             Command::ReceiveMessage(_) => unreachable!("receives are carried out by `receive`"),
             Command::RemovePermission(request) => self.remove_permission(cx, &request),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    QueueId, attempts::Attempts, attributes::QueueAttributes, dedup::Deduplication, messages::Messages,
+    QueueId, attempts::Attempts, attributes::QueueAttributes, dedup::Deduplication, messages::Messages, meter::Meter,
     records::StoredQueue, waiters::Waiters,
 };
 use crate::model::{QueueArn, Scope, Timestamp};
@@ -32,6 +32,10 @@ pub(super) struct Queue {
     /// Its entry in the deadlines of the whole; never later than its next deadline.
     pub(super) registered: Option<Timestamp>,
     pub(super) last_number: u64,
+    /// Messages that came, sent or moved.
+    pub(super) arrived: Meter,
+    /// Messages that their receivers deleted.
+    pub(super) deleted: Meter,
 }
 
 impl Queue {
@@ -48,6 +52,8 @@ impl Queue {
             is_touched: false,
             registered: None,
             last_number: 0,
+            arrived: Meter::default(),
+            deleted: Meter::default(),
         }
     }
 

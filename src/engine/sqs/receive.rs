@@ -11,7 +11,10 @@ use super::{
     validate,
     waiters::Waiter,
 };
-use crate::model::limits::{IN_FLIGHT_MAX, VISIBILITY_TIMEOUT_MAX_S, WAIT_TIME_MAX_S};
+use crate::model::{
+    AccountId,
+    limits::{IN_FLIGHT_MAX, VISIBILITY_TIMEOUT_MAX_S, WAIT_TIME_MAX_S},
+};
 
 const RECEIVE_MAX: u32 = 10;
 
@@ -322,7 +325,7 @@ impl Queue {
             let value = match name {
                 "ApproximateReceiveCount" => Some(lease.receive_count.to_string()),
                 "ApproximateFirstReceiveTimestamp" => Some(entry.first_received().as_millis().to_string()),
-                name => self.system_attribute(message, name),
+                name => system_attribute(message, self.arn.scope.account, self.is_fifo(), name),
             };
             Some((name, value?))
         });
@@ -336,19 +339,25 @@ impl Queue {
             message_attributes: chosen.into_iter().map(own).collect(),
         })
     }
+}
 
-    fn system_attribute(&self, message: &StoredMessage, name: &str) -> Option<String> {
-        let details = message.details.as_deref();
-        match name {
-            "SenderId" => Some(self.arn.scope.account.to_string()),
-            "SentTimestamp" => Some(message.sent.as_millis().to_string()),
-            "SequenceNumber" => self.is_fifo().then(|| sequence_number(message.number)),
-            "MessageDeduplicationId" => details?.deduplication_id.as_ref().map(ToString::to_string),
-            "MessageGroupId" => details?.group.as_ref().map(ToString::to_string),
-            "AWSTraceHeader" => details?.trace_header.clone(),
-            "DeadLetterQueueSourceArn" => details?.dead_letter_source.as_ref().map(ToString::to_string),
-            _ => None,
-        }
+/// A system attribute that depends on the message alone, not on who received it.
+pub(super) fn system_attribute(
+    message: &StoredMessage,
+    account: AccountId,
+    is_fifo: bool,
+    name: &str,
+) -> Option<String> {
+    let details = message.details.as_deref();
+    match name {
+        "SenderId" => Some(account.to_string()),
+        "SentTimestamp" => Some(message.sent.as_millis().to_string()),
+        "SequenceNumber" => is_fifo.then(|| sequence_number(message.number)),
+        "MessageDeduplicationId" => details?.deduplication_id.as_ref().map(ToString::to_string),
+        "MessageGroupId" => details?.group.as_ref().map(ToString::to_string),
+        "AWSTraceHeader" => details?.trace_header.clone(),
+        "DeadLetterQueueSourceArn" => details?.dead_letter_source.as_ref().map(ToString::to_string),
+        _ => None,
     }
 }
 

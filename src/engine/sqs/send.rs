@@ -143,6 +143,7 @@ pub(super) fn accept(cx: &mut Cx<'_>, queue: &mut Queue, message: StoredMessage)
         cx.record(SqsRecord::Deduplication(Arc::clone(&accepted)));
         queue.deduplication.add(accepted);
     }
+    queue.arrived.count(cx.now);
     queue.messages.insert(cx.now, cx.now.plus_secs(u64::from(message.delay_s)), message);
 }
 
@@ -150,6 +151,7 @@ pub(super) fn accept(cx: &mut Cx<'_>, queue: &mut Queue, message: StoredMessage)
 pub(super) fn keep(cx: &mut Cx<'_>, queue: &mut Queue, message: StoredMessage) {
     let message = Arc::new(message);
     cx.record(SqsRecord::Message(Arc::clone(&message)));
+    queue.arrived.count(cx.now);
     queue.messages.insert(cx.now, cx.now, message);
 }
 

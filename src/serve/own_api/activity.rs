@@ -1,6 +1,6 @@
 //! `GET /_stackctl/activity`: what runs and what waits, in one account and region.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -31,13 +31,19 @@ pub struct ActivityReport {
     pub queues_left_out: bool,
 }
 
-/// How many messages a queue holds, by what they are waiting for.
+/// How many messages a queue holds, by what they are waiting for, and how many pass through it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueDepth {
     pub name: String,
     pub visible: u64,
     pub in_flight: u64,
     pub delayed: u64,
+    /// How long ago the oldest message was sent; `None` when there is none.
+    pub oldest_age_ms: Option<u64>,
+    /// Messages that came in the last minute, sent or moved here.
+    pub arrived_per_minute: u64,
+    /// Messages that their receivers deleted in the last minute.
+    pub deleted_per_minute: u64,
 }
 
 pub(super) async fn activity(driver: &Driver, scope: Scope) -> Response<ResponseBody> {
@@ -60,45 +66,36 @@ pub(super) async fn activity(driver: &Driver, scope: Scope) -> Response<Response
 }
 
 async fn depths(driver: &Driver, scope: &Arc<Scope>) -> Result<(Vec<QueueDepth>, bool), Response<ResponseBody>> {
-    let (mut depths, mut next_token) = (Vec::new(), None);
+    let mut depths = Vec::new();
+    let mut after = None;
     loop {
-        let list = sqs::ListQueues { queue_name_prefix: None, next_token, max_results: Some(1000) };
-        let page = match driver.request(Arc::clone(scope), Command::Sqs(sqs::Command::ListQueues(list))).await {
-            Ok(Answer::Sqs(sqs::Response::ListQueues(page))) => page,
+        let describe = Command::Sqs(sqs::Command::DescribeQueues(sqs::DescribeQueues { after }));
+        let (queues, is_last) = match driver.request(Arc::clone(scope), describe).await {
+            Ok(Answer::Sqs(sqs::Response::QueueActivity { queues, is_last })) => (queues, is_last),
             other => return Err(unexpected(&other)),
         };
-        for queue in page.queues {
-            let get = sqs::GetQueueAttributes {
-                queue_url: format!("/{}/{queue}", scope.account),
-                attribute_names: vec!["All".to_owned()],
-            };
-            let command = Command::Sqs(sqs::Command::GetQueueAttributes(get));
-            // A queue that was deleted since the page was made is simply not there.
-            if let Ok(Answer::Sqs(sqs::Response::GetQueueAttributes { attributes })) =
-                driver.request(Arc::clone(scope), command).await
-            {
-                depths.push(QueueDepth::of(queue.to_string(), &attributes));
-            }
-        }
-        next_token = page.next_token;
-        if next_token.is_none() || depths.len() >= QUEUES_MAX {
-            return Ok((depths, next_token.is_some()));
+        after = queues.last().map(|queue| queue.name.clone());
+        depths.extend(queues.iter().map(QueueDepth::of));
+        if is_last || depths.len() >= QUEUES_MAX {
+            return Ok((depths, !is_last));
         }
     }
 }
 
 impl QueueDepth {
-    fn of(name: String, attributes: &BTreeMap<&'static str, String>) -> Self {
-        let count = |name: &str| attributes.get(name).and_then(|text| text.parse().ok()).unwrap_or_default();
+    fn of(queue: &sqs::QueueActivity) -> Self {
         Self {
-            name,
-            visible: count("ApproximateNumberOfMessages"),
-            in_flight: count("ApproximateNumberOfMessagesNotVisible"),
-            delayed: count("ApproximateNumberOfMessagesDelayed"),
+            name: queue.name.to_string(),
+            visible: queue.visible as u64,
+            in_flight: queue.in_flight as u64,
+            delayed: queue.delayed as u64,
+            oldest_age_ms: queue.oldest_age_ms,
+            arrived_per_minute: queue.arrived_per_minute,
+            deleted_per_minute: queue.deleted_per_minute,
         }
     }
 }
 
-fn unexpected(reply: &Reply) -> Response<ResponseBody> {
+pub(super) fn unexpected(reply: &Reply) -> Response<ResponseBody> {
     text_response(StatusCode::INTERNAL_SERVER_ERROR, format!("the engine answered {reply:?}"))
 }

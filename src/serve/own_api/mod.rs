@@ -6,6 +6,7 @@
 //! | `GET health` | [`Health`]: who serves here |
 //! | `GET activity` | functions, mappings and queue depths of an account and region |
 //! | `GET logs?follow=1&function=NAME&since=MS` | log lines as JSON lines; `function` may be repeated |
+//! | `GET peek?queue=NAME&max=COUNT&all=1` | [`PeekReport`]: messages, untouched; `all` of them or the visible ones |
 //! | `GET code/DIGEST` | the artifact as a zip file |
 //! | `POST shutdown` | 202; ends the engine, a second time without grace |
 //!
@@ -13,12 +14,14 @@
 
 mod activity;
 mod logs;
+mod peek;
 
 use std::{borrow::Cow, sync::Arc};
 
 pub use activity::{ActivityReport, QueueDepth};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request};
+pub use peek::{PeekReport, Seen, SeenAttribute, Standing};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -56,6 +59,10 @@ pub(super) async fn call(service: &Service, path: &str, head: &request::Parts) -
         },
         (&Method::GET, "logs") => match logs::Request::parse(&query, &service.info.scope) {
             Ok(request) => logs::logs(&service.driver, &service.followers, request).await,
+            Err(message) => text_response(StatusCode::BAD_REQUEST, message),
+        },
+        (&Method::GET, "peek") => match peek::Request::parse(&query, &service.info.scope) {
+            Ok(request) => peek::peek(&service.driver, request).await,
             Err(message) => text_response(StatusCode::BAD_REQUEST, message),
         },
         (&Method::POST, "shutdown") => {

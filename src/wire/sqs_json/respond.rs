@@ -56,7 +56,8 @@ fn output_bytes(url_base: Option<&UrlBase>, output: &Output) -> Vec<u8> {
     }
     let mut object = Object::open(&mut out);
     match output {
-        Output::Done => {}
+        // The latter two answer questions that do not come in AWS's protocols.
+        Output::Done | Output::Peeked(_) | Output::QueueActivity { .. } => {}
         Output::SendMessage(sent) => sent_message(&mut object, sent),
         Output::ReceiveMessage { messages } if messages.is_empty() => {}
         Output::ReceiveMessage { messages } => object.list("Messages", messages, message),

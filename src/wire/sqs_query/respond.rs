@@ -38,7 +38,8 @@ fn failure(message: &str, request_id: &str) -> Response<Bytes> {
 
 fn result(out: &mut String, operation: &str, url_base: Option<&UrlBase>, output: &Output) {
     match output {
-        Output::Done => {}
+        // The latter two answer questions that do not come in this protocol.
+        Output::Done | Output::Peeked(_) | Output::QueueActivity { .. } => {}
         Output::SendMessage(sent) => sent_message(out, sent),
         Output::ReceiveMessage { messages } => messages.iter().for_each(|found| message(out, found)),
         Output::SendMessageBatch(results) => batch(out, operation, results, |out, (id, sent)| {

@@ -90,6 +90,12 @@ impl Serving {
         Self { child, endpoint, state }
     }
 
+    /// Starts it with a command of the caller's, which chooses port and state.
+    pub(crate) fn of(command: Command) -> Self {
+        let (child, endpoint) = started(command);
+        Self { child, endpoint, state: tempfile::tempdir().unwrap() }
+    }
+
     /// Kills the engine as a crash would, and starts another on what it left.
     pub(crate) fn crash_and_restart(&mut self) {
         self.child.kill().unwrap();
@@ -130,7 +136,12 @@ impl Drop for Serving {
 
 fn serve_in(state: &Path) -> (Child, String) {
     let mut command = stackctl(state, &["serve", "--port", "0", "--state"]);
-    let mut child = command.arg(state).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    command.arg(state);
+    started(command)
+}
+
+fn started(mut command: Command) -> (Child, String) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let endpoint = endpoint_of(&mut child);
     if endpoint.is_err() {
         let _ = child.kill();

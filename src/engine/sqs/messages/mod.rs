@@ -41,6 +41,14 @@ enum Place {
     },
 }
 
+/// What a message waits for, for those who look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spot {
+    Ready,
+    Delayed { until: Timestamp },
+    InFlight { until: Timestamp },
+}
+
 /// What a receipt's bearer may do with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -314,6 +322,14 @@ impl Entry {
             Place::Ready { returned: false } | Place::Delayed { .. } => Standing::Unreceived,
             Place::Ready { returned: true } => Standing::Returned,
             Place::InFlight { .. } => Standing::InFlight,
+        }
+    }
+
+    pub(super) fn spot(&self) -> Spot {
+        match self.place {
+            Place::Ready { .. } => Spot::Ready,
+            Place::Delayed { until } => Spot::Delayed { until },
+            Place::InFlight { until, .. } => Spot::InFlight { until },
         }
     }
 
