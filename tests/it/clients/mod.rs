@@ -1,9 +1,31 @@
 //! Other people's clients, unchanged, against the binary as a user runs it: SDKs, consumer libraries and the `aws` CLI find
 //! the engine by their environment alone, as they find AWS.
 
+mod cli;
+mod forms;
 mod programs;
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 /// The tests of this folder.
 pub(crate) fn all() -> Vec<libtest_mimic::Trial> {
-    [programs::all()].into_iter().flatten().collect()
+    [cli::all(), forms::all(), programs::all()].into_iter().flatten().collect()
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
+}
+
+/// The deployment package of the function that clients deploy, made in `dir`.
+fn package(dir: &Path) -> PathBuf {
+    let path = dir.join("function.zip");
+    let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+    zip.start_file("app.py", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(&fs::read(folder().join("function/app.py")).unwrap()).unwrap();
+    zip.finish().unwrap();
+    path
 }

@@ -1,13 +1,9 @@
 //! The programs in `tests/clients`: one a client, each with an engine of its own. They print `ok NAME` for each check and
 //! fail at the first that does not hold.
 
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::process::Command;
 
+use super::{folder, package};
 use crate::support::{
     binary::{Serving, succeed},
     tool::Tool,
@@ -95,10 +91,6 @@ fn sqs_consumer() {
     check(node("consumer.js"), &["dead-letter", "handled-once", "empty"]);
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
-}
-
 fn python(tool: Tool, program: &str) -> impl Fn(&Serving) -> Command {
     move |serving| {
         let mut command = serving.client(tool.path().unwrap());
@@ -134,11 +126,7 @@ fn java_program(file: &str) -> impl Fn(&Serving) -> Command {
 /// Runs a program with the package of the function that it deploys.
 fn check_lambda(program: impl Fn(&Serving) -> Command, expected: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
-    let package = dir.path().join("function.zip");
-    let mut zip = zip::ZipWriter::new(fs::File::create(&package).unwrap());
-    zip.start_file("app.py", zip::write::SimpleFileOptions::default()).unwrap();
-    zip.write_all(&fs::read(folder().join("function/app.py")).unwrap()).unwrap();
-    zip.finish().unwrap();
+    let package = package(dir.path());
     let with_package = |serving: &Serving| {
         let mut command = program(serving);
         command.arg(&package);

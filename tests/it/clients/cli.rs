@@ -1,0 +1,304 @@
+//! Every operation of SQS, and every one of Lambda and CloudWatch Logs that is served, through both versions of the `aws`
+//! CLI: what people type, and the part of the answer that they would look at. Version 2 speaks AWS Query to SQS.
+
+use std::{collections::BTreeSet, path::Path};
+
+use serde_json::Value;
+
+use super::package;
+use crate::support::{
+    binary::{Printed, Serving, eventually, run},
+    tool::Tool,
+    trials,
+};
+
+trials!(
+    sqs_with_the_first needs [Tool::Aws1],
+    sqs_with_the_second needs [Tool::Aws2],
+    lambda_with_the_first needs [Tool::Aws1, Tool::Python],
+    lambda_with_the_second needs [Tool::Aws2, Tool::Python],
+    the_tables_have_every_operation,
+);
+
+/// A command line after `aws`, as a shell reads it; what of its answer to look at, as JMESPath; and what is expected there:
+///
+/// - JSON;
+/// - `-> NAME`: whatever it is, later lines have it as `{NAME}`;
+/// - `~ JSON`: sooner or later;
+/// - `! CODE`: a refusal;
+/// - `*`: a success, whatever it looks like;
+/// - nothing: the operation answers nothing.
+type Line = (&'static str, &'static str, &'static str);
+
+const QUEUES: &[Line] = &[
+    ("sqs create-queue --queue-name dead", "QueueUrl", "-> dead"),
+    ("sqs get-queue-url --queue-name dead", "ends_with(QueueUrl, '/000000000000/dead')", "true"),
+    (
+        "sqs get-queue-attributes --queue-url {dead} --attribute-names QueueArn",
+        "Attributes",
+        r#"{"QueueArn": "arn:aws:sqs:ap-northeast-1:000000000000:dead"}"#,
+    ),
+    (
+        r#"sqs create-queue --queue-name jobs --tags team=a --attributes '{"VisibilityTimeout": "0", "RedrivePolicy":
+           "{\"deadLetterTargetArn\": \"arn:aws:sqs:ap-northeast-1:000000000000:dead\", \"maxReceiveCount\": 2}"}'"#,
+        "QueueUrl",
+        "-> jobs",
+    ),
+    ("sqs list-queues --queue-name-prefix jo", "length(QueueUrls)", "1"),
+    ("sqs list-queues --page-size 1 --max-items 1", "[length(QueueUrls), NextToken != null]", "[1, true]"),
+    ("sqs list-dead-letter-source-queues --queue-url {dead}", "length(queueUrls)", "1"),
+    ("sqs set-queue-attributes --queue-url {jobs} --attributes MaximumMessageSize=2048", "", ""),
+    (
+        "sqs get-queue-attributes --queue-url {jobs} --attribute-names All",
+        "Attributes.[MaximumMessageSize, ApproximateNumberOfMessages]",
+        r#"["2048", "0"]"#,
+    ),
+    ("sqs tag-queue --queue-url {jobs} --tags cost=7", "", ""),
+    ("sqs list-queue-tags --queue-url {jobs}", "Tags", r#"{"team": "a", "cost": "7"}"#),
+    ("sqs untag-queue --queue-url {jobs} --tag-keys team", "", ""),
+    (
+        "sqs add-permission --queue-url {jobs} --label friends --aws-account-ids 111111111111 --actions SendMessage",
+        "",
+        "",
+    ),
+    ("sqs remove-permission --queue-url {jobs} --label friends", "", ""),
+    (
+        "sqs send-message --queue-url {jobs} --message-body hoge \
+         --message-attributes 'kind={DataType=String,StringValue=order}'",
+        "MD5OfMessageBody",
+        r#""ea703e7aa1efda0064eaa507d9e8ab7e""#,
+    ),
+    (
+        "sqs receive-message --queue-url {jobs} --attribute-names All --message-attribute-names All",
+        "Messages[].[Body, Attributes.ApproximateReceiveCount, MessageAttributes.kind.StringValue]",
+        r#"[["hoge", "1", "order"]]"#,
+    ),
+    (
+        "sqs receive-message --queue-url {jobs} --visibility-timeout 600 --wait-time-seconds 1",
+        "Messages[0].ReceiptHandle",
+        "-> receipt",
+    ),
+    ("sqs change-message-visibility --queue-url {jobs} --receipt-handle {receipt} --visibility-timeout 60", "", ""),
+    (
+        "sqs change-message-visibility-batch --queue-url {jobs} \
+         --entries Id=a,ReceiptHandle={receipt},VisibilityTimeout=0 Id=b,ReceiptHandle=x,VisibilityTimeout=0",
+        "[Successful[].Id, Failed[].Code]",
+        r#"[["a"], ["ReceiptHandleIsInvalid"]]"#,
+    ),
+    // It was received twice: now it is a dead letter.
+    ("sqs receive-message --queue-url {jobs}", "", ""),
+    (
+        "sqs receive-message --queue-url {dead} --visibility-timeout 0 --attribute-names All",
+        "Messages[0].Attributes.DeadLetterQueueSourceArn",
+        r#""arn:aws:sqs:ap-northeast-1:000000000000:jobs""#,
+    ),
+    (
+        "sqs send-message-batch --queue-url {dead} --entries Id=a,MessageBody=x Id=b,MessageBody=y,DelaySeconds=901",
+        "[Successful[].Id, Failed[].[Id, Code, SenderFault]]",
+        r#"[["a"], [["b", "InvalidParameterValue", true]]]"#,
+    ),
+    ("sqs purge-queue --queue-url {dead}", "", ""),
+    ("sqs purge-queue --queue-url {dead}", "", "! AWS.SimpleQueueService.PurgeQueueInProgress"),
+    ("sqs send-message --queue-url {jobs} --message-body done", "length(MessageId)", "36"),
+    ("sqs receive-message --queue-url {jobs} --visibility-timeout 600", "Messages[0].ReceiptHandle", "-> receipt"),
+    ("sqs delete-message --queue-url {jobs} --receipt-handle {receipt}", "", ""),
+    (
+        "sqs delete-message-batch --queue-url {jobs} --entries Id=a,ReceiptHandle={receipt}",
+        "Successful",
+        r#"[{"Id": "a"}]"#,
+    ),
+    ("sqs receive-message --queue-url {jobs}-not", "", "! AWS.SimpleQueueService.NonExistentQueue"),
+];
+
+/// Operations that are younger than the version 2 that Debian has.
+const MOVE_TASKS: &[Line] = &[
+    (
+        "sqs send-message-batch --queue-url {dead} --entries Id=a,MessageBody=a Id=b,MessageBody=b Id=c,MessageBody=c \
+         Id=d,MessageBody=d Id=e,MessageBody=e Id=f,MessageBody=f Id=g,MessageBody=g Id=h,MessageBody=h",
+        "length(Successful)",
+        "8",
+    ),
+    (
+        "sqs start-message-move-task --source-arn arn:aws:sqs:ap-northeast-1:000000000000:dead \
+         --destination-arn arn:aws:sqs:ap-northeast-1:000000000000:jobs --max-number-of-messages-per-second 1",
+        "TaskHandle",
+        "-> task",
+    ),
+    ("sqs cancel-message-move-task --task-handle {task}", "ApproximateNumberOfMessagesMoved > `0`", "true"),
+    (
+        "sqs list-message-move-tasks --source-arn arn:aws:sqs:ap-northeast-1:000000000000:dead",
+        "Results[].[Status, MaxNumberOfMessagesPerSecond, ApproximateNumberOfMessagesToMove]",
+        r#"[["CANCELLED", 1, 8]]"#,
+    ),
+];
+
+const QUEUES_END: &[Line] = &[
+    ("sqs delete-queue --queue-url {jobs}", "", ""),
+    ("sqs get-queue-url --queue-name jobs", "", "! AWS.SimpleQueueService.NonExistentQueue"),
+];
+
+const FUNCTIONS: &[Line] = &[
+    (
+        "lambda create-function --function-name hello --runtime python3.12 --handler app.handler --tags team=a \
+         --role arn:aws:iam::000000000000:role/any --zip-file fileb://{zip}",
+        "FunctionArn",
+        "-> arn",
+    ),
+    ("lambda wait function-active-v2 --function-name hello", "", ""),
+    ("lambda get-function --function-name hello", "[Configuration.Handler, Tags]", r#"["app.handler", {"team": "a"}]"#),
+    ("lambda list-functions --max-items 5", "Functions[].FunctionName", r#"["hello"]"#),
+    (
+        "lambda invoke --function-name hello --payload fileb://{event} --log-type Tail {out}",
+        "[StatusCode, ExecutedVersion, LogResult != null]",
+        r#"[200, "$LATEST", true]"#,
+    ),
+    ("lambda update-function-configuration --function-name hello --timeout 7", "Timeout", "7"),
+    ("lambda wait function-updated-v2 --function-name hello", "", ""),
+    (
+        "lambda get-function-configuration --function-name hello",
+        "[Timeout, State, LastUpdateStatus]",
+        r#"[7, "Active", "Successful"]"#,
+    ),
+    ("lambda update-function-code --function-name hello --zip-file fileb://{zip}", "FunctionName", r#""hello""#),
+    ("lambda get-account-settings", "AccountLimit.ConcurrentExecutions", "1000"),
+    (
+        "lambda put-function-concurrency --function-name hello --reserved-concurrent-executions 5",
+        "ReservedConcurrentExecutions",
+        "5",
+    ),
+    ("lambda get-function-concurrency --function-name hello", "ReservedConcurrentExecutions", "5"),
+    ("lambda delete-function-concurrency --function-name hello", "", ""),
+    ("lambda tag-resource --resource {arn} --tags cost=7", "", ""),
+    ("lambda list-tags --resource {arn}", "Tags", r#"{"team": "a", "cost": "7"}"#),
+    ("lambda untag-resource --resource {arn} --tag-keys team", "", ""),
+    ("sqs create-queue --queue-name jobs", "QueueUrl", "-> jobs"),
+    (
+        "lambda create-event-source-mapping --function-name hello --batch-size 3 \
+         --event-source-arn arn:aws:sqs:ap-northeast-1:000000000000:jobs",
+        "UUID",
+        "-> mapping",
+    ),
+    ("lambda get-event-source-mapping --uuid {mapping}", "State", r#"~ "Enabled""#),
+    ("lambda update-event-source-mapping --uuid {mapping} --batch-size 4", "BatchSize", "4"),
+    ("lambda get-event-source-mapping --uuid {mapping}", "State", r#"~ "Enabled""#),
+    ("lambda list-event-source-mappings --function-name hello", "EventSourceMappings[].BatchSize", "[4]"),
+    ("sqs send-message --queue-url {jobs} --message-body hoge", "length(MessageId)", "36"),
+    (
+        "logs filter-log-events --log-group-name /aws/lambda/hello --filter-pattern '\"received hoge\"'",
+        "length(events)",
+        "~ 1",
+    ),
+    ("lambda delete-event-source-mapping --uuid {mapping}", "State", r#""Deleting""#),
+    (
+        "logs describe-log-groups --log-group-name-prefix /aws/lambda/",
+        "logGroups[].logGroupName",
+        r#"["/aws/lambda/hello"]"#,
+    ),
+    (
+        "logs describe-log-streams --log-group-name /aws/lambda/hello --order-by LastEventTime",
+        "logStreams[0].logStreamName",
+        "-> stream",
+    ),
+    (
+        "logs get-log-events --log-group-name /aws/lambda/hello --log-stream-name '{stream}' --start-from-head",
+        "length(events[?starts_with(message, 'START RequestId: ')])",
+        "1",
+    ),
+    // The newer of the two shows the status.
+    ("lambda delete-function --function-name hello", "", "*"),
+    ("lambda get-function --function-name hello", "", "! ResourceNotFoundException"),
+    ("logs create-log-group --log-group-name mine", "", ""),
+    ("logs create-log-group --log-group-name mine", "", "! ResourceAlreadyExistsException"),
+    ("logs delete-log-group --log-group-name mine", "", ""),
+];
+
+fn sqs_with_the_first() {
+    let serving = Serving::start();
+    play(&serving, Tool::Aws1, [QUEUES, MOVE_TASKS, QUEUES_END].concat(), &[]);
+}
+
+fn sqs_with_the_second() {
+    let serving = Serving::start();
+    play(&serving, Tool::Aws2, [QUEUES, QUEUES_END].concat(), &[]);
+}
+
+fn lambda_with_the_first() {
+    lambda(Tool::Aws1);
+}
+
+fn lambda_with_the_second() {
+    lambda(Tool::Aws2);
+}
+
+fn lambda(aws: Tool) {
+    let dir = tempfile::tempdir().unwrap();
+    let (zip, event, out) = (package(dir.path()), dir.path().join("event.json"), dir.path().join("out.json"));
+    std::fs::write(&event, r#"{"name": "you"}"#).unwrap();
+    let files: [(&str, &Path); 3] = [("zip", &zip), ("event", &event), ("out", &out)];
+    let serving = Serving::start();
+    play(&serving, aws, FUNCTIONS.to_vec(), &files);
+    let answer: Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
+    assert_eq!(answer, serde_json::json!({ "hello": "you", "function": "hello" }));
+}
+
+fn the_tables_have_every_operation() {
+    let count = |service: &str| {
+        let lines = [QUEUES, MOVE_TASKS, QUEUES_END, FUNCTIONS].concat();
+        let operations = lines.iter().filter_map(|(command, ..)| {
+            let mut words = command.split_whitespace();
+            (words.next() == Some(service)).then(|| words.next().unwrap())
+        });
+        operations.filter(|operation| *operation != "wait").collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!((count("sqs"), count("lambda"), count("logs")), (23, 20, 6));
+}
+
+/// Runs the lines in their order.
+fn play(serving: &Serving, aws: Tool, lines: Vec<Line>, files: &[(&str, &Path)]) {
+    let mut known: Vec<(String, String)> =
+        files.iter().map(|(name, path)| ((*name).to_owned(), path.display().to_string())).collect();
+    for (command, query, expected) in lines {
+        let command = known
+            .iter()
+            .fold(command.to_owned(), |command, (name, value)| command.replace(&format!("{{{name}}}"), value));
+        let ask = || ask(serving, aws, &command, query);
+        if let Some(name) = expected.strip_prefix("-> ") {
+            let value = answer(&command, ask());
+            let value = value.as_str().unwrap_or_else(|| panic!("{command}\nnothing for {name}")).to_owned();
+            known.retain(|(earlier, _)| earlier != name);
+            known.push((name.to_owned(), value));
+        } else if let Some(code) = expected.strip_prefix("! ") {
+            let printed = ask();
+            let refused = printed.code != Some(0) && printed.stderr.contains(&format!("({code})"));
+            assert!(refused, "{command}\nwas to be refused with {code}: {printed:?}");
+        } else if let Some(expected) = expected.strip_prefix("~ ") {
+            eventually(&command, || (answer(&command, ask()) == json(expected)).then_some(()));
+        } else if expected == "*" {
+            answer(&command, ask());
+        } else {
+            assert_eq!(answer(&command, ask()), json(expected), "{command}");
+        }
+    }
+}
+
+fn ask(serving: &Serving, aws: Tool, command: &str, query: &str) -> Printed {
+    let mut shell = serving.client(Path::new("sh"));
+    let selection = if query.is_empty() { "" } else { "--query \"$QUERY\"" };
+    let line = format!("\"$AWS\" --endpoint-url \"$AWS_ENDPOINT_URL\" --output json {command} {selection}");
+    shell.arg("-c").arg(line).env("AWS", aws.path().unwrap()).env("QUERY", query);
+    run(shell)
+}
+
+fn answer(command: &str, printed: Printed) -> Value {
+    assert_eq!(printed.code, Some(0), "{command}\n{}{}", printed.stdout, printed.stderr);
+    json(&printed.stdout)
+}
+
+/// Nothing is `null`.
+fn json(text: &str) -> Value {
+    if text.trim().is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+}
