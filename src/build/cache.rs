@@ -99,6 +99,20 @@ pub(super) fn store(
     let _ = write(&path, &cached);
 }
 
+/// Remembers what a build that failed would have been made of, so that a change there is seen.
+pub(super) fn store_inputs(request: &BuildRequest, elsewhere: &Elsewhere) {
+    let Elsewhere::Known(elsewhere) = elsewhere else { return };
+    let cached = Cached {
+        // No fingerprint is empty: nothing is used again.
+        source: String::new(),
+        elsewhere: elsewhere.clone(),
+        elsewhere_fingerprint: String::new(),
+        artifact: ArtifactDigest::from_bytes([0; 32]),
+        size_bytes: 0,
+    };
+    let _ = write(&path(request), &cached);
+}
+
 /// Forgets a function's last build: the next one runs the toolchain.
 pub(super) fn forget(request: &BuildRequest) {
     // One that is not there is forgotten already.
@@ -122,15 +136,15 @@ fn path(request: &BuildRequest) -> PathBuf {
 
 /// Everything of the request that can change the artifact, besides files.
 fn settings(request: &BuildRequest) -> String {
-    let BuildRequest { source, build, runtime, handler, architecture, leave_out, .. } = request;
+    let BuildRequest { source, build, runtime, handler, architecture, leave_out, watch, .. } = request;
     // Only the go1.x runtime's artifact is named after the handler.
     let handler = if runtime == "go1.x" { handler.as_str() } else { "" };
-    format!("{build:?} {runtime:?} {handler:?} {architecture:?} {source:?} {leave_out:?}\n")
+    format!("{build:?} {runtime:?} {handler:?} {architecture:?} {source:?} {leave_out:?} {watch:?}\n")
 }
 
 fn elsewhere_fingerprint(request: &BuildRequest, elsewhere: &[PathBuf]) -> String {
     let mut hash = Sha256::new_with_prefix(FINGERPRINT_HEADER);
-    for path in elsewhere {
+    for path in elsewhere.iter().chain(&request.watch) {
         hash.update(path.as_os_str().as_encoded_bytes());
         // One that is gone is a difference, and finding out what it means is the toolchain's business.
         if path.is_dir() {

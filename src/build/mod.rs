@@ -58,6 +58,8 @@ pub struct BuildRequest {
     pub state_dir: PathBuf,
     /// Absolute paths inside the source that are no code: the manifest itself, say.
     pub leave_out: Vec<PathBuf>,
+    /// What else it is made of, though no toolchain says so: files and directories, absolute.
+    pub watch: Vec<PathBuf>,
     pub timeout: Duration,
     pub progress: Progress,
 }
@@ -74,6 +76,7 @@ impl BuildRequest {
             architecture: function.architecture,
             state_dir: state_dir.to_owned(),
             leave_out: Vec::new(),
+            watch: function.watch.clone(),
             timeout: BUILD_TIMEOUT,
             progress: Progress::silent(),
         }

@@ -58,6 +58,7 @@ impl Bench {
             architecture: if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 },
             state_dir: self.dir.path().join("state"),
             leave_out: Vec::new(),
+            watch: Vec::new(),
             timeout: BUILD_TIMEOUT,
             progress: Progress::new(move |event| said.lock().unwrap().push(event.to_string())),
         }

@@ -25,6 +25,8 @@ trials!(
     what_is_ignored_is_no_save needs [Tool::Python],
     a_save_that_changes_nothing_deploys_nothing needs [Tool::Python],
     only_what_a_save_reaches_is_built,
+    folders_that_the_manifest_names_count,
+    what_a_command_writes_into_its_source_is_no_save,
     a_failed_build_leaves_the_version_before,
     a_change_supersedes_the_build_under_way,
     a_broken_manifest_leaves_the_stack_alone needs [Tool::Python],
@@ -301,6 +303,30 @@ fn only_what_a_save_reaches_is_built() {
     let served = watched.next("served");
     assert_eq!(served["served"], serde_json::json!(["a"]));
     assert!(served["phases_ms"]["build"].as_f64().unwrap() > 0.0, "{served}");
+}
+
+fn folders_that_the_manifest_names_count() {
+    let function = command_function("a", "mkdir -p out && cat main ../shared/text >out/bootstrap");
+    let manifest = format!("{STACK}{function}watch = [\"shared\"]\n");
+    let mut watched =
+        Watched::start(&[("stack.toml", &manifest), ("a/main", SHELL_BOOTSTRAP), ("shared/text", "# one\n")]);
+    write(&watched.path("shared/text"), "# two\n");
+    let noticed = watched.next("noticed");
+    assert_eq!(
+        (&noticed["functions"], &noticed["paths"]),
+        (&serde_json::json!(["a"]), &serde_json::json!(["shared/text"]))
+    );
+    watched.served("a");
+}
+
+fn what_a_command_writes_into_its_source_is_no_save() {
+    let run = "sleep 0.2; cp main generated; date +%s%N >stamp; mkdir -p out && cat main >out/bootstrap";
+    let manifest = format!("{STACK}{}", command_function("a", run));
+    let mut watched = Watched::start(&[("stack.toml", &manifest), ("a/main", SHELL_BOOTSTRAP)]);
+    write(&watched.path("a/main"), &format!("{SHELL_BOOTSTRAP}# edited\n"));
+    watched.served("a");
+    write(&watched.path("a/main"), &format!("{SHELL_BOOTSTRAP}# edited again\n"));
+    watched.served("a");
 }
 
 fn a_failed_build_leaves_the_version_before() {
