@@ -14,7 +14,7 @@ use super::{
     Artifact, BuildError, BuildRequest,
     adapter::{Elsewhere, rules},
     pack::create_private_dir,
-    tree::{self, Kind},
+    tree::{self, Entry, Kind},
 };
 use crate::model::ArtifactDigest;
 
@@ -31,12 +31,12 @@ pub(super) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Looks at the source and at `elsewhere`.
-    pub(super) fn take(request: &BuildRequest, elsewhere: &[PathBuf]) -> Result<Self, BuildError> {
+    /// Looks at `elsewhere`; at the source somebody has looked already.
+    pub(super) fn take(request: &BuildRequest, listing: &[Entry], elsewhere: &[PathBuf]) -> Self {
         let mut source = Sha256::new_with_prefix(FINGERPRINT_HEADER);
         source.update(settings(request));
-        add_tree(&mut source, &request.source, request)?;
-        Ok(Self { source: hex(source), elsewhere: elsewhere_fingerprint(request, elsewhere) })
+        add_entries(&mut source, listing);
+        Self { source: hex(source), elsewhere: elsewhere_fingerprint(request, elsewhere) }
     }
 }
 
@@ -158,9 +158,14 @@ fn elsewhere_fingerprint(request: &BuildRequest, elsewhere: &[PathBuf]) -> Strin
 }
 
 fn add_tree(hash: &mut Sha256, root: &Path, request: &BuildRequest) -> Result<(), BuildError> {
-    for entry in tree::list(root, &rules(request))? {
+    add_entries(hash, &tree::list(root, &rules(request))?);
+    Ok(())
+}
+
+fn add_entries(hash: &mut Sha256, entries: &[Entry]) {
+    for entry in entries {
         hash.update(entry.path.as_os_str().as_encoded_bytes());
-        match entry.kind {
+        match &entry.kind {
             Kind::File { executable, len, mtime_ns, inode, .. } => {
                 hash.update(format!("\0{executable} {len} {mtime_ns} {inode}\n"));
             }
@@ -171,7 +176,6 @@ fn add_tree(hash: &mut Sha256, root: &Path, request: &BuildRequest) -> Result<()
             }
         }
     }
-    Ok(())
 }
 
 fn stamp(metadata: &fs::Metadata) -> String {

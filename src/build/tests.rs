@@ -60,6 +60,7 @@ impl Bench {
             leave_out: Vec::new(),
             watch: Vec::new(),
             timeout: BUILD_TIMEOUT,
+            earlier: Earlier::default(),
             progress: Progress::new(move |event| said.lock().unwrap().push(event.to_string())),
         }
     }

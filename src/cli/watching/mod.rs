@@ -29,7 +29,7 @@ use self::{
 };
 use super::{Session, args, artifacts, engine::Engine, failure::Failure, project::Project};
 use crate::{
-    build::{self, BuildRequest},
+    build::{self, BuildRequest, Earlier},
     plan::{ArtifactInfo, Artifacts, Step},
     stack::{Build, Desired, DesiredFunction},
     watch::{Builds, Built, Change, Watch, WatchError},
@@ -51,6 +51,8 @@ pub(crate) struct Watching<'a> {
     watch: Watch,
     builds: Builds,
     saves: Saves,
+    /// What the builds of each function share.
+    earlier: BTreeMap<String, Earlier>,
     /// The last of each function that could be built.
     artifacts: Artifacts,
     /// Functions that are built and not deployed.
@@ -106,6 +108,7 @@ impl<'a> Watching<'a> {
             watch,
             builds: Builds::default(),
             saves: Saves::default(),
+            earlier: BTreeMap::new(),
             artifacts: Artifacts::new(),
             to_deploy: BTreeSet::new(),
             everything: true,
@@ -120,6 +123,7 @@ impl<'a> Watching<'a> {
             ending: false,
             superseding: BTreeMap::new(),
         };
+        watching.remember_builds();
         watching.watch.set_functions(watching.requests()).map_err(|error| unwatchable(&error))?;
         Ok(watching)
     }
@@ -185,14 +189,23 @@ impl<'a> Watching<'a> {
         }
     }
 
+    /// Each function's builds know of each other.
+    fn remember_builds(&mut self) {
+        let mut before = std::mem::take(&mut self.earlier);
+        let keys = self.desired.functions.keys();
+        self.earlier = keys.map(|key| (key.clone(), before.remove(key).unwrap_or_default())).collect();
+    }
+
     fn requests(&self) -> BTreeMap<String, BuildRequest> {
         let functions = self.desired.functions.iter();
         functions
             .map(|(key, function)| {
+                let earlier = self.earlier.get(key).cloned().unwrap_or_default();
                 let mut request = artifacts::request(self.session, &self.project, function);
                 if let Some(progress) = self.view.build_progress(key) {
                     request.progress = progress;
                 }
+                request.earlier = earlier;
                 (key.clone(), request)
             })
             .collect()
@@ -277,6 +290,7 @@ impl<'a> Watching<'a> {
             return Ok(false);
         };
         self.desired = Arc::new(desired);
+        self.remember_builds();
         let desired = &self.desired;
         self.artifacts.retain(|key, _| desired.functions.contains_key(key));
         self.to_deploy.retain(|key| desired.functions.contains_key(key));
@@ -384,7 +398,16 @@ impl<'a> Watching<'a> {
         }
         self.end_saves()?;
         self.deploy_when_ready();
+        self.prepare(functions);
         Ok(())
+    }
+
+    /// Nothing is under way: time to make the next save quick.
+    fn prepare(&self, functions: BTreeSet<String>) {
+        let mut requests = self.requests();
+        for request in functions.into_iter().filter_map(|key| requests.remove(&key)) {
+            tokio::task::spawn_blocking(move || build::prepare(&request));
+        }
     }
 
     fn end_saves(&mut self) -> Result<(), Failure> {
