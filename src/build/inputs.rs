@@ -215,14 +215,12 @@ impl Inputs {
         while let Some(name) = names.next() {
             at.push(name);
             let is_dir = is_dir || names.peek().is_some();
-            if self.rules.leave_out(&at, is_dir) {
+            // A mark may have come after the directory that it marks.
+            if self.rules.leave_out(&at, is_dir) || (is_dir && self.rules.is_marked(&at)) {
                 return true;
             }
         }
         let is_last = |name: &str| path.file_name().is_some_and(|last| last == name);
-        if is_dir && self.rules.is_marked(path) {
-            return true;
-        }
         let by_us = root.left_out.as_ref().is_some_and(|ignore| {
             !inside.as_os_str().is_empty() && ignore.matched_path_or_any_parents(inside, is_dir).is_ignore()
         });

@@ -3,10 +3,12 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -33,6 +35,7 @@ trials!(
     the_manifests_changes_are_converged_and_losses_are_held needs [Tool::Python],
     a_function_that_comes_later_is_watched needs [Tool::Python],
     ctrl_c_ends_and_the_stack_stays needs [Tool::Python],
+    no_message_is_lost_or_handled_twice_while_saves_go_on needs [Tool::Python],
     go_packages_beside_the_source_count needs [Tool::Go],
 );
 
@@ -410,6 +413,76 @@ fn ctrl_c_ends_and_the_stack_stays() {
     assert_eq!(watched.end(), Some(0));
     watched.next("stopped");
     assert_eq!(watched.invoke("f"), "one");
+}
+
+/// Notes each message that it handles, and says which version it is.
+const AUDITED: &str = r#"
+import os
+
+VERSION = 0
+
+def handler(event, context):
+    for record in event.get("Records", []):
+        line = f"{record['body']} {VERSION}\n".encode()
+        file = os.open(os.environ["AUDIT"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(file, line)
+        os.close(file)
+    return VERSION
+"#;
+
+/// Ten saves a second under a hundred messages a second.
+fn no_message_is_lost_or_handled_twice_while_saves_go_on() {
+    const SAVES: usize = 60;
+    const MESSAGES_A_SAVE: usize = 10;
+    let audit = tempfile::tempdir().unwrap();
+    let noted = audit.path().join("noted");
+    let environment = format!("environment = {{ AUDIT = \"{}\" }}\n", noted.display());
+    let manifest = format!("{PYTHON}{environment}\n[[functions.f.triggers]]\nqueue = \"jobs\"\n");
+    let mut watched = Watched::start(&[("stack.toml", &manifest), ("src/app.py", AUDITED)]);
+    let endpoint = watched.seen.iter().find_map(|event| event["endpoint"].as_str()).unwrap();
+    let address = endpoint.strip_prefix("http://").unwrap().to_owned();
+    let mut sent = Vec::new();
+    for save in 1..=SAVES {
+        let text = AUDITED.replace("VERSION = 0", &format!("VERSION = {save}"));
+        write(&watched.path("src/.new"), &text);
+        fs::rename(watched.path("src/.new"), watched.path("src/app.py")).unwrap();
+        for message in 0..MESSAGES_A_SAVE {
+            let body = format!("{save}.{message}");
+            send(&address, "jobs", &body);
+            sent.push(body);
+            std::thread::sleep(Duration::from_millis(8));
+        }
+    }
+    let handled = || -> Vec<String> {
+        let text = fs::read_to_string(&noted).unwrap_or_default();
+        text.lines().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect()
+    };
+    eventually("all messages handled", || (handled().len() >= sent.len()).then_some(()));
+    eventually("the last save serves", || (watched.invoke("f") == SAVES.to_string()).then_some(()));
+    let (mut handled, mut expected) = (handled(), sent);
+    handled.sort();
+    expected.sort();
+    assert_eq!(handled, expected);
+    let served =
+        std::iter::from_fn(|| watched.events.try_recv().ok()).filter(|event| event["event"] == "served").count();
+    assert!(served > SAVES / 4, "{served} of {SAVES} saves were served");
+}
+
+/// Sends a message as any client does.
+fn send(address: &str, queue: &str, body: &str) {
+    let json = serde_json::json!({ "QueueUrl": format!("http://{address}/000000000000/{queue}"), "MessageBody": body });
+    let json = json.to_string();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: AmazonSQS.SendMessage\r\nContent-Type: \
+         application/x-amz-json-1.0\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{json}",
+        json.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 const GO_MAIN: &str = r#"package main

@@ -37,6 +37,8 @@ use crate::{
 
 /// A command's build that is superseded so often by the same files writes them itself.
 const SUPERSEDED_BY_THE_SAME_MAX: u32 = 3;
+/// So many builds in a row are passed over because something newer is coming.
+const OUTDATED_MAX: u32 = 3;
 
 type Deploying = Pin<Box<dyn Future<Output = Deployed>>>;
 
@@ -70,6 +72,8 @@ pub(crate) struct Watching<'a> {
     ending: bool,
     /// By function: changes that superseded its build, one after the other, at the same paths.
     superseding: BTreeMap<String, (Vec<PathBuf>, u32)>,
+    /// By function: builds whose end was passed over for a newer change, one after the other.
+    outdated: BTreeMap<String, u32>,
 }
 
 /// What the loop waits for.
@@ -122,6 +126,7 @@ impl<'a> Watching<'a> {
             is_paused: false,
             ending: false,
             superseding: BTreeMap::new(),
+            outdated: BTreeMap::new(),
         };
         watching.remember_builds();
         watching.watch.set_functions(watching.requests()).map_err(|error| unwatchable(&error))?;
@@ -309,6 +314,9 @@ impl<'a> Watching<'a> {
         if let Err(error) = self.watch.refresh(&function) {
             self.view.not_watched(&error);
         }
+        if self.is_outdated(&function) {
+            return Ok(());
+        }
         let save = self.saves.built(&function, took);
         match result {
             Ok(artifact) => {
@@ -328,6 +336,21 @@ impl<'a> Watching<'a> {
         }
         self.deploy_when_ready();
         self.end_saves()
+    }
+
+    /// Whether the function has changed again since its build began to look at it: it may have seen half a save. Whoever
+    /// saves without end sees some of it served all the same.
+    fn is_outdated(&mut self, function: &str) -> bool {
+        let has_news = match self.watch.has_news_of(function) {
+            Ok(has_news) => has_news,
+            Err(error) => {
+                self.view.not_watched(&error);
+                false
+            }
+        };
+        let times = self.outdated.entry(function.to_owned()).or_default();
+        *times = if has_news { *times + 1 } else { 0 };
+        has_news && *times <= OUTDATED_MAX
     }
 
     /// Whether a version of the function is deployed.
