@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    BuildError, BuildRequest, command, golang, python, rust, source,
-    tree::{CACHE_MARK, Rules, VIRTUAL_ENVIRONMENT_MARK},
+    BuildError, BuildRequest, command, golang,
+    pack::Unfinished,
+    python, rust, source,
+    tree::{CACHE_MARK, Entry, Rules, VIRTUAL_ENVIRONMENT_MARK},
 };
 use crate::stack::Build;
 
@@ -39,17 +41,25 @@ impl<'a> Adapter<'a> {
         Ok(Self { request })
     }
 
-    /// Puts the function's code into `dir`; returns what else it was made of.
-    pub(super) async fn fill(&self, dir: &Path) -> Result<Elsewhere, BuildError> {
+    /// Puts the function's code into its directory; returns what else it was made of. `listing` is the source's.
+    pub(super) async fn fill(
+        &self,
+        unfinished: Unfinished,
+        listing: Vec<Entry>,
+    ) -> Result<(Unfinished, Elsewhere), BuildError> {
         let request = self.request;
-        match &request.build {
-            Build::Go { package, flags } => golang::fill(request, package, flags, dir).await,
-            Build::Rust { bin, profile } => rust::fill(request, bin.as_deref(), profile, dir).await,
-            Build::Python { requirements } => python::fill(request, requirements.as_deref(), dir).await,
-            Build::Command { run, artifact } => command::fill(request, run, artifact, dir).await,
-            Build::Node => source::fill_node(request, dir).await,
-            Build::None | Build::Java { .. } => source::fill(request, dir).await,
-        }
+        let dir = unfinished.dir();
+        let elsewhere = match &request.build {
+            Build::Go { package, flags } => golang::fill(request, package, flags, dir).await?,
+            Build::Rust { bin, profile } => rust::fill(request, bin.as_deref(), profile, dir).await?,
+            Build::Command { run, artifact } => command::fill(request, run, artifact, dir).await?,
+            Build::Python { requirements } => {
+                return python::fill(request, requirements.as_deref(), unfinished, listing).await;
+            }
+            Build::Node => return source::fill_node(request, unfinished, listing).await,
+            Build::None | Build::Java { .. } => return source::fill(request, unfinished, listing).await,
+        };
+        Ok((unfinished, elsewhere))
     }
 }
 

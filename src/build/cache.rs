@@ -14,7 +14,7 @@ use super::{
     Artifact, BuildError, BuildRequest,
     adapter::{Elsewhere, rules},
     pack::create_private_dir,
-    tree::{self, Kind},
+    tree::{self, Entry, Kind},
 };
 use crate::model::ArtifactDigest;
 
@@ -31,12 +31,12 @@ pub(super) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Looks at the source and at `elsewhere`.
-    pub(super) fn take(request: &BuildRequest, elsewhere: &[PathBuf]) -> Result<Self, BuildError> {
+    /// Looks at `elsewhere`; at the source somebody has looked already.
+    pub(super) fn take(request: &BuildRequest, listing: &[Entry], elsewhere: &[PathBuf]) -> Self {
         let mut source = Sha256::new_with_prefix(FINGERPRINT_HEADER);
         source.update(settings(request));
-        add_tree(&mut source, &request.source, request)?;
-        Ok(Self { source: hex(source), elsewhere: elsewhere_fingerprint(request, elsewhere) })
+        add_entries(&mut source, listing);
+        Self { source: hex(source), elsewhere: elsewhere_fingerprint(request, elsewhere) }
     }
 }
 
@@ -99,6 +99,20 @@ pub(super) fn store(
     let _ = write(&path, &cached);
 }
 
+/// Remembers what a build that failed would have been made of, so that a change there is seen.
+pub(super) fn store_inputs(request: &BuildRequest, elsewhere: &Elsewhere) {
+    let Elsewhere::Known(elsewhere) = elsewhere else { return };
+    let cached = Cached {
+        // No fingerprint is empty: nothing is used again.
+        source: String::new(),
+        elsewhere: elsewhere.clone(),
+        elsewhere_fingerprint: String::new(),
+        artifact: ArtifactDigest::from_bytes([0; 32]),
+        size_bytes: 0,
+    };
+    let _ = write(&path(request), &cached);
+}
+
 /// Forgets a function's last build: the next one runs the toolchain.
 pub(super) fn forget(request: &BuildRequest) {
     // One that is not there is forgotten already.
@@ -122,15 +136,15 @@ fn path(request: &BuildRequest) -> PathBuf {
 
 /// Everything of the request that can change the artifact, besides files.
 fn settings(request: &BuildRequest) -> String {
-    let BuildRequest { source, build, runtime, handler, architecture, leave_out, .. } = request;
+    let BuildRequest { source, build, runtime, handler, architecture, leave_out, watch, .. } = request;
     // Only the go1.x runtime's artifact is named after the handler.
     let handler = if runtime == "go1.x" { handler.as_str() } else { "" };
-    format!("{build:?} {runtime:?} {handler:?} {architecture:?} {source:?} {leave_out:?}\n")
+    format!("{build:?} {runtime:?} {handler:?} {architecture:?} {source:?} {leave_out:?} {watch:?}\n")
 }
 
 fn elsewhere_fingerprint(request: &BuildRequest, elsewhere: &[PathBuf]) -> String {
     let mut hash = Sha256::new_with_prefix(FINGERPRINT_HEADER);
-    for path in elsewhere {
+    for path in elsewhere.iter().chain(&request.watch) {
         hash.update(path.as_os_str().as_encoded_bytes());
         // One that is gone is a difference, and finding out what it means is the toolchain's business.
         if path.is_dir() {
@@ -144,9 +158,14 @@ fn elsewhere_fingerprint(request: &BuildRequest, elsewhere: &[PathBuf]) -> Strin
 }
 
 fn add_tree(hash: &mut Sha256, root: &Path, request: &BuildRequest) -> Result<(), BuildError> {
-    for entry in tree::list(root, &rules(request))? {
+    add_entries(hash, &tree::list(root, &rules(request))?);
+    Ok(())
+}
+
+fn add_entries(hash: &mut Sha256, entries: &[Entry]) {
+    for entry in entries {
         hash.update(entry.path.as_os_str().as_encoded_bytes());
-        match entry.kind {
+        match &entry.kind {
             Kind::File { executable, len, mtime_ns, inode, .. } => {
                 hash.update(format!("\0{executable} {len} {mtime_ns} {inode}\n"));
             }
@@ -157,7 +176,6 @@ fn add_tree(hash: &mut Sha256, root: &Path, request: &BuildRequest) -> Result<()
             }
         }
     }
-    Ok(())
 }
 
 fn stamp(metadata: &fs::Metadata) -> String {

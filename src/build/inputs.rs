@@ -36,6 +36,8 @@ pub struct Inputs {
     rules: Rules,
     git: Git,
     directories: BTreeSet<PathBuf>,
+    /// The repository around the source, or the manifest's directory.
+    region: PathBuf,
     is_compiled: bool,
 }
 
@@ -77,7 +79,8 @@ impl Inputs {
     pub fn of(request: &BuildRequest) -> Self {
         let source = normal(&request.source);
         let elsewhere = cache::load(request).map(|cached| cached.elsewhere).unwrap_or_default();
-        let (dirs, files): (Vec<_>, Vec<_>) = elsewhere.iter().cloned().partition(|path| path.is_dir());
+        let (dirs, files): (Vec<_>, Vec<_>) =
+            elsewhere.iter().chain(&request.watch).map(|path| normal(path)).partition(|path| path.is_dir());
         let use_of = match &request.build {
             Build::None => GitUse::None,
             Build::Node => GitUse::ButNodeModules,
@@ -92,6 +95,7 @@ impl Inputs {
             rules: rules(request),
             git: Git { files: Vec::new(), use_of },
             directories: BTreeSet::new(),
+            region: region(&source, &request.state_dir),
             is_compiled,
         };
         for dir in [source].into_iter().chain(dirs) {
@@ -109,8 +113,11 @@ impl Inputs {
     /// Every directory whose direct contents have to be watched, and the parents of the roots, because a root may be taken
     /// away and come again.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
-        let parents = self.roots.iter().map(|root| root.dir.as_path()).chain(self.files.iter().map(PathBuf::as_path));
-        self.directories.iter().map(PathBuf::as_path).chain(parents.filter_map(Path::parent))
+        let roots = self.roots.iter().filter_map(|root| root.dir.parent());
+        // What may begin to exist far outside is not worth watching the whole machine's common folders for.
+        let near = |file: &&PathBuf| file.starts_with(&self.region) || file.exists();
+        let files = self.files.iter().filter(near).filter_map(|file| file.parent());
+        self.directories.iter().map(PathBuf::as_path).chain(roots).chain(files)
     }
 
     /// Whether a compiler makes the artifact: saves then come in groups, and a moment more is nothing beside the build.
@@ -208,20 +215,23 @@ impl Inputs {
         while let Some(name) = names.next() {
             at.push(name);
             let is_dir = is_dir || names.peek().is_some();
-            if self.rules.leave_out(&at, is_dir) {
+            // A mark may have come after the directory that it marks.
+            if self.rules.leave_out(&at, is_dir) || (is_dir && self.rules.is_marked(&at)) {
                 return true;
             }
         }
         let is_last = |name: &str| path.file_name().is_some_and(|last| last == name);
-        if is_dir && self.rules.is_marked(path) {
-            return true;
-        }
         let by_us = root.left_out.as_ref().is_some_and(|ignore| {
             !inside.as_os_str().is_empty() && ignore.matched_path_or_any_parents(inside, is_dir).is_ignore()
         });
         // A file that says what is ignored changes what is an input; git may ignore it, and it still counts.
         by_us || (self.git.ignores(path, is_dir) && !is_last(GIT_IGNORE_FILE))
     }
+}
+
+fn region(source: &Path, state_dir: &Path) -> PathBuf {
+    let repository = source.ancestors().find(|dir| dir.join(".git").exists());
+    repository.or(state_dir.parent()).unwrap_or(source).to_owned()
 }
 
 impl Git {

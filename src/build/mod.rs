@@ -11,6 +11,7 @@ mod error;
 mod inputs;
 mod pack;
 mod progress;
+mod snapshot;
 mod tree;
 
 mod command;
@@ -29,6 +30,7 @@ use std::{
 pub use error::BuildError;
 pub use inputs::{Added, Inputs};
 pub use progress::{BuildEvent, Progress};
+pub use snapshot::Earlier;
 
 use self::{adapter::Adapter, cache::Fingerprint, pack::Unfinished};
 use crate::{
@@ -55,8 +57,12 @@ pub struct BuildRequest {
     pub state_dir: PathBuf,
     /// Absolute paths inside the source that are no code: the manifest itself, say.
     pub leave_out: Vec<PathBuf>,
+    /// What else it is made of, though no toolchain says so: files and directories, absolute.
+    pub watch: Vec<PathBuf>,
     pub timeout: Duration,
     pub progress: Progress,
+    /// What builds of this function in this process leave for later ones.
+    pub earlier: Earlier,
 }
 
 impl BuildRequest {
@@ -71,8 +77,10 @@ impl BuildRequest {
             architecture: function.architecture,
             state_dir: state_dir.to_owned(),
             leave_out: Vec::new(),
+            watch: function.watch.clone(),
             timeout: BUILD_TIMEOUT,
             progress: Progress::silent(),
+            earlier: Earlier::default(),
         }
     }
 }
@@ -93,28 +101,36 @@ pub struct Artifact {
 /// # Errors
 /// The reason, with the toolchain's own words and the way out.
 pub async fn build(request: &BuildRequest) -> Result<Artifact, BuildError> {
-    let before = off_thread(request, |request| {
+    let (cached, listing, fingerprint) = off_thread(request, |request| {
         if !request.source.is_dir() {
             return Err(BuildError::SourceMissing { source: request.source.clone() });
         }
         let cached = cache::load(request);
-        let fingerprint = Fingerprint::take(request, cached.as_ref().map_or(&[][..], |cached| &cached.elsewhere))?;
-        Ok((cached, fingerprint))
+        let listing = tree::list(&request.source, &adapter::rules(request))?;
+        let elsewhere = cached.as_ref().map_or(&[][..], |cached| &cached.elsewhere);
+        let fingerprint = Fingerprint::take(request, &listing, elsewhere);
+        Ok((cached, listing, fingerprint))
     })
     .await?;
-    let (cached, fingerprint) = before;
     if let Some(artifact) = cached.as_ref().and_then(|cached| cached.artifact(request, &fingerprint)) {
         return Ok(artifact);
     }
+    let adapter = Adapter::of(request)?;
     let unfinished = off_thread(request, |request| Unfinished::new(&request.state_dir)).await?;
-    let elsewhere = Adapter::of(request)?.fill(unfinished.dir()).await?;
+    let (unfinished, elsewhere) = adapter.fill(unfinished, listing).await?;
     off_thread(request, move |request| {
-        let artifact = unfinished.finish()?;
+        let artifact = request.earlier.finish(unfinished)?;
         let known = cached.map(|cached| cached.elsewhere);
         cache::store(request, &fingerprint, known.as_deref(), &elsewhere, &artifact);
         Ok(artifact)
     })
     .await
+}
+
+/// Gets ready for the next build of a function whose source is deployed as it is, so that its time is that of what
+/// changes. Blocking.
+pub fn prepare(request: &BuildRequest) {
+    request.earlier.prepare(&request.state_dir);
 }
 
 /// Forgets what is known of a function's last build, so that the next one runs the toolchain. Blocking.

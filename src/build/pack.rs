@@ -29,6 +29,16 @@ const CHUNK_BYTES: usize = 128 * 1024;
 pub(super) struct Unfinished {
     state_dir: PathBuf,
     dir: PathBuf,
+    /// All that is in it, when whoever filled it knows.
+    placed: Option<Vec<Placed>>,
+}
+
+/// Something in an artifact, and what its digest needs to know of it.
+#[derive(Clone, Debug)]
+pub(super) struct Placed {
+    pub(super) entry: Entry,
+    /// SHA-256 of a file's contents.
+    pub(super) sha256: [u8; 32],
 }
 
 impl Unfinished {
@@ -41,34 +51,45 @@ impl Unfinished {
         // A process that was killed may have had the same id.
         let _ = fs::remove_dir_all(&dir);
         create_dir(&dir)?;
-        Ok(Self { state_dir: state_dir.to_owned(), dir })
+        Ok(Self { state_dir: state_dir.to_owned(), dir, placed: None })
     }
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Hashes what is there and gives it its name.
-    pub(super) fn finish(self) -> Result<Artifact, BuildError> {
-        let entries = tree::list(&self.dir, &Rules::default())?;
-        if entries.is_empty() {
+    /// Says what is in it, sorted by path.
+    pub(super) fn set_placed(&mut self, placed: Vec<Placed>) {
+        self.placed = Some(placed);
+    }
+
+    /// Hashes what is there and gives it its name; what is in it, sorted by path.
+    pub(super) fn finish(mut self) -> Result<(Artifact, Vec<Placed>), BuildError> {
+        let placed = match self.placed.take() {
+            Some(placed) => placed,
+            None => tree::list(&self.dir, &Rules::default())?
+                .into_iter()
+                .map(|entry| Ok(Placed { sha256: sha256(&entry)?, entry }))
+                .collect::<Result<_, BuildError>>()?,
+        };
+        if placed.is_empty() {
             return Err(BuildError::unsuitable(
                 "the build left nothing to run",
                 "check `source`, and for `build.command` its `artifact`",
             ));
         }
-        let size_bytes = size(&entries);
+        let size_bytes = placed.iter().map(|placed| len(&placed.entry)).sum();
         if size_bytes > CODE_UNZIPPED_MAX_BYTES {
-            return Err(too_large(&entries, size_bytes));
+            return Err(too_large(&placed, size_bytes));
         }
-        let digest = digest(&entries)?;
+        let digest = digest(&placed);
         let target = digest.dir_in(&self.state_dir);
         match fs::rename(&self.dir, &target) {
             // The same code is there already.
             Err(_) if target.is_dir() => {}
             renamed => renamed.map_err(BuildError::disk("write", &target))?,
         }
-        Ok(Artifact { digest, dir: target, size_bytes, reused: false })
+        Ok((Artifact { digest, dir: target, size_bytes, reused: false }, placed))
     }
 }
 
@@ -82,18 +103,25 @@ impl Drop for Unfinished {
 /// Copies entries below `target`, over what is there: modes 0755 and 0644, never a hard link to a file that people edit.
 pub(super) fn copy(entries: &[Entry], target: &Path) -> Result<(), BuildError> {
     let mut made = PathBuf::new();
-    for entry in entries {
-        let to = target.join(&entry.path);
-        if let Some(parent) = to.parent()
-            && parent != made
-        {
-            create_dir(parent)?;
-            parent.clone_into(&mut made);
-        }
-        match &entry.kind {
-            Kind::File { from, executable, .. } => copy_file(from, *executable, &to)?,
-            Kind::Link { to: text } => replace(&to, || symlink(text, &to))?,
-        }
+    entries.iter().try_for_each(|entry| copy_entry(entry, target, &mut made))
+}
+
+/// Copies one; `made` is the directory that was made last.
+pub(super) fn copy_entry(entry: &Entry, target: &Path, made: &mut PathBuf) -> Result<(), BuildError> {
+    let to = target.join(&entry.path);
+    make_parent(&to, made)?;
+    match &entry.kind {
+        Kind::File { from, executable, .. } => copy_file(from, *executable, &to),
+        Kind::Link { to: text } => replace(&to, || symlink(text, &to)),
+    }
+}
+
+pub(super) fn make_parent(to: &Path, made: &mut PathBuf) -> Result<(), BuildError> {
+    if let Some(parent) = to.parent()
+        && parent != made
+    {
+        create_dir(parent)?;
+        parent.clone_into(made);
     }
     Ok(())
 }
@@ -143,26 +171,31 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), BuildError> {
 }
 
 /// SHA-256 over paths, modes, contents and links; not over times, owners, or where the directory is.
-fn digest(entries: &[Entry]) -> Result<ArtifactDigest, BuildError> {
+fn digest(placed: &[Placed]) -> ArtifactDigest {
     let mut tree = Sha256::new_with_prefix(DIGEST_HEADER);
-    for entry in entries {
+    for Placed { entry, sha256 } in placed {
         match &entry.kind {
-            Kind::File { from, executable, .. } => {
-                tree.update(if *executable { b"755 " } else { b"644 " });
-                tree.update(file_digest(from)?);
-            }
-            Kind::Link { to } => {
-                tree.update(b"link ");
-                tree.update(Sha256::digest(to.as_os_str().as_encoded_bytes()));
-            }
+            Kind::File { executable: true, .. } => tree.update(b"755 "),
+            Kind::File { executable: false, .. } => tree.update(b"644 "),
+            Kind::Link { .. } => tree.update(b"link "),
         }
+        tree.update(sha256);
         tree.update(entry.path.as_os_str().as_encoded_bytes());
         tree.update([0]);
     }
-    Ok(ArtifactDigest::from_bytes(tree.finalize().into()))
+    ArtifactDigest::from_bytes(tree.finalize().into())
 }
 
-fn file_digest(path: &Path) -> Result<[u8; 32], BuildError> {
+/// Of a file's contents, or of where a link leads.
+pub(super) fn sha256(entry: &Entry) -> Result<[u8; 32], BuildError> {
+    match &entry.kind {
+        Kind::File { from, .. } => file_digest(from),
+        Kind::Link { to } => Ok(Sha256::digest(to.as_os_str().as_encoded_bytes()).into()),
+    }
+}
+
+/// SHA-256 of a file's contents.
+pub(super) fn file_digest(path: &Path) -> Result<[u8; 32], BuildError> {
     let mut file = File::open(path).map_err(BuildError::disk("read", path))?;
     let (mut hash, mut chunk) = (Sha256::new(), vec![0; CHUNK_BYTES]);
     loop {
@@ -173,10 +206,6 @@ fn file_digest(path: &Path) -> Result<[u8; 32], BuildError> {
     }
 }
 
-fn size(entries: &[Entry]) -> u64 {
-    entries.iter().map(len).sum()
-}
-
 fn len(entry: &Entry) -> u64 {
     match &entry.kind {
         Kind::File { len, .. } => *len,
@@ -184,9 +213,9 @@ fn len(entry: &Entry) -> u64 {
     }
 }
 
-fn too_large(entries: &[Entry], size_bytes: u64) -> BuildError {
+fn too_large(placed: &[Placed], size_bytes: u64) -> BuildError {
     let mib = |bytes: u64| bytes / (1024 * 1024);
-    let largest = entries.iter().max_by_key(|entry| len(entry));
+    let largest = placed.iter().map(|placed| &placed.entry).max_by_key(|entry| len(entry));
     let largest =
         largest.map_or(String::new(), |entry| format!(": `{}` has {} MiB", entry.path.display(), mib(len(entry))));
     BuildError::unsuitable(
@@ -212,7 +241,7 @@ mod tests {
         }
         let unfinished = Unfinished::new(state).unwrap();
         copy(&tree::list(source.path(), &Rules::default()).unwrap(), unfinished.dir()).unwrap();
-        unfinished.finish().unwrap()
+        unfinished.finish().unwrap().0
     }
 
     #[test]

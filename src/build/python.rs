@@ -2,6 +2,7 @@
 //! requirements, so that an edit of the code does not install again.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -10,11 +11,13 @@ use sha2::{Digest, Sha256};
 
 use super::{
     BuildError, BuildRequest,
-    adapter::{Elsewhere, normal, rules},
+    adapter::{Elsewhere, normal},
     cache::BUILD_DIR,
-    off_thread, pack,
+    off_thread,
+    pack::{self, Unfinished},
+    source,
     toolchain::{Stdout, Tool},
-    tree::{self, Rules},
+    tree::{self, Entry, Rules},
 };
 use crate::model::ArtifactDigest;
 
@@ -28,11 +31,11 @@ const INSTALL_PIP: &str = "install Python with pip, or uv from https://docs.astr
 pub(super) async fn fill(
     request: &BuildRequest,
     requirements: Option<&Path>,
-    dir: &Path,
-) -> Result<Elsewhere, BuildError> {
+    unfinished: Unfinished,
+    listing: Vec<Entry>,
+) -> Result<(Unfinished, Elsewhere), BuildError> {
     let Some(file) = requirements_file(request, requirements)? else {
-        copy_source(request, dir).await?;
-        return Ok(Elsewhere::NOTHING);
+        return source::fill(request, unfinished, listing).await;
     };
     let text = fs::read_to_string(&file).map_err(BuildError::disk("read", &file))?;
     let only_text = says_all(&text);
@@ -40,10 +43,16 @@ pub(super) async fn fill(
     if !only_text || !installed.is_dir() {
         install(request, &file, &installed).await?;
     }
-    let target = dir.to_owned();
-    off_thread(request, move |_| pack::copy(&tree::list(&installed, &INSTALLED_RULES)?, &target)).await?;
-    copy_source(request, dir).await?;
-    Ok(if only_text { Elsewhere::Known(vec![file]) } else { Elsewhere::Unknown })
+    let unfinished = off_thread(request, move |request| {
+        request.earlier.pack(unfinished, over(tree::list(&installed, &INSTALLED_RULES)?, listing))
+    });
+    Ok((unfinished.await?, if only_text { Elsewhere::Known(vec![file]) } else { Elsewhere::Unknown }))
+}
+
+/// The source goes over what was installed: the user's own module of a name wins, as it does in the import path.
+fn over(installed: Vec<Entry>, listing: Vec<Entry>) -> Vec<Entry> {
+    let entries = installed.into_iter().chain(listing).map(|entry| (entry.path.clone(), entry));
+    entries.collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 fn requirements_file(request: &BuildRequest, named: Option<&Path>) -> Result<Option<PathBuf>, BuildError> {
@@ -134,12 +143,6 @@ fn interpreter(runtime: &str) -> &'static str {
         "python3.14" => "python3.14",
         _ => "python3",
     }
-}
-
-/// The source goes over what was installed: the user's own module of a name wins, as it does in the import path.
-async fn copy_source(request: &BuildRequest, dir: &Path) -> Result<(), BuildError> {
-    let dir = dir.to_owned();
-    off_thread(request, move |request| pack::copy(&tree::list(&request.source, &rules(request))?, &dir)).await
 }
 
 #[cfg(test)]

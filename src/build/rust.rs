@@ -11,9 +11,9 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    BuildError, BuildRequest,
+    BuildError, BuildRequest, Progress,
     adapter::{Elsewhere, executable_name},
-    off_thread, pack,
+    cache, off_thread, pack,
     toolchain::{Stdout, Tool},
 };
 use crate::stack::Architecture;
@@ -24,13 +24,7 @@ pub(super) async fn fill(
     profile: &str,
     dir: &Path,
 ) -> Result<Elsewhere, BuildError> {
-    let cargo = Tool {
-        name: "cargo",
-        install: "install Rust from https://rustup.rs",
-        dir: &request.source,
-        progress: &request.progress,
-        timeout: request.timeout,
-    };
+    let cargo = cargo(request);
     let mut arguments = vec!["build", "--message-format=json-render-diagnostics", "--profile", profile];
     match bin {
         Some(bin) => arguments.extend(["--bin", bin]),
@@ -39,7 +33,13 @@ pub(super) async fn fill(
     if let Some(target) = other_target(request.architecture) {
         arguments.extend(["--target", target]);
     }
-    let built = cargo.run(&arguments, &[], Stdout::Read).await?;
+    let built = match cargo.run(&arguments, &[], Stdout::Read).await {
+        Ok(built) => built,
+        Err(error) => {
+            cache::store_inputs(request, &inputs_of_failed(request).await);
+            return Err(error);
+        }
+    };
     let executable = the_one(executables(&built.stdout))?;
     let to = dir.join(executable_name(request));
     off_thread(request, move |request| {
@@ -47,6 +47,55 @@ pub(super) async fn fill(
         Ok(inputs(&request.source, &executable))
     })
     .await
+}
+
+fn cargo(request: &BuildRequest) -> Tool<'_> {
+    Tool {
+        name: "cargo",
+        install: "install Rust from https://rustup.rs",
+        dir: &request.source,
+        progress: &request.progress,
+        timeout: request.timeout,
+    }
+}
+
+/// The packages that are not from a registry, and their workspaces' files: there is no dependency file yet.
+async fn inputs_of_failed(request: &BuildRequest) -> Elsewhere {
+    // A question of ours, which is nobody's progress.
+    let silent = Progress::silent();
+    let cargo = Tool { progress: &silent, ..cargo(request) };
+    let asked = cargo.run(&["metadata", "--format-version=1", "--offline"], &[], Stdout::Read).await;
+    let Some(metadata) = asked.ok().and_then(|answer| serde_json::from_str(&answer.stdout.concat()).ok()) else {
+        return Elsewhere::Unknown;
+    };
+    Elsewhere::Known(local_packages(&request.source, &metadata))
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    source: Option<String>,
+    manifest_path: PathBuf,
+}
+
+fn local_packages(source: &Path, metadata: &Metadata) -> Vec<PathBuf> {
+    let local = metadata.packages.iter().filter(|package| package.source.is_none());
+    let dirs = local.filter_map(|package| package.manifest_path.parent()).map(Path::to_owned);
+    let mut paths: BTreeSet<_> = dirs.filter(|dir| !dir.starts_with(source)).collect();
+    paths.extend(workspace_files(source));
+    paths.into_iter().collect()
+}
+
+/// Files that count wherever they begin to exist above the source.
+fn workspace_files(source: &Path) -> impl Iterator<Item = PathBuf> {
+    source
+        .ancestors()
+        .skip(1)
+        .flat_map(|dir| ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"].map(|name| dir.join(name)))
 }
 
 /// Only where the function's architecture is not this machine's.
@@ -107,9 +156,7 @@ fn inputs(source: &Path, executable: &Path) -> Elsewhere {
             paths.insert(package.map_or(file.clone(), Path::to_owned));
         }
     }
-    for dir in source.ancestors().skip(1) {
-        paths.extend(["Cargo.toml", "Cargo.lock", ".cargo/config.toml"].map(|name| dir.join(name)));
-    }
+    paths.extend(workspace_files(source));
     Elsewhere::Known(paths.into_iter().collect())
 }
 

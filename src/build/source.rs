@@ -4,25 +4,28 @@ use std::{fs, path::Path};
 
 use serde::Deserialize;
 
-use super::{
-    BuildError, BuildEvent, BuildRequest,
-    adapter::{Elsewhere, rules},
-    off_thread, pack, tree,
-};
+use super::{BuildError, BuildEvent, BuildRequest, adapter::Elsewhere, off_thread, pack::Unfinished, tree::Entry};
 
 /// The source directory itself.
-pub(super) async fn fill(request: &BuildRequest, dir: &Path) -> Result<Elsewhere, BuildError> {
-    let dir = dir.to_owned();
-    off_thread(request, move |request| pack::copy(&tree::list(&request.source, &rules(request))?, &dir)).await?;
-    Ok(Elsewhere::NOTHING)
+pub(super) async fn fill(
+    request: &BuildRequest,
+    unfinished: Unfinished,
+    listing: Vec<Entry>,
+) -> Result<(Unfinished, Elsewhere), BuildError> {
+    let unfinished = off_thread(request, move |request| request.earlier.pack(unfinished, listing)).await?;
+    Ok((unfinished, Elsewhere::NOTHING))
 }
 
 /// The source directory with its `node_modules`.
-pub(super) async fn fill_node(request: &BuildRequest, dir: &Path) -> Result<Elsewhere, BuildError> {
+pub(super) async fn fill_node(
+    request: &BuildRequest,
+    unfinished: Unfinished,
+    listing: Vec<Entry>,
+) -> Result<(Unfinished, Elsewhere), BuildError> {
     if let Some(warning) = missing_modules(&request.source) {
         request.progress.tell(BuildEvent::Warning(&warning));
     }
-    fill(request, dir).await
+    fill(request, unfinished, listing).await
 }
 
 #[derive(Deserialize)]

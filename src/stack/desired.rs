@@ -85,6 +85,8 @@ pub struct DesiredFunction {
     /// What is built and watched; absolute.
     pub source: PathBuf,
     pub build: Build,
+    /// What else it is made of: files and directories, absolute.
+    pub watch: Vec<PathBuf>,
     pub memory_mb: u32,
     pub timeout_s: u32,
     pub ephemeral_storage_mb: u32,

@@ -65,6 +65,7 @@ pub(crate) fn function(key: &str) -> DesiredFunction {
         reserved_concurrency: None,
         provisioned_concurrency: None,
         triggers: Vec::new(),
+        watch: Vec::new(),
         log_format: LogFormat::Text,
         tags: BTreeMap::new(),
     }

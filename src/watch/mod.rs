@@ -131,9 +131,13 @@ impl Watch {
         self.is_paused = is_paused;
     }
 
-    /// Whether a change of the function has been seen that has not been told yet.
-    pub fn has_news_of(&self, function: &str) -> bool {
-        self.pending.choice.manifest || self.pending.choice.functions.contains(function)
+    /// Whether a change of the function has happened that has not been told yet.
+    ///
+    /// # Errors
+    /// As [`Watch::changed`].
+    pub fn has_news_of(&mut self, function: &str) -> Result<bool, WatchError> {
+        self.absorb()?;
+        Ok(self.pending.choice.manifest || self.pending.choice.functions.contains(function))
     }
 
     /// The next series of changes that reaches anything. Cancel safe.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use stackctl::{
-    build::{Artifact, BUILD_TIMEOUT, BuildError, BuildRequest, Progress, build, build_all},
+    build::{Artifact, BUILD_TIMEOUT, BuildError, BuildRequest, Earlier, Progress, build, build_all},
     model::FunctionName,
     stack::{Architecture, Build},
 };
@@ -77,7 +77,9 @@ impl Bench {
             architecture: if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 },
             state_dir: self.dir.path().join("state"),
             leave_out: Vec::new(),
+            watch: Vec::new(),
             timeout: BUILD_TIMEOUT,
+            earlier: Earlier::default(),
             progress: Progress::new(move |event| said.lock().unwrap().push(event.to_string())),
         }
     }

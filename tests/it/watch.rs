@@ -3,10 +3,12 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -25,12 +27,15 @@ trials!(
     what_is_ignored_is_no_save needs [Tool::Python],
     a_save_that_changes_nothing_deploys_nothing needs [Tool::Python],
     only_what_a_save_reaches_is_built,
+    folders_that_the_manifest_names_count,
+    what_a_command_writes_into_its_source_is_no_save,
     a_failed_build_leaves_the_version_before,
     a_change_supersedes_the_build_under_way,
     a_broken_manifest_leaves_the_stack_alone needs [Tool::Python],
     the_manifests_changes_are_converged_and_losses_are_held needs [Tool::Python],
     a_function_that_comes_later_is_watched needs [Tool::Python],
     ctrl_c_ends_and_the_stack_stays needs [Tool::Python],
+    no_message_is_lost_or_handled_twice_while_saves_go_on needs [Tool::Python],
     go_packages_beside_the_source_count needs [Tool::Go],
 );
 
@@ -303,6 +308,30 @@ fn only_what_a_save_reaches_is_built() {
     assert!(served["phases_ms"]["build"].as_f64().unwrap() > 0.0, "{served}");
 }
 
+fn folders_that_the_manifest_names_count() {
+    let function = command_function("a", "mkdir -p out && cat main ../shared/text >out/bootstrap");
+    let manifest = format!("{STACK}{function}watch = [\"shared\"]\n");
+    let mut watched =
+        Watched::start(&[("stack.toml", &manifest), ("a/main", SHELL_BOOTSTRAP), ("shared/text", "# one\n")]);
+    write(&watched.path("shared/text"), "# two\n");
+    let noticed = watched.next("noticed");
+    assert_eq!(
+        (&noticed["functions"], &noticed["paths"]),
+        (&serde_json::json!(["a"]), &serde_json::json!(["shared/text"]))
+    );
+    watched.served("a");
+}
+
+fn what_a_command_writes_into_its_source_is_no_save() {
+    let run = "sleep 0.2; cp main generated; date +%s%N >stamp; mkdir -p out && cat main >out/bootstrap";
+    let manifest = format!("{STACK}{}", command_function("a", run));
+    let mut watched = Watched::start(&[("stack.toml", &manifest), ("a/main", SHELL_BOOTSTRAP)]);
+    write(&watched.path("a/main"), &format!("{SHELL_BOOTSTRAP}# edited\n"));
+    watched.served("a");
+    write(&watched.path("a/main"), &format!("{SHELL_BOOTSTRAP}# edited again\n"));
+    watched.served("a");
+}
+
 fn a_failed_build_leaves_the_version_before() {
     let run =
         "mkdir -p out && if grep -q BROKEN main; then echo 'main:3: broken' >&2; exit 1; fi; cat main >out/bootstrap";
@@ -384,6 +413,76 @@ fn ctrl_c_ends_and_the_stack_stays() {
     assert_eq!(watched.end(), Some(0));
     watched.next("stopped");
     assert_eq!(watched.invoke("f"), "one");
+}
+
+/// Notes each message that it handles, and says which version it is.
+const AUDITED: &str = r#"
+import os
+
+VERSION = 0
+
+def handler(event, context):
+    for record in event.get("Records", []):
+        line = f"{record['body']} {VERSION}\n".encode()
+        file = os.open(os.environ["AUDIT"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(file, line)
+        os.close(file)
+    return VERSION
+"#;
+
+/// Ten saves a second under a hundred messages a second.
+fn no_message_is_lost_or_handled_twice_while_saves_go_on() {
+    const SAVES: usize = 60;
+    const MESSAGES_A_SAVE: usize = 10;
+    let audit = tempfile::tempdir().unwrap();
+    let noted = audit.path().join("noted");
+    let environment = format!("environment = {{ AUDIT = \"{}\" }}\n", noted.display());
+    let manifest = format!("{PYTHON}{environment}\n[[functions.f.triggers]]\nqueue = \"jobs\"\n");
+    let watched = Watched::start(&[("stack.toml", &manifest), ("src/app.py", AUDITED)]);
+    let endpoint = watched.seen.iter().find_map(|event| event["endpoint"].as_str()).unwrap();
+    let address = endpoint.strip_prefix("http://").unwrap().to_owned();
+    let mut sent = Vec::new();
+    for save in 1..=SAVES {
+        let text = AUDITED.replace("VERSION = 0", &format!("VERSION = {save}"));
+        write(&watched.path("src/.new"), &text);
+        fs::rename(watched.path("src/.new"), watched.path("src/app.py")).unwrap();
+        for message in 0..MESSAGES_A_SAVE {
+            let body = format!("{save}.{message}");
+            send(&address, "jobs", &body);
+            sent.push(body);
+            std::thread::sleep(Duration::from_millis(8));
+        }
+    }
+    let handled = || -> Vec<String> {
+        let text = fs::read_to_string(&noted).unwrap_or_default();
+        text.lines().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect()
+    };
+    eventually("all messages handled", || (handled().len() >= sent.len()).then_some(()));
+    eventually("the last save serves", || (watched.invoke("f") == SAVES.to_string()).then_some(()));
+    let (mut handled, mut expected) = (handled(), sent);
+    handled.sort();
+    expected.sort();
+    assert_eq!(handled, expected);
+    let served =
+        std::iter::from_fn(|| watched.events.try_recv().ok()).filter(|event| event["event"] == "served").count();
+    assert!(served > SAVES / 4, "{served} of {SAVES} saves were served");
+}
+
+/// Sends a message as any client does.
+fn send(address: &str, queue: &str, body: &str) {
+    let json = serde_json::json!({ "QueueUrl": format!("http://{address}/000000000000/{queue}"), "MessageBody": body });
+    let json = json.to_string();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: AmazonSQS.SendMessage\r\nContent-Type: \
+         application/x-amz-json-1.0\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{json}",
+        json.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 const GO_MAIN: &str = r#"package main

@@ -29,7 +29,7 @@ use self::{
 };
 use super::{Session, args, artifacts, engine::Engine, failure::Failure, project::Project};
 use crate::{
-    build::{self, BuildRequest},
+    build::{self, BuildRequest, Earlier},
     plan::{ArtifactInfo, Artifacts, Step},
     stack::{Build, Desired, DesiredFunction},
     watch::{Builds, Built, Change, Watch, WatchError},
@@ -37,6 +37,8 @@ use crate::{
 
 /// A command's build that is superseded so often by the same files writes them itself.
 const SUPERSEDED_BY_THE_SAME_MAX: u32 = 3;
+/// So many builds in a row are passed over because something newer is coming.
+const OUTDATED_MAX: u32 = 3;
 
 type Deploying = Pin<Box<dyn Future<Output = Deployed>>>;
 
@@ -51,6 +53,8 @@ pub(crate) struct Watching<'a> {
     watch: Watch,
     builds: Builds,
     saves: Saves,
+    /// What the builds of each function share.
+    earlier: BTreeMap<String, Earlier>,
     /// The last of each function that could be built.
     artifacts: Artifacts,
     /// Functions that are built and not deployed.
@@ -68,6 +72,8 @@ pub(crate) struct Watching<'a> {
     ending: bool,
     /// By function: changes that superseded its build, one after the other, at the same paths.
     superseding: BTreeMap<String, (Vec<PathBuf>, u32)>,
+    /// By function: builds whose end was passed over for a newer change, one after the other.
+    outdated: BTreeMap<String, u32>,
 }
 
 /// What the loop waits for.
@@ -106,6 +112,7 @@ impl<'a> Watching<'a> {
             watch,
             builds: Builds::default(),
             saves: Saves::default(),
+            earlier: BTreeMap::new(),
             artifacts: Artifacts::new(),
             to_deploy: BTreeSet::new(),
             everything: true,
@@ -119,7 +126,9 @@ impl<'a> Watching<'a> {
             is_paused: false,
             ending: false,
             superseding: BTreeMap::new(),
+            outdated: BTreeMap::new(),
         };
+        watching.remember_builds();
         watching.watch.set_functions(watching.requests()).map_err(|error| unwatchable(&error))?;
         Ok(watching)
     }
@@ -185,14 +194,23 @@ impl<'a> Watching<'a> {
         }
     }
 
+    /// Each function's builds know of each other.
+    fn remember_builds(&mut self) {
+        let mut before = std::mem::take(&mut self.earlier);
+        let keys = self.desired.functions.keys();
+        self.earlier = keys.map(|key| (key.clone(), before.remove(key).unwrap_or_default())).collect();
+    }
+
     fn requests(&self) -> BTreeMap<String, BuildRequest> {
         let functions = self.desired.functions.iter();
         functions
             .map(|(key, function)| {
+                let earlier = self.earlier.get(key).cloned().unwrap_or_default();
                 let mut request = artifacts::request(self.session, &self.project, function);
                 if let Some(progress) = self.view.build_progress(key) {
                     request.progress = progress;
                 }
+                request.earlier = earlier;
                 (key.clone(), request)
             })
             .collect()
@@ -277,6 +295,7 @@ impl<'a> Watching<'a> {
             return Ok(false);
         };
         self.desired = Arc::new(desired);
+        self.remember_builds();
         let desired = &self.desired;
         self.artifacts.retain(|key, _| desired.functions.contains_key(key));
         self.to_deploy.retain(|key| desired.functions.contains_key(key));
@@ -294,6 +313,9 @@ impl<'a> Watching<'a> {
         let Built { function, result, took } = built;
         if let Err(error) = self.watch.refresh(&function) {
             self.view.not_watched(&error);
+        }
+        if self.is_outdated(&function) {
+            return Ok(());
         }
         let save = self.saves.built(&function, took);
         match result {
@@ -314,6 +336,21 @@ impl<'a> Watching<'a> {
         }
         self.deploy_when_ready();
         self.end_saves()
+    }
+
+    /// Whether the function has changed again since its build began to look at it: it may have seen half a save. Whoever
+    /// saves without end sees some of it served all the same.
+    fn is_outdated(&mut self, function: &str) -> bool {
+        let has_news = match self.watch.has_news_of(function) {
+            Ok(has_news) => has_news,
+            Err(error) => {
+                self.view.not_watched(&error);
+                false
+            }
+        };
+        let times = self.outdated.entry(function.to_owned()).or_default();
+        *times = if has_news { *times + 1 } else { 0 };
+        has_news && *times <= OUTDATED_MAX
     }
 
     /// Whether a version of the function is deployed.
@@ -384,7 +421,16 @@ impl<'a> Watching<'a> {
         }
         self.end_saves()?;
         self.deploy_when_ready();
+        self.prepare(functions);
         Ok(())
+    }
+
+    /// Nothing is under way: time to make the next save quick.
+    fn prepare(&self, functions: BTreeSet<String>) {
+        let mut requests = self.requests();
+        for request in functions.into_iter().filter_map(|key| requests.remove(&key)) {
+            tokio::task::spawn_blocking(move || build::prepare(&request));
+        }
     }
 
     fn end_saves(&mut self) -> Result<(), Failure> {

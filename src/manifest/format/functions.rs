@@ -22,6 +22,7 @@ const FUNCTIONS_MAX: usize = 1000;
 const TRIGGERS_MAX: usize = 100;
 const VARIABLES_MAX: usize = 1000;
 const FLAGS_MAX: usize = 100;
+const WATCHED_MAX: usize = 100;
 
 pub(super) static FUNCTIONS: Table = map("The stack's functions, by name.", &FUNCTION_KEYS);
 
@@ -59,6 +60,13 @@ static FUNCTION: Table = table(
             Default("\"none\""),
             "",
             "How the source becomes what is deployed. Nothing is inferred: `\"none\"` deploys the directory as it is.",
+        ),
+        key(
+            "watch",
+            Shape::List { item: &WATCHED, max: WATCHED_MAX },
+            Default("[]"),
+            "",
+            "Further folders and files that the function is made of, relative to the manifest: a change there builds it again.",
         ),
         key(
             "memory",
@@ -309,4 +317,5 @@ static COMMAND: Table = table(
     ],
 );
 
+static WATCHED: Shape = Shape::Text(Text::Path);
 static ARGUMENT: Shape = Shape::Text(Text::Free { max: 4096 });

@@ -28,6 +28,7 @@ impl Lowering<'_> {
             runtime,
             source: self.source(fields),
             build: self.build(fields),
+            watch: fields.texts("watch").iter().map(|path| self.path(path)).collect(),
             memory_mb: fields.mib("memory"),
             timeout_s: fields.seconds("timeout"),
             ephemeral_storage_mb: fields.mib("ephemeral_storage"),
