@@ -437,7 +437,8 @@ fn no_message_is_lost_or_handled_twice_while_saves_go_on() {
     const MESSAGES_A_SAVE: usize = 10;
     let audit = tempfile::tempdir().unwrap();
     let noted = audit.path().join("noted");
-    let environment = format!("environment = {{ AUDIT = \"{}\" }}\n", noted.display());
+    // A machine that has no time for a function is not what is tested.
+    let environment = format!("timeout = \"30s\"\nenvironment = {{ AUDIT = \"{}\" }}\n", noted.display());
     let manifest = format!("{PYTHON}{environment}\n[[functions.f.triggers]]\nqueue = \"jobs\"\n");
     let watched = Watched::start(&[("stack.toml", &manifest), ("src/app.py", AUDITED)]);
     let endpoint = watched.seen.iter().find_map(|event| event["endpoint"].as_str()).unwrap();
