@@ -17,6 +17,7 @@ trials!(
     the_readmes_commands_work needs [Tool::Python, Tool::Port4566],
     every_example_has_a_test,
     the_hello_example_greets needs [Tool::Python],
+    the_four_languages_share_their_queue needs [Tool::Python, Tool::Node, Tool::Go],
     the_go_example_prints_the_message needs [Tool::Go],
 );
 
@@ -75,7 +76,7 @@ fn copy_dir(from: &Path, to: &Path) {
 }
 
 fn every_example_has_a_test() {
-    let tested = ["go-sqs-consumer", "hello"];
+    let tested = ["four-languages", "go-sqs-consumer", "hello"];
     let mut found: Vec<_> = fs::read_dir(repository().join("examples"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -108,6 +109,16 @@ fn the_go_example_prints_the_message() {
     let logs = example.eventually_logs(": hoge");
     let id = logs.lines().find_map(|line| line.split("message ").nth(1)?.strip_suffix(": hoge")).unwrap();
     assert!(sent.contains(id), "{sent}\n{logs}");
+}
+
+fn the_four_languages_share_their_queue() {
+    let example = Example::copy("four-languages");
+    example.succeed(&["up"]);
+    eventually("a word from each", || {
+        example.succeed(&["send", "words", "hello", "--count", "20"]);
+        let logs = example.succeed(&["logs"]);
+        ["Python", "Node", "Go", "Rust"].iter().all(|name| logs.contains(&format!("{name} says hello"))).then_some(())
+    });
 }
 
 /// Each `sh` block is a script; `cargo run` stands for the binary that is tested, and what only builds is passed over.
