@@ -12,6 +12,9 @@ const GREETING: &str = "This is stackctl's engine: SQS, Lambda, CloudWatch Logs 
 const TARGET: &str = "x-amz-target";
 
 pub(super) fn parse(caller: &Caller<'_>, body: Bytes) -> Parsed {
+    if sqs_peek::is_path(caller.head.uri.path()) {
+        return sqs_peek::parse(caller, &body);
+    }
     if let Some(target) = caller.head.headers.get(TARGET) {
         let target = target.to_str().unwrap_or_default();
         return match target.split_once('.') {
@@ -21,9 +24,6 @@ pub(super) fn parse(caller: &Caller<'_>, body: Bytes) -> Parsed {
         };
     }
     let path = caller.head.uri.path();
-    if sqs_peek::is_path(path) {
-        return sqs_peek::parse(caller);
-    }
     if lambda::is_path(path) && matches!(caller.service.as_deref(), None | Some("lambda")) {
         return lambda::parse(caller, body);
     }

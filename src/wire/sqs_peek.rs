@@ -8,13 +8,17 @@
 //! | `ShowInvisible=true` | messages in flight too, and an attribute `IsVisible` |
 //! | `ShowDelayed=true` | delayed messages too, and an attribute `IsDelayed` |
 //!
-//! The answer is that of `ReceiveMessage` in XML; with `Accept: application/json` it is the same document in JSON, in which
+//! The answer to GET is that of `ReceiveMessage` in XML; with `Accept: application/json` it is the same document in JSON, in which
 //! one element is itself, several are a list, and none is `null`. What is left out of a long answer is counted in a header.
+//!
+//! A client of SQS whose endpoint is `http://HOST/_aws/sqs/messages` looks with its own `ReceiveMessage`, in its own protocol.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
-use super::{Call, Caller, Parsed, Protocol, guard, json::Object, queue_url, response, sqs_errors, sqs_query};
+use super::{
+    Call, Caller, Parsed, Protocol, guard, json::Object, queue_url, response, sqs_errors, sqs_json, sqs_query,
+};
 use crate::engine::{
     self, Error, Reply, Response as EngineResponse,
     sqs::{
@@ -38,16 +42,9 @@ pub(super) fn is_path(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-pub(super) fn parse(caller: &Caller<'_>) -> Parsed {
+pub(super) fn parse(caller: &Caller<'_>, body: &[u8]) -> Parsed {
     if caller.head.method != Method::GET {
-        let message = "messages are looked at with GET; to receive or delete them, call SQS at `/`";
-        return Parsed::Answered(response::json_refusal(
-            StatusCode::METHOD_NOT_ALLOWED,
-            response::JSON,
-            "MethodNotAllowedException",
-            message,
-            caller.request_id,
-        ));
+        return parse_call(caller, body);
     }
     let query = caller.head.uri.query().unwrap_or_default();
     let value_of = |wanted: &str| {
@@ -68,6 +65,29 @@ pub(super) fn parse(caller: &Caller<'_>) -> Parsed {
     queue_url::resolve(&command, guard::host(caller.head), &mut scope);
     let call = Call { protocol: Protocol::SqsPeek(look), url_base: None };
     Parsed::Command { call, scope, command: engine::Command::Sqs(command) }
+}
+
+/// A `ReceiveMessage` in one of SQS's protocols, which takes nothing here.
+fn parse_call(caller: &Caller<'_>, body: &[u8]) -> Parsed {
+    let target = caller.head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let parsed = match target.and_then(|target| target.split_once('.')) {
+        Some((sqs_json::TARGET, operation)) => sqs_json::parse(caller, operation, body),
+        _ => sqs_query::parse(caller, body),
+    };
+    match parsed {
+        Parsed::Command { call, scope, command: engine::Command::Sqs(Command::ReceiveMessage(receive)) } => {
+            let peek = PeekMessages { queue_url: receive.queue_url, ..PeekMessages::default() };
+            Parsed::Command { call, scope, command: engine::Command::Sqs(Command::PeekMessages(peek)) }
+        }
+        Parsed::Command { .. } | Parsed::WithCode { .. } => Parsed::Answered(response::json_refusal(
+            StatusCode::BAD_REQUEST,
+            response::JSON,
+            "UnsupportedOperationException",
+            "messages are looked at here, by GET or with `ReceiveMessage`; for all else call SQS at `/`",
+            caller.request_id,
+        )),
+        answered @ Parsed::Answered(_) => answered,
+    }
 }
 
 fn wants_json(caller: &Caller<'_>) -> bool {
@@ -213,10 +233,23 @@ mod tests {
             "GET /_aws/sqs/messages/eu-west-1/123456789012/q?ShowInvisible=TRUE\n\n",
             r#"123456789012 eu-west-1 Sqs(PeekMessages(PeekMessages { queue_url: "/queue/eu-west-1/123456789012/q", in_flight: true, delayed: false }))"#,
         );
+    }
+
+    #[test]
+    fn a_client_looks_with_its_own_receive() {
+        let expected = r#"000000000000 us-east-1 Sqs(PeekMessages(PeekMessages { queue_url: "q", in_flight: false, delayed: false }))"#;
         check_parse(
-            "POST /_aws/sqs/messages?QueueUrl=q\n\n",
-            r#"405 application/json x-amzn-errortype=MethodNotAllowedException | {"__type":"MethodNotAllowedException","message":"messages are looked at with GET; to receive or delete them, call SQS at `/`"}"#,
+            "POST /_aws/sqs/messages/\nx-amz-target: AmazonSQS.ReceiveMessage\n\n{\"QueueUrl\":\"q\"}",
+            expected,
         );
+        check_parse("POST /_aws/sqs/messages/\n\nAction=ReceiveMessage&QueueUrl=q", expected);
+        check_parse(
+            "POST /_aws/sqs/messages/\nx-amz-target: AmazonSQS.PurgeQueue\n\n{\"QueueUrl\":\"q\"}",
+            r#"400 application/json x-amzn-errortype=UnsupportedOperationException | {"__type":"UnsupportedOperationException","message":"messages are looked at here, by GET or with `ReceiveMessage`; for all else call SQS at `/`"}"#,
+        );
+        let call = call_of("POST /_aws/sqs/messages/\nx-amz-target: AmazonSQS.ReceiveMessage\n\n{}");
+        let empty = look_at(&[], &format!("{GET}\n\n"));
+        check_response(&call, empty, "200 application/x-amz-json-1.0 | {}");
     }
 
     /// The replies to looks at a queue of the bodies, which are sent one a second.

@@ -56,11 +56,15 @@ fn output_bytes(url_base: Option<&UrlBase>, output: &Output) -> Vec<u8> {
     }
     let mut object = Object::open(&mut out);
     match output {
-        // The latter two answer questions that do not come in AWS's protocols.
-        Output::Done | Output::Peeked(_) | Output::QueueActivity { .. } => {}
+        // The latter answers a question that does not come in AWS's protocols.
+        Output::Done | Output::QueueActivity { .. } => {}
         Output::SendMessage(sent) => sent_message(&mut object, sent),
         Output::ReceiveMessage { messages } if messages.is_empty() => {}
         Output::ReceiveMessage { messages } => object.list("Messages", messages, message),
+        Output::Peeked(peeked) if peeked.messages.is_empty() => {}
+        Output::Peeked(peeked) => {
+            object.list("Messages", &peeked.messages, |out, seen| message(out, &seen.as_received()));
+        }
         Output::SendMessageBatch(result) => batch(&mut object, result, |entry, (id, sent)| {
             entry.text("Id", id);
             sent_message(entry, sent);

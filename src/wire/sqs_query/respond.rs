@@ -38,10 +38,11 @@ fn failure(message: &str, request_id: &str) -> Response<Bytes> {
 
 fn result(out: &mut String, operation: &str, url_base: Option<&UrlBase>, output: &Output) {
     match output {
-        // The latter two answer questions that do not come in this protocol.
-        Output::Done | Output::Peeked(_) | Output::QueueActivity { .. } => {}
+        // The latter answers a question that does not come in AWS's protocols.
+        Output::Done | Output::QueueActivity { .. } => {}
         Output::SendMessage(sent) => sent_message(out, sent),
         Output::ReceiveMessage { messages } => messages.iter().for_each(|found| message(out, found)),
+        Output::Peeked(peeked) => peeked.messages.iter().for_each(|seen| message(out, &seen.as_received())),
         Output::SendMessageBatch(results) => batch(out, operation, results, |out, (id, sent)| {
             xml::element(out, "Id", id);
             sent_message(out, sent);

@@ -171,6 +171,40 @@ const FUNCTIONS: &[Line] = &[
     ("lambda tag-resource --resource {arn} --tags cost=7", "", ""),
     ("lambda list-tags --resource {arn}", "Tags", r#"{"team": "a", "cost": "7"}"#),
     ("lambda untag-resource --resource {arn} --tag-keys team", "", ""),
+    ("lambda publish-version --function-name hello --description first", "[Version, Description]", r#"["1", "first"]"#),
+    ("lambda list-versions-by-function --function-name hello", "Versions[].Version", r#"["$LATEST", "1"]"#),
+    (
+        "lambda create-alias --function-name hello --name live --function-version 1",
+        "[Name, FunctionVersion]",
+        r#"["live", "1"]"#,
+    ),
+    ("lambda update-alias --function-name hello --name live --description new", "Description", r#""new""#),
+    ("lambda get-alias --function-name hello --name live", "[FunctionVersion, Description]", r#"["1", "new"]"#),
+    ("lambda list-aliases --function-name hello", "Aliases[].Name", r#"["live"]"#),
+    (
+        "lambda put-provisioned-concurrency-config --function-name hello --qualifier live \
+         --provisioned-concurrent-executions 1",
+        "RequestedProvisionedConcurrentExecutions",
+        "1",
+    ),
+    (
+        "lambda get-provisioned-concurrency-config --function-name hello --qualifier live",
+        "[Status, AvailableProvisionedConcurrentExecutions]",
+        r#"~ ["READY", 1]"#,
+    ),
+    (
+        "lambda list-provisioned-concurrency-configs --function-name hello",
+        "ProvisionedConcurrencyConfigs[].Status",
+        r#"["READY"]"#,
+    ),
+    (
+        "lambda invoke --function-name hello --qualifier live --payload fileb://{event} {out}",
+        "ExecutedVersion",
+        r#""1""#,
+    ),
+    ("lambda delete-provisioned-concurrency-config --function-name hello --qualifier live", "", ""),
+    ("lambda delete-alias --function-name hello --name live", "", ""),
+    ("lambda get-alias --function-name hello --name live", "", "! ResourceNotFoundException"),
     ("sqs create-queue --queue-name jobs", "QueueUrl", "-> jobs"),
     (
         "lambda create-event-source-mapping --function-name hello --batch-size 3 \
@@ -250,7 +284,7 @@ fn the_tables_have_every_operation() {
         });
         operations.filter(|operation| *operation != "wait").collect::<BTreeSet<_>>().len()
     };
-    assert_eq!((count("sqs"), count("lambda"), count("logs")), (23, 20, 6));
+    assert_eq!((count("sqs"), count("lambda"), count("logs")), (23, 31, 6));
 }
 
 /// Runs the lines in their order.
@@ -263,7 +297,7 @@ fn play(serving: &Serving, aws: Tool, lines: Vec<Line>, files: &[(&str, &Path)])
             .fold(command.to_owned(), |command, (name, value)| command.replace(&format!("{{{name}}}"), value));
         let ask = || ask(serving, aws, &command, query);
         if let Some(name) = expected.strip_prefix("-> ") {
-            let value = answer(&command, ask());
+            let value = answer(&command, &ask());
             let value = value.as_str().unwrap_or_else(|| panic!("{command}\nnothing for {name}")).to_owned();
             known.retain(|(earlier, _)| earlier != name);
             known.push((name.to_owned(), value));
@@ -272,11 +306,11 @@ fn play(serving: &Serving, aws: Tool, lines: Vec<Line>, files: &[(&str, &Path)])
             let refused = printed.code != Some(0) && printed.stderr.contains(&format!("({code})"));
             assert!(refused, "{command}\nwas to be refused with {code}: {printed:?}");
         } else if let Some(expected) = expected.strip_prefix("~ ") {
-            eventually(&command, || (answer(&command, ask()) == json(expected)).then_some(()));
+            eventually(&command, || (answer(&command, &ask()) == json(expected)).then_some(()));
         } else if expected == "*" {
-            answer(&command, ask());
+            answer(&command, &ask());
         } else {
-            assert_eq!(answer(&command, ask()), json(expected), "{command}");
+            assert_eq!(answer(&command, &ask()), json(expected), "{command}");
         }
     }
 }
@@ -289,7 +323,7 @@ fn ask(serving: &Serving, aws: Tool, command: &str, query: &str) -> Printed {
     run(shell)
 }
 
-fn answer(command: &str, printed: Printed) -> Value {
+fn answer(command: &str, printed: &Printed) -> Value {
     assert_eq!(printed.code, Some(0), "{command}\n{}{}", printed.stdout, printed.stderr);
     json(&printed.stdout)
 }

@@ -11,6 +11,7 @@ use crate::support::{
 trials!(
     every_form_of_url_reaches_its_queue needs [Tool::Aws1],
     regions_and_accounts_are_worlds_of_their_own needs [Tool::Aws1],
+    a_client_pointed_at_the_messages_takes_nothing needs [Tool::Aws1],
 );
 
 /// Sends to each form and receives from the URL that the engine gave: what was sent is there, so the form is understood.
@@ -36,6 +37,30 @@ fn every_form_of_url_reaches_its_queue() {
         json(&["sqs", "send-message", "--queue-url", &form, "--message-body", &body]);
         let received = json(&["sqs", "receive-message", "--queue-url", url, "--wait-time-seconds", "1"]);
         assert_eq!(received["Messages"][0]["Body"], body);
+    }
+}
+
+fn a_client_pointed_at_the_messages_takes_nothing() {
+    let serving = Serving::start();
+    let ask = |endpoint: &str, arguments: &[&str]| -> Value {
+        let mut command = serving.aws(Tool::Aws1, arguments);
+        // The last one counts.
+        command.args(["--endpoint-url", endpoint]);
+        serde_json::from_str(&succeed(command)).unwrap_or(Value::Null)
+    };
+    let created = ask(&serving.endpoint, &["sqs", "create-queue", "--queue-name", "jobs"]);
+    let url = created["QueueUrl"].as_str().unwrap();
+    for body in ["first", "second"] {
+        ask(&serving.endpoint, &["sqs", "send-message", "--queue-url", url, "--message-body", body]);
+    }
+    let messages = format!("{}/_aws/sqs/messages", serving.endpoint);
+    for _ in 0..2 {
+        let seen = ask(&messages, &["sqs", "receive-message", "--queue-url", url]);
+        let seen = seen["Messages"].as_array().unwrap().iter();
+        let shown: Vec<_> =
+            seen.map(|message| (&message["Body"], &message["Attributes"]["ApproximateReceiveCount"])).collect();
+        let (first, second, never) = ("first".into(), "second".into(), "0".into());
+        assert_eq!(shown, [(&first, &never), (&second, &never)]);
     }
 }
 
