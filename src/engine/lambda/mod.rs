@@ -6,8 +6,10 @@ mod api;
 mod async_queue;
 mod concurrency;
 mod configuration;
+mod destinations;
 mod environments;
 mod error;
+mod event_config;
 mod functions;
 mod invocation;
 mod invoke;
@@ -29,6 +31,7 @@ pub use aliases::{Additional, StoredAlias};
 pub use api::*;
 pub use configuration::Settings;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
+pub use event_config::{StoredEventConfig, Target as EventTarget};
 pub use mappings::{MappingRecord, StoredMapping};
 pub use provisioned::StoredProvision;
 pub use records::{
