@@ -279,6 +279,7 @@ impl Lambda {
     ) -> Result<Response, LambdaError> {
         let (id, function) = self.whole_function(name, ALIAS_OF_QUALIFIED)?;
         if function.aliases.remove(alias).is_some() {
+            function.event_configs.remove(alias);
             function.record(cx);
             self.unprovision(cx, logs, id, alias);
         }

@@ -87,6 +87,25 @@ pub enum Command {
         marker: Option<String>,
         max_items: Option<u32>,
     },
+    PutFunctionEventInvokeConfig {
+        name: FunctionRef,
+        config: PutFunctionEventInvokeConfig,
+    },
+    UpdateFunctionEventInvokeConfig {
+        name: FunctionRef,
+        config: PutFunctionEventInvokeConfig,
+    },
+    GetFunctionEventInvokeConfig {
+        name: FunctionRef,
+    },
+    DeleteFunctionEventInvokeConfig {
+        name: FunctionRef,
+    },
+    ListFunctionEventInvokeConfigs {
+        name: FunctionRef,
+        marker: Option<String>,
+        max_items: Option<u32>,
+    },
     Invoke(Invoke),
     PutFunctionConcurrency {
         name: FunctionRef,
@@ -267,6 +286,34 @@ shape!(
         last_modified: String,
     }
 );
+shape!(
+    /// `PutFunctionEventInvokeConfig` and `UpdateFunctionEventInvokeConfig`.
+    PutFunctionEventInvokeConfig {
+        maximum_retry_attempts: Option<i64>,
+        maximum_event_age_in_seconds: Option<i64>,
+        destination_config: Option<DestinationConfig>,
+    }
+);
+shape!(DestinationConfig {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_success: Option<Destination>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_failure: Option<Destination>,
+});
+shape!(Destination {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination: Option<String>,
+});
+shape!(FunctionEventInvokeConfig {
+    /// Seconds since the epoch, with milliseconds.
+    last_modified: f64,
+    function_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maximum_retry_attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maximum_event_age_in_seconds: Option<u32>,
+    destination_config: DestinationConfig,
+});
 shape!(Environment { variables: BTreeMap<String, String> });
 shape!(EphemeralStorage { size: i64 });
 shape!(TracingConfig { mode: Option<String> });
@@ -357,6 +404,11 @@ pub enum Response {
     ProvisionedConcurrency(Box<ProvisionedConcurrencyConfig>),
     ListProvisionedConcurrency {
         configs: Vec<ProvisionedConcurrencyConfig>,
+        next_marker: Option<String>,
+    },
+    EventInvokeConfig(Box<FunctionEventInvokeConfig>),
+    ListEventInvokeConfigs {
+        configs: Vec<FunctionEventInvokeConfig>,
         next_marker: Option<String>,
     },
     Invoked(InvokeOutcome),

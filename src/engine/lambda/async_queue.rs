@@ -5,34 +5,22 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
 use super::{
     Lambda, LambdaError, LambdaErrorKind, LambdaRecord, Response, ThrottleReason, Turn,
     counters::Counters,
+    destinations::{Condition, Ended, LastAnswer},
+    event_config::{AGE_MAX_S, RETRIES_MAX},
     functions::{Function, FunctionId},
     invocation::{Ask, Origin},
     records::{AsyncEventRecord, StoredEvent},
-    report,
     timers::Timer,
 };
-use crate::{
-    engine::{
-        Cx,
-        sqs::{MessageAttributeValue, SendMessage},
-    },
-    model::Timestamp,
-};
+use crate::{engine::Cx, model::Timestamp};
 
-/// Attempts after the first that a function error gets.
-const RETRIES_MAX: u32 = 2;
+/// The wait before the first retry of a function error; the second waits twice as long.
 const RETRY_STEP_MS: u64 = 60_000;
 const THROTTLE_BACKOFF_MIN_MS: u64 = 1_000;
 const THROTTLE_BACKOFF_MAX_MS: u64 = 5 * 60_000;
-const AGE_MAX_MS: u64 = 6 * 60 * 60 * 1000;
-/// `ErrorCode` of a dead letter: the status of the last attempt.
-const STATUS_FUNCTION_ERROR: &str = "200";
-const STATUS_THROTTLED: &str = "429";
 /// Asynchronous invocations of one function that may wait.
 const WAITING_MAX: usize = 100_000;
 
@@ -55,6 +43,8 @@ struct AsyncEvent {
     state: EventState,
     /// Throttles in a row.
     throttles: u32,
+    /// What the last attempt that ran came to. Not written down.
+    answer: Option<LastAnswer>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +73,7 @@ impl Lambda {
             received_at: cx.now,
             failures: 0,
             due: cx.now,
+            hops: if let Origin::Destination { hops } = ask.origin { hops } else { 0 },
         };
         let request_id = cx.ids.uuid();
         record(cx, &request_id, Some(&stored));
@@ -95,12 +86,13 @@ impl Lambda {
     pub(super) fn enqueue_event(&mut self, function: FunctionId, request_id: String, stored: StoredEvent) {
         self.events.accepted += 1;
         let id = EventId(self.events.accepted);
-        let until = stored.due;
+        let mut until = stored.due;
         if let Some(function) = self.functions.get_mut(function) {
+            until = until.min(expires_at(function, &stored));
             function.events.insert(id);
         }
         let state = EventState::Waiting { until };
-        self.events.events.insert(id, AsyncEvent { function, request_id, stored, state, throttles: 0 });
+        self.events.events.insert(id, AsyncEvent { function, request_id, stored, state, throttles: 0, answer: None });
         self.timers.set(until, Timer::Event(id));
     }
 
@@ -111,13 +103,13 @@ impl Lambda {
             return;
         }
         let function = event.function;
-        let is_stopped = self.functions.get(function).is_none_or(|function| function.reserved == Some(0));
+        let Some(found) = self.functions.get(function) else { return };
         // With a reservation of zero AWS gives waiting events up without another attempt.
-        if is_stopped {
-            return self.give_up(turn, id, STATUS_THROTTLED, "Rate Exceeded.");
+        if found.reserved == Some(0) {
+            return self.end_event(turn, id, Condition::RetriesExhausted);
         }
-        if turn.cx.now.millis_since(event.stored.received_at) >= AGE_MAX_MS {
-            return self.give_up(turn, id, STATUS_THROTTLED, "The event was not handled within its maximum age.");
+        if turn.cx.now >= expires_at(found, &event.stored) {
+            return self.end_event(turn, id, Condition::EventAgeExceeded);
         }
         event.state = EventState::Running;
         let ask = Ask {
@@ -131,7 +123,9 @@ impl Lambda {
         let age_ms = turn.cx.now.millis_since(event.stored.received_at);
         match self.begin(turn.cx, turn.logs, function, ask) {
             Ok(()) => self.count(function, |counters| counters.event_ages.add(age_ms)),
-            Err(_) => self.event_throttled(turn.cx, id),
+            Err(LambdaError { kind: LambdaErrorKind::TooManyRequests(_), .. }) => self.event_throttled(turn.cx, id),
+            // The version or alias that it named is gone.
+            Err(_) => self.end_event(turn, id, Condition::RetriesExhausted),
         }
     }
 
@@ -140,62 +134,19 @@ impl Lambda {
         let wait_ms = backoff_ms(event.throttles);
         event.throttles += 1;
         // Not written down: after a restart it is simply tried sooner.
-        let until = cx.now.plus_millis(wait_ms);
-        event.state = EventState::Waiting { until };
-        self.timers.set(until, Timer::Event(id));
+        self.wait_until(id, cx.now.plus_millis(wait_ms));
     }
 
-    /// An attempt came to its end; `failure` is the error document when the function failed.
-    pub(super) fn event_ended(&mut self, turn: &mut Turn<'_, '_>, id: EventId, failure: Option<&Bytes>) {
-        let cx = &mut *turn.cx;
-        let Some(document) = failure else { return self.drop_event(cx, id) };
+    /// Waits, but not longer than the event may live.
+    fn wait_until(&mut self, id: EventId, until: Timestamp) {
         let Some(event) = self.events.events.get_mut(&id) else { return };
-        if event.stored.failures >= RETRIES_MAX {
-            let message = report::error_message(document);
-            return self.give_up(turn, id, STATUS_FUNCTION_ERROR, &message);
-        }
-        event.stored.failures += 1;
-        event.throttles = 0;
-        let until = cx.now.plus_millis(RETRY_STEP_MS * u64::from(event.stored.failures));
-        event.stored.due = until;
+        let Some(function) = self.functions.get(event.function) else { return };
+        let until = until.min(expires_at(function, &event.stored));
         event.state = EventState::Waiting { until };
-        record(cx, &event.request_id, Some(&event.stored));
         self.timers.set(until, Timer::Event(id));
     }
 
-    /// Forgets an invocation that will not be tried again, and tells its function's dead-letter queue. A queue that cannot
-    /// take it loses it, as on AWS.
-    fn give_up(&mut self, turn: &mut Turn<'_, '_>, id: EventId, status: &str, error_message: &str) {
-        let Some(event) = self.events.events.get(&id) else { return };
-        let function_id = event.function;
-        let function = self.functions.get(function_id);
-        if let Some(queue) = function.and_then(|function| function.latest.settings.dead_letter.clone()) {
-            let text = |data_type: &str, value: &str| MessageAttributeValue {
-                data_type: Some(data_type.to_owned()),
-                string_value: Some(value.to_owned()),
-                ..MessageAttributeValue::default()
-            };
-            let mut message_attributes: BTreeMap<_, _> = [
-                ("RequestID".to_owned(), text("String", &event.request_id)),
-                ("ErrorCode".to_owned(), text("Number", status)),
-            ]
-            .into();
-            if !error_message.is_empty() {
-                message_attributes.insert("ErrorMessage".to_owned(), text("String", first_kb(error_message)));
-            }
-            let message = SendMessage {
-                message_body: Some(String::from_utf8_lossy(&event.stored.payload).into_owned()),
-                message_attributes,
-                ..SendMessage::default()
-            };
-            let refused = turn.sqs.send(turn.cx, &queue, message).is_err();
-            self.count(function_id, |counters| counters.dead_letter_errors += u64::from(refused));
-        }
-        self.count(function_id, |counters| counters.events_dropped += 1);
-        self.drop_event(turn.cx, id);
-    }
-
-    fn count(&mut self, function: FunctionId, count: impl FnOnce(&mut Counters)) {
+    pub(super) fn count(&mut self, function: FunctionId, count: impl FnOnce(&mut Counters)) {
         if let Some(function) = self.functions.get_mut(function) {
             count(&mut function.counters);
         }
@@ -207,30 +158,64 @@ impl Lambda {
         Some(event.stored.received_at)
     }
 
-    /// Forgets an invocation that was handled or given up.
-    fn drop_event(&mut self, cx: &mut Cx<'_>, id: EventId) {
-        let Some(event) = self.events.events.remove(&id) else { return };
+    /// An attempt came to its end.
+    pub(super) fn event_ended(&mut self, turn: &mut Turn<'_, '_>, id: EventId, answer: LastAnswer) {
+        let Some(event) = self.events.events.get_mut(&id) else { return };
+        let has_failed = answer.function_error.is_some();
+        event.answer = Some(answer);
+        if !has_failed {
+            return self.end_event(turn, id, Condition::Success);
+        }
+        let Some(function) = self.functions.get(event.function) else { return };
+        let config = function.event_config(event.stored.qualifier.as_deref());
+        event.stored.failures += 1;
+        if event.stored.failures > config.and_then(|config| config.max_retries).unwrap_or(RETRIES_MAX) {
+            return self.end_event(turn, id, Condition::RetriesExhausted);
+        }
+        event.throttles = 0;
+        let wait_ms = RETRY_STEP_MS * u64::from(event.stored.failures);
+        event.stored.due = turn.cx.now.plus_millis(wait_ms);
+        let due = event.stored.due;
+        record(turn.cx, &event.request_id, Some(&event.stored));
+        self.wait_until(id, due);
+    }
+
+    /// Tells the end of an invocation, and forgets it.
+    fn end_event(&mut self, turn: &mut Turn<'_, '_>, id: EventId, condition: Condition) {
+        let Some(event) = self.take_event(id) else { return };
+        let attempts = event.stored.failures + u32::from(condition == Condition::Success);
+        let AsyncEvent { request_id, stored, answer, .. } = &event;
+        if condition != Condition::Success {
+            self.count(event.function, |counters| counters.events_dropped += 1);
+        }
+        self.tell_end(turn, &Ended { request_id, event: stored, condition, attempts, answer: answer.as_ref() });
+        record(turn.cx, &event.request_id, None);
+    }
+
+    fn take_event(&mut self, id: EventId) -> Option<AsyncEvent> {
+        let event = self.events.events.remove(&id)?;
         if let EventState::Waiting { until } = event.state {
             self.timers.clear(until, Timer::Event(id));
         }
         if let Some(function) = self.functions.get_mut(event.function) {
             function.events.remove(&id);
         }
-        record(cx, &event.request_id, None);
+        Some(event)
     }
 
     /// Gives up all that wait for a function that is being deleted.
     pub(super) fn drop_events_of(&mut self, cx: &mut Cx<'_>, function: FunctionId) {
         let events = self.functions.get(function).map(|function| function.events.clone()).unwrap_or_default();
-        for id in events {
-            self.drop_event(cx, id);
+        for event in events.into_iter().filter_map(|id| self.take_event(id)) {
+            record(cx, &event.request_id, None);
         }
     }
 }
 
-/// What a dead letter says of its error.
-fn first_kb(text: &str) -> &str {
-    &text[..text.floor_char_boundary(1024)]
+/// When an event is too old to be tried.
+fn expires_at(function: &Function, event: &StoredEvent) -> Timestamp {
+    let config = function.event_config(event.qualifier.as_deref());
+    event.received_at.plus_secs(config.and_then(|config| config.max_age_s).unwrap_or(AGE_MAX_S).into())
 }
 
 fn record(cx: &mut Cx<'_>, request_id: &str, event: Option<&StoredEvent>) {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    CodeRef, CreateFunction, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord, Response, Turn,
-    UpdateFunctionCode, UpdateFunctionConfiguration,
+    CodeRef, CreateFunction, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord, Response,
+    StoredEventConfig, Turn, UpdateFunctionCode, UpdateFunctionConfiguration,
     aliases::StoredAlias,
     async_queue::EventId,
     concurrency::{Load, Share},
@@ -50,6 +50,8 @@ pub(super) struct Function {
     pub(super) aliases: BTreeMap<String, StoredAlias>,
     /// By version's number or alias.
     pub(super) provisioned: BTreeMap<String, StoredProvision>,
+    /// By version's number, `$LATEST` or alias.
+    pub(super) event_configs: BTreeMap<String, StoredEventConfig>,
     /// Whether its provisioned environments are what they should be.
     pub(super) settled: bool,
     pub(super) tags: BTreeMap<String, String>,
@@ -138,6 +140,7 @@ impl Function {
             last_published: self.last_published,
             aliases: self.aliases.clone(),
             provisioned: self.provisioned.clone(),
+            event_configs: self.event_configs.clone(),
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: self.arn.name.clone(),
@@ -220,6 +223,7 @@ impl Lambda {
             last_published: 0,
             aliases: BTreeMap::new(),
             provisioned: BTreeMap::new(),
+            event_configs: BTreeMap::new(),
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: name.clone(),
@@ -252,6 +256,7 @@ impl Lambda {
             aliases: stored.aliases,
             settled: stored.provisioned.is_empty(),
             provisioned: stored.provisioned,
+            event_configs: stored.event_configs,
             tags: stored.tags,
             reserved: stored.reserved,
             load: Load::default(),

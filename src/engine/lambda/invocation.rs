@@ -14,6 +14,8 @@ pub(super) enum Origin {
     Mapping { batch: BatchId },
     /// The function's own queue of asynchronous invocations.
     Event(EventId),
+    /// Another function's destination: becomes an event of this one, that has passed so many.
+    Destination { hops: u8 },
 }
 
 /// An invocation that is asked for.

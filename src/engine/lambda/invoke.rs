@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{
     InvocationType, Invoke, InvokeOutcome, Lambda, LambdaError, LambdaErrorKind, Response, Turn,
     concurrency::Throttle,
+    destinations::LastAnswer,
     environments::{Environment, Kind, Placement, Serial, State, Target},
     functions::FunctionId,
     invocation::{Ask, Completion, Job, Origin, Run},
@@ -302,7 +303,11 @@ impl Lambda {
                 let completion = Completion { request_id: job.request_id, payload, function_error, executed_version };
                 self.batch_ended(turn.cx, turn.sqs, turn.logs, batch, &completion);
             }
-            Origin::Event(event) => self.event_ended(turn, event, function_error.is_some().then_some(&payload)),
+            Origin::Event(event) => {
+                self.event_ended(turn, event, LastAnswer { payload, function_error, executed_version });
+            }
+            // It became an event before it was begun.
+            Origin::Destination { .. } => {}
         }
     }
 

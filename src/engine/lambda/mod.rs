@@ -7,8 +7,10 @@ mod async_queue;
 mod concurrency;
 mod configuration;
 mod counters;
+mod destinations;
 mod environments;
 mod error;
+mod event_config;
 mod functions;
 mod invocation;
 mod invoke;
@@ -33,6 +35,7 @@ pub use api::*;
 pub use configuration::Settings;
 pub use counters::Distribution;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
+pub use event_config::{StoredEventConfig, Target as EventTarget};
 pub use mappings::{MappingRecord, StoredMapping};
 pub use provisioned::StoredProvision;
 pub use records::{

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{CodeRef, Lambda, MappingRecord, StoredAlias, StoredProvision, configuration::Settings, versions::Version};
+use super::{
+    CodeRef, Lambda, MappingRecord, StoredAlias, StoredEventConfig, StoredProvision, configuration::Settings,
+    versions::Version,
+};
 use crate::{
     engine::RestoreError,
     model::{FunctionName, Timestamp},
@@ -45,6 +48,9 @@ pub struct StoredFunction {
     /// By version's number or alias.
     #[serde(default)]
     pub provisioned: BTreeMap<String, StoredProvision>,
+    /// By version's number, `$LATEST` or alias.
+    #[serde(default)]
+    pub event_configs: BTreeMap<String, StoredEventConfig>,
 }
 
 /// Sets or removes a published version.
@@ -88,6 +94,9 @@ pub struct StoredEvent {
     pub failures: u32,
     /// When it is tried again.
     pub due: Timestamp,
+    /// Destinations that it passed from function to function.
+    #[serde(default)]
+    pub hops: u8,
 }
 
 impl LambdaRecord {

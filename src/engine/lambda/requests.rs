@@ -61,6 +61,11 @@ impl Lambda {
             | Command::GetProvisionedConcurrencyConfig { .. }
             | Command::DeleteProvisionedConcurrencyConfig { .. }
             | Command::ListProvisionedConcurrencyConfigs { .. }) => self.provisioned_request(cx, logs, command),
+            command @ (Command::PutFunctionEventInvokeConfig { .. }
+            | Command::UpdateFunctionEventInvokeConfig { .. }
+            | Command::GetFunctionEventInvokeConfig { .. }
+            | Command::DeleteFunctionEventInvokeConfig { .. }
+            | Command::ListFunctionEventInvokeConfigs { .. }) => self.event_config_request(cx, command),
             Command::PutFunctionConcurrency { name, reserved_concurrent_executions } => {
                 self.put_function_concurrency(cx, &name, reserved_concurrent_executions)
             }

@@ -259,6 +259,8 @@ impl Lambda {
         self.stop_environments(turn, id, Some(version), StopReason::Deleted);
         if let (Some(function), VersionId::Published(number)) = (self.functions.get_mut(id), version) {
             function.published.remove(&number);
+            function.event_configs.remove(&version.to_string());
+            function.record(turn.cx);
             record_version(turn.cx, function, number, None);
         }
         Ok(Response::Done)

@@ -71,7 +71,6 @@ fn accept(caller: &Caller<'_>, served: &Served<'_>, asked: Asked) -> Parsed {
 
 fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Bytes) -> Read<Asked> {
     let label = || served.label.clone().into_owned();
-    let second = || served.second.clone().into_owned();
     let name = || FunctionRef { name: label(), qualifier: query.get("Qualifier") };
     Ok(Asked::Command(Box::new(match served.operation {
         Operation::Invoke => Command::Invoke(invoke(name(), headers, body)?),
@@ -93,31 +92,6 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
             Command::UpdateFunctionConfiguration { name: name(), update: read(&body)? }
         }
         Operation::DeleteFunction => Command::DeleteFunction { name: name() },
-        Operation::PublishVersion => Command::PublishVersion { name: name(), publish: read(&body)? },
-        Operation::ListVersionsByFunction => {
-            Command::ListVersionsByFunction { name: name(), marker: query.get("Marker"), max_items: query.max_items()? }
-        }
-        Operation::CreateAlias => Command::CreateAlias { name: name(), create: read(&body)? },
-        Operation::GetAlias => Command::GetAlias { name: name(), alias: second() },
-        Operation::UpdateAlias => Command::UpdateAlias { name: name(), alias: second(), update: read(&body)? },
-        Operation::DeleteAlias => Command::DeleteAlias { name: name(), alias: second() },
-        Operation::ListAliases => Command::ListAliases {
-            name: name(),
-            function_version: query.get("FunctionVersion"),
-            marker: query.get("Marker"),
-            max_items: query.max_items()?,
-        },
-        Operation::PutProvisionedConcurrencyConfig => {
-            let ProvisionedConcurrency { provisioned_concurrent_executions } = read(&body)?;
-            Command::PutProvisionedConcurrencyConfig { name: name(), provisioned_concurrent_executions }
-        }
-        Operation::GetProvisionedConcurrencyConfig => Command::GetProvisionedConcurrencyConfig { name: name() },
-        Operation::DeleteProvisionedConcurrencyConfig => Command::DeleteProvisionedConcurrencyConfig { name: name() },
-        Operation::ListProvisionedConcurrencyConfigs => Command::ListProvisionedConcurrencyConfigs {
-            name: name(),
-            marker: query.get("Marker"),
-            max_items: query.max_items()?,
-        },
         Operation::PutFunctionConcurrency => {
             let ReservedConcurrency { reserved_concurrent_executions } = read(&body)?;
             Command::PutFunctionConcurrency { name: name(), reserved_concurrent_executions }
@@ -143,7 +117,55 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
         }
         Operation::UntagResource => Command::UntagResource { arn: label(), tag_keys: query.all("tagKeys") },
         Operation::ListTags => Command::ListTags { arn: label() },
+        _ => of_versions(served, query, &body)?,
     })))
+}
+
+/// The operations on versions and aliases, and on what is set for one of them.
+fn of_versions(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Command> {
+    let second = || served.second.clone().into_owned();
+    let name = || FunctionRef { name: served.label.clone().into_owned(), qualifier: query.get("Qualifier") };
+    Ok(match served.operation {
+        Operation::PublishVersion => Command::PublishVersion { name: name(), publish: read(body)? },
+        Operation::ListVersionsByFunction => {
+            Command::ListVersionsByFunction { name: name(), marker: query.get("Marker"), max_items: query.max_items()? }
+        }
+        Operation::CreateAlias => Command::CreateAlias { name: name(), create: read(body)? },
+        Operation::GetAlias => Command::GetAlias { name: name(), alias: second() },
+        Operation::UpdateAlias => Command::UpdateAlias { name: name(), alias: second(), update: read(body)? },
+        Operation::DeleteAlias => Command::DeleteAlias { name: name(), alias: second() },
+        Operation::ListAliases => Command::ListAliases {
+            name: name(),
+            function_version: query.get("FunctionVersion"),
+            marker: query.get("Marker"),
+            max_items: query.max_items()?,
+        },
+        Operation::PutProvisionedConcurrencyConfig => {
+            let ProvisionedConcurrency { provisioned_concurrent_executions } = read(body)?;
+            Command::PutProvisionedConcurrencyConfig { name: name(), provisioned_concurrent_executions }
+        }
+        Operation::GetProvisionedConcurrencyConfig => Command::GetProvisionedConcurrencyConfig { name: name() },
+        Operation::DeleteProvisionedConcurrencyConfig => Command::DeleteProvisionedConcurrencyConfig { name: name() },
+        Operation::ListProvisionedConcurrencyConfigs => Command::ListProvisionedConcurrencyConfigs {
+            name: name(),
+            marker: query.get("Marker"),
+            max_items: query.max_items()?,
+        },
+        Operation::PutFunctionEventInvokeConfig => {
+            Command::PutFunctionEventInvokeConfig { name: name(), config: read(body)? }
+        }
+        Operation::UpdateFunctionEventInvokeConfig => {
+            Command::UpdateFunctionEventInvokeConfig { name: name(), config: read(body)? }
+        }
+        Operation::GetFunctionEventInvokeConfig => Command::GetFunctionEventInvokeConfig { name: name() },
+        Operation::DeleteFunctionEventInvokeConfig => Command::DeleteFunctionEventInvokeConfig { name: name() },
+        Operation::ListFunctionEventInvokeConfigs => Command::ListFunctionEventInvokeConfigs {
+            name: name(),
+            marker: query.get("Marker"),
+            max_items: query.max_items()?,
+        },
+        other => return Err(Refusal::Serialization(format!("`{other:?}` is read elsewhere"))),
+    })
 }
 
 #[derive(Default, Deserialize)]

@@ -79,6 +79,7 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
         Output::Function(configuration) => return (success, bytes_of(configuration)),
         Output::EventSourceMapping(configuration) => return (success, bytes_of(configuration)),
         Output::ProvisionedConcurrency(config) => return (success, bytes_of(config)),
+        Output::EventInvokeConfig(config) => return (success, bytes_of(config)),
         Output::Alias(alias) => return (success, bytes_of(alias)),
         Output::Activity(activity) => return (success, bytes_of(activity)),
         Output::GetFunction { configuration, artifact, tags, reserved_concurrent_executions } => {
@@ -101,6 +102,10 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
         }
         Output::ListProvisionedConcurrency { configs, next_marker } => {
             value(&mut object, "ProvisionedConcurrencyConfigs", configs);
+            object.optional_text("NextMarker", next_marker.as_deref());
+        }
+        Output::ListEventInvokeConfigs { configs, next_marker } => {
+            value(&mut object, "FunctionEventInvokeConfigs", configs);
             object.optional_text("NextMarker", next_marker.as_deref());
         }
         Output::ListAliases { aliases, next_marker } => {

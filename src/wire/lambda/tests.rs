@@ -178,6 +178,27 @@ fn provisioned_concurrency_is_read() {
 }
 
 #[test]
+fn event_invoke_configurations_are_read() {
+    const PATH: &str = "/2019-09-25/functions/f/event-invoke-config";
+    check(
+        &format!("PUT {PATH}?Qualifier=live"),
+        r#"{"MaximumRetryAttempts":1,"DestinationConfig":{"OnFailure":{"Destination":"arn"}}}"#,
+        r#"Lambda(PutFunctionEventInvokeConfig { name: FunctionRef { name: "f", qualifier: Some("live") }, config: PutFunctionEventInvokeConfig { maximum_retry_attempts: Some(1), destination_config: Some(DestinationConfig { on_failure: Some(Destination { destination: Some("arn") }) }) } })"#,
+    );
+    check(
+        &format!("GET {PATH}/list?MaxItems=3"),
+        "",
+        r#"Lambda(ListFunctionEventInvokeConfigs { name: FunctionRef { name: "f" }, max_items: Some(3) })"#,
+    );
+    answers(&format!("DELETE {PATH}"), Output::Done, "204 application/json | ");
+    answers(
+        &format!("GET {PATH}"),
+        Output::EventInvokeConfig(Box::default()),
+        r#"200 application/json | {"LastModified":0.0,"FunctionArn":"","DestinationConfig":{}}"#,
+    );
+}
+
+#[test]
 fn mappings_and_tags_are_read() {
     check(
         "POST /2015-03-31/event-source-mappings/",
