@@ -4,6 +4,7 @@ mod control;
 mod invoking;
 mod provisioned;
 mod simulation;
+mod swap;
 mod throttling;
 mod versions;
 
