@@ -84,6 +84,8 @@ impl Unfinished {
         }
         let digest = digest(&placed);
         let target = digest.dir_in(&self.state_dir);
+        // Without it, the engine adds the sizes up itself.
+        let _ = fs::write(digest.size_file_in(&self.state_dir), size_bytes.to_string());
         match fs::rename(&self.dir, &target) {
             // The same code is there already.
             Err(_) if target.is_dir() => {}
@@ -255,7 +257,9 @@ mod tests {
         let mode = |path: &str| fs::metadata(artifact.dir.join(path)).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode("a/run"), mode("b"), artifact.size_bytes), (0o755, 0o644, 14));
         assert_eq!(fs::read_link(artifact.dir.join("l")).unwrap(), Path::new("b"));
-        assert_eq!(fs::read_dir(state.path().join(ARTIFACTS_DIR)).unwrap().count(), 1, "nothing unfinished is left");
+        assert_eq!(fs::read_to_string(artifact.digest.size_file_in(state.path())).unwrap(), "14");
+        let entries = fs::read_dir(state.path().join(ARTIFACTS_DIR)).unwrap();
+        assert_eq!(entries.flatten().filter(|entry| entry.path().is_dir()).count(), 1, "nothing unfinished is left");
     }
 
     #[test]

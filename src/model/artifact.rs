@@ -36,6 +36,11 @@ impl ArtifactDigest {
         state_dir.join(ARTIFACTS_DIR).join(self.to_string())
     }
 
+    /// Beside the directory: how many bytes are in it, in digits. It need not exist; whoever writes a directory may write it.
+    pub fn size_file_in(&self, state_dir: &Path) -> PathBuf {
+        state_dir.join(ARTIFACTS_DIR).join(format!("{self}.size"))
+    }
+
     /// Reads 64 hexadecimal digits; `None` for anything else.
     pub fn from_hex(text: &str) -> Option<Self> {
         let digits = text.as_bytes();

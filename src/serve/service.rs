@@ -122,8 +122,12 @@ impl Service {
         command: CodeCommand,
         request_id: &str,
     ) -> Response<Bytes> {
+        // Nobody but `stackctl` deploys what is in the store already.
+        let by_stackctl = matches!(source, CodeSource::Stored { .. });
         let reply = match self.stored_code(source).await {
-            Ok(code) => self.ask(Arc::new(scope), Command::Lambda(Box::new(with_code(command, code)))).await,
+            Ok(code) => {
+                self.ask(Arc::new(scope), Command::Lambda(Box::new(with_code(command, code, by_stackctl)))).await
+            }
             Err(refusal) => Err(Error::Lambda(refusal)),
         };
         wire::respond(&call, reply, request_id)
@@ -141,9 +145,12 @@ impl Service {
     }
 }
 
-fn with_code(command: CodeCommand, code: engine::lambda::CodeRef) -> engine::lambda::Command {
+fn with_code(command: CodeCommand, code: engine::lambda::CodeRef, by_stackctl: bool) -> engine::lambda::Command {
     match command {
         CodeCommand::CreateFunction(function) => engine::lambda::Command::CreateFunction { function: *function, code },
+        CodeCommand::UpdateFunctionCode { name, update } if by_stackctl => {
+            engine::lambda::Command::SwapFunctionCode { name, update, code }
+        }
         CodeCommand::UpdateFunctionCode { name, update } => {
             engine::lambda::Command::UpdateFunctionCode { name, update, code }
         }

@@ -32,6 +32,7 @@ trials!(
     what_a_command_writes_into_its_source_is_no_save,
     a_failed_build_leaves_the_version_before,
     a_change_supersedes_the_build_under_way,
+    code_that_does_not_initialise_leaves_the_version_before needs [Tool::Python],
     a_broken_manifest_leaves_the_stack_alone needs [Tool::Python],
     the_manifests_changes_are_converged_and_losses_are_held needs [Tool::Python],
     a_function_that_comes_later_is_watched needs [Tool::Python],
@@ -362,6 +363,17 @@ fn a_change_supersedes_the_build_under_way() {
     eventually("the end of the superseded build", || {
         (!fs::read_dir("/proc").unwrap().flatten().any(works_there)).then_some(())
     });
+}
+
+fn code_that_does_not_initialise_leaves_the_version_before() {
+    let mut watched = Watched::python();
+    assert_eq!(watched.invoke("f"), "one");
+    write(&watched.path("src/app.py"), "import nowhere\n");
+    let failed = watched.next("deploy_failed");
+    assert!(failed["message"].as_str().unwrap().contains("No module named 'nowhere'"), "{failed}");
+    assert_eq!(watched.next("served")["failed"], serde_json::json!(["f"]));
+    assert_eq!(watched.invoke("f"), "one");
+    watched.after("two", |dir| write(&dir.join("src/app.py"), &python("two")));
 }
 
 fn a_broken_manifest_leaves_the_stack_alone() {

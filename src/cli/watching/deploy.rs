@@ -123,19 +123,27 @@ async fn deploy_code(order: &Order, functions: &BTreeSet<String>, mut known: Kno
     let names =
         desired.functions.iter().filter(|(key, _)| changed.contains(&Address::Function((*key).clone()).to_string()));
     let names: Vec<FunctionName> = names.map(|(_, function)| function.name.clone()).collect();
-    let ready = until_ready(&known.provider, desired, &names).await;
-    let result = match ready {
+    let (known, result) = match until_ready(&known.provider, desired, &names).await {
         Ok(functions) => {
+            let failed = functions.iter().find_map(|(name, found)| failed(name, found));
             known.observed.functions.extend(functions);
-            Ok(())
+            (Some(known), failed.map_or(Ok(()), Err))
         }
-        Err(failure) => Err(failure),
+        Err(failure) => (None, Err(failure)),
     };
     let took = DeployTimes { deploy, ready: started.elapsed() - deploy };
-    let known = result.is_ok().then_some(known);
     Some(Deployed { extent: order.extent.clone(), engine: None, known, plan, held: Vec::new(), result, took })
 }
 
+/// New code that the function did not take.
+fn failed(name: &FunctionName, found: &ObservedFunction) -> Option<Failure> {
+    match &found.readiness {
+        Readiness::Failed(reason) => Some(Failure::World(Message::new(format!("functions.{name}: {reason}")))),
+        Readiness::Ready | Readiness::Pending(_) => None,
+    }
+}
+
+/// How the functions are when none of them is on its way any more.
 async fn until_ready(
     provider: &AwsProvider,
     desired: &Desired,
@@ -147,14 +155,7 @@ async fn until_ready(
     let (started, mut wait) = (Instant::now(), LOOK_FIRST);
     loop {
         let functions = provider.look_at(desired, names).await.map_err(|error| failure(&error))?;
-        let failed = functions.iter().find_map(|(name, found)| match &found.readiness {
-            Readiness::Failed(reason) => Some(format!("functions.{name}: {reason}")),
-            _ => None,
-        });
-        if let Some(text) = failed {
-            return Err(Failure::World(Message::new(text)));
-        }
-        if functions.values().all(|found| found.readiness == Readiness::Ready) {
+        if !functions.values().any(|found| matches!(found.readiness, Readiness::Pending(_))) {
             return Ok(functions);
         }
         if started.elapsed() > READY_MAX {

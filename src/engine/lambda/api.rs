@@ -29,6 +29,12 @@ pub enum Command {
         update: UpdateFunctionCode,
         code: CodeRef,
     },
+    /// The same by `stackctl`, whose new code initialises beside the old.
+    SwapFunctionCode {
+        name: FunctionRef,
+        update: UpdateFunctionCode,
+        code: CodeRef,
+    },
     UpdateFunctionConfiguration {
         name: FunctionRef,
         update: UpdateFunctionConfiguration,

@@ -252,6 +252,30 @@ impl Lambda {
         }
     }
 
+    /// Starts an environment of code that is to take the place of a function's.
+    pub(super) fn launch_candidate(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId) {
+        let Some(function) = self.functions.get_mut(id) else { return };
+        let Some((spec, generation)) = function.spec(cx, VersionId::Candidate, "on-demand") else { return };
+        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+        let state = State::Ahead { since: cx.now };
+        let environment = Environment::new((id, VersionId::Candidate), generation, Arc::new(spec), state);
+        self.add(cx, Environment { kind: Kind::OnDemand, ..environment }, INIT_MAX_MS);
+    }
+
+    /// The candidate has initialised: it is the first environment of the new code.
+    fn candidate_is_ready(&mut self, cx: &mut Cx<'_>, serial: Serial, id: FunctionId) {
+        if !self.commit_swap(cx, id) {
+            return self.stop(cx, serial, StopReason::Replaced);
+        }
+        let Some(function) = self.functions.get_mut(id) else { return };
+        let fleet = &mut function.latest.fleet;
+        fleet.all.insert(serial);
+        if let Some(environment) = self.environments.get_mut(serial) {
+            (environment.version, environment.generation) = (VersionId::Latest, fleet.generation);
+        }
+        self.rest(cx, serial);
+    }
+
     /// Launches what `environment` describes, with so much time for its init phase.
     fn add(&mut self, cx: &mut Cx<'_>, environment: Environment, limit_ms: u64) {
         self.environments.started += 1;
@@ -304,6 +328,9 @@ impl Lambda {
         let timeout_ms = u64::from(environment.spec.timeout_s) * 1000;
         let (target, kind) = (environment.target(), environment.kind);
         let run = match mem::replace(&mut environment.state, State::Idle { rank: 0 }) {
+            State::Ahead { .. } if target.1 == VersionId::Candidate => {
+                return self.candidate_is_ready(cx, serial, target.0);
+            }
             State::Ahead { .. } => {
                 let function = self.functions.get_mut(target.0);
                 if let Some(version) = function.and_then(|function| function.version_mut(target.1)) {
@@ -572,7 +599,8 @@ impl Version {
 impl Function {
     /// The environments of all its versions.
     pub(super) fn environments(&self) -> impl Iterator<Item = Serial> {
-        self.versions().flat_map(|(_, version)| version.environments())
+        let candidate = self.swap.candidate().into_iter().flat_map(Version::environments);
+        self.versions().flat_map(|(_, version)| version.environments()).chain(candidate)
     }
 
     /// What a new environment of a version is launched with, and its generation.

@@ -16,6 +16,7 @@ use super::{
     names::Named,
     provisioned::StoredProvision,
     records::{FunctionRecord, StoredFunction, StoredVersion},
+    swap::Swap,
     throttles::Telling,
     validate::{self, Constraints, invalid},
     versions::{Version, VersionId, record_version},
@@ -43,6 +44,8 @@ pub(super) struct Function {
     pub(super) is_listed: bool,
     /// `$LATEST`.
     pub(super) latest: Version,
+    /// What becomes of it.
+    pub(super) swap: Swap,
     /// By number.
     pub(super) published: BTreeMap<u64, Version>,
     /// The highest number that was ever given out.
@@ -146,6 +149,17 @@ impl Function {
             name: self.arn.name.clone(),
             function: Some(Box::new(stored)),
         }));
+    }
+
+    /// Its settings with what comes with new code.
+    pub(super) fn updated_for(&self, update: &UpdateFunctionCode) -> Result<Arc<Settings>, LambdaError> {
+        let Some(architecture) = update.architectures.first() else { return Ok(Arc::clone(&self.latest.settings)) };
+        let mut constraints = Constraints::default();
+        constraints.architectures(&update.architectures);
+        constraints.finish()?;
+        let mut settings = (*self.latest.settings).clone();
+        settings.architecture.clone_from(architecture);
+        Ok(Arc::new(settings))
     }
 
     pub(super) fn check_revision(&self, revision_id: Option<&str>) -> Result<(), LambdaError> {
@@ -262,6 +276,7 @@ impl Lambda {
             load: Load::default(),
             counters: Counters::default(),
             telling: Telling::default(),
+            swap: Swap::default(),
             events: BTreeSet::new(),
         });
     }
@@ -312,17 +327,10 @@ impl Lambda {
         update: &UpdateFunctionCode,
         code: CodeRef,
     ) -> Result<Response, LambdaError> {
-        if !update.architectures.is_empty() {
-            let mut constraints = Constraints::default();
-            constraints.architectures(&update.architectures);
-            constraints.finish()?;
-        }
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
+        function.check_no_swap()?;
         function.check_revision(update.revision_id.as_deref())?;
-        let mut settings = (*function.latest.settings).clone();
-        if let Some(architecture) = update.architectures.first() {
-            settings.architecture.clone_from(architecture);
-        }
+        let settings = function.updated_for(update)?;
         if update.dry_run {
             let would_be = Shown {
                 name: function.name(),
@@ -335,7 +343,8 @@ impl Lambda {
             return Ok(Response::Function(Box::new(settings.show(would_be))));
         }
         function.latest.code = code;
-        function.latest.settings = Arc::new(settings);
+        function.latest.settings = settings;
+        function.swap = Swap::Done;
         function.changed(cx);
         let response = shown(function);
         self.replace_environments(cx, id);
@@ -352,6 +361,7 @@ impl Lambda {
         update: &UpdateFunctionConfiguration,
     ) -> Result<Response, LambdaError> {
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
+        function.check_no_swap()?;
         let settings = function.latest.settings.updated(update)?;
         function.check_revision(update.revision_id.as_deref())?;
         function.latest.settings = Arc::new(settings);
@@ -428,16 +438,16 @@ impl Lambda {
     }
 }
 
-const UPDATE_OF_QUALIFIED: &str = "Aliases and versions of a function cannot be updated. Please specify either a function name or an unqualified function ARN.";
+pub(super) const UPDATE_OF_QUALIFIED: &str = "Aliases and versions of a function cannot be updated. Please specify either a function name or an unqualified function ARN.";
 
 /// Of every resource that has a revision.
 pub(super) const REVISION_MISMATCH: &str = "The Revision Id provided does not match the latest Revision Id. Call the \
      GetFunction/GetAlias API to retrieve the latest Revision Id";
 
-fn shown(function: &Function) -> Option<Response> {
+pub(super) fn shown(function: &Function) -> Option<Response> {
     function.show(VersionId::Latest, None).map(|shown| Response::Function(Box::new(shown)))
 }
 
-fn being_deleted() -> LambdaError {
+pub(super) fn being_deleted() -> LambdaError {
     LambdaError::new(LambdaErrorKind::Service, "the function is being deleted")
 }

@@ -12,6 +12,7 @@ use super::{
     names::Named,
     report::{self, Failure, RESPONSE_MAX_BYTES, Report, Tail},
     scaling::Rate,
+    versions::VersionId,
 };
 use crate::{
     engine::{self, Cx, Effect, ExitCause, RequestToken, StopReason, logs::Logs},
@@ -209,6 +210,9 @@ impl Lambda {
         let Some(environment) = self.remove(serial) else { return };
         turn.cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason: StopReason::Failed });
         let error_type = error_type.unwrap_or("Runtime.Unknown");
+        if environment.version == VersionId::Candidate {
+            self.note_candidate_error(environment.function, &document);
+        }
         self.init_failed_line(turn.cx, turn.logs, &environment, error_type);
         self.abandon(turn, environment, Failure::Failed { error_type }, |_| document);
     }
@@ -249,6 +253,8 @@ impl Lambda {
         if environment.kind == Kind::Provisioned {
             let was_starting = matches!(state, State::Ahead { .. });
             self.ahead_lost(turn, environment.target(), was_starting, environment.has_served());
+        } else if matches!(state, State::Ahead { .. }) {
+            self.fail_swap(function, &failure);
         }
         let mut run = match state {
             State::Ahead { .. } | State::Idle { .. } | State::Returning { promised: None, .. } => return,

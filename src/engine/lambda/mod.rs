@@ -22,6 +22,7 @@ mod report;
 mod requests;
 mod reservation;
 mod scaling;
+mod swap;
 #[cfg(test)]
 mod tests;
 mod throttles;

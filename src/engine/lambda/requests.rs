@@ -43,6 +43,7 @@ impl Lambda {
             Command::GetFunction { name } => self.get_function(&name),
             Command::GetFunctionConfiguration { name } => self.get_function_configuration(&name),
             Command::UpdateFunctionCode { name, update, code } => self.update_function_code(cx, &name, &update, code),
+            Command::SwapFunctionCode { name, update, code } => self.swap_function_code(cx, logs, &name, &update, code),
             Command::UpdateFunctionConfiguration { name, update } => {
                 self.update_function_configuration(cx, &name, &update)
             }

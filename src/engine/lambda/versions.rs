@@ -30,6 +30,8 @@ const DESCRIPTION_MAX_CHARS: usize = 256;
 pub(super) enum VersionId {
     Latest,
     Published(u64),
+    /// What will be `$LATEST` when it has initialised.
+    Candidate,
 }
 
 impl VersionId {
@@ -46,7 +48,7 @@ impl VersionId {
 impl fmt::Display for VersionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Latest => f.write_str(LATEST),
+            Self::Latest | Self::Candidate => f.write_str(LATEST),
             Self::Published(number) => number.fmt(f),
         }
     }
@@ -103,6 +105,7 @@ impl Function {
         match id {
             VersionId::Latest => Some(&self.latest),
             VersionId::Published(number) => self.published.get(&number),
+            VersionId::Candidate => self.swap.candidate(),
         }
     }
 
@@ -110,6 +113,7 @@ impl Function {
         match id {
             VersionId::Latest => Some(&mut self.latest),
             VersionId::Published(number) => self.published.get_mut(&number),
+            VersionId::Candidate => self.swap.candidate_mut(),
         }
     }
 
@@ -121,7 +125,10 @@ impl Function {
 
     /// As AWS returns it; `qualifier` is the end of its ARN.
     pub(super) fn show(&self, id: VersionId, qualifier: Option<&str>) -> Option<FunctionConfiguration> {
-        let version = self.version(id)?;
+        let version = match id {
+            VersionId::Latest => self.swap.candidate().unwrap_or(&self.latest),
+            _ => self.version(id)?,
+        };
         let mut arn = self.arn.clone();
         arn.qualifier = qualifier.map(ToOwned::to_owned);
         let mut shown = version.settings.show(Shown {
@@ -134,6 +141,9 @@ impl Function {
         });
         if let Some(description) = &version.description {
             shown.description.clone_from(description);
+        }
+        if id == VersionId::Latest {
+            self.swap.show(&mut shown);
         }
         Some(shown)
     }
@@ -179,6 +189,7 @@ impl Lambda {
         constraints.finish()?;
         validate::unsupported_text("PublishTo", publish.publish_to.as_ref())?;
         let (id, function) = self.whole_function(name, PUBLISH_OF_QUALIFIED)?;
+        function.check_no_swap()?;
         function.check_revision(publish.revision_id.as_deref())?;
         let current = &function.latest.code.sha256;
         if let Some(wanted) = publish.code_sha256.as_ref().filter(|wanted| !wanted.is_empty() && *wanted != current) {
@@ -245,7 +256,9 @@ impl Lambda {
                 return Err(invalid("$LATEST version cannot be deleted without deleting the function."));
             }
             Some(version @ VersionId::Published(_)) => version,
-            None => return Err(invalid("Deletion of aliases is not currently supported.")),
+            Some(VersionId::Candidate) | None => {
+                return Err(invalid("Deletion of aliases is not currently supported."));
+            }
         };
         let referring = function.aliases_of(version);
         if !referring.is_empty() {

@@ -86,7 +86,11 @@ impl CodeStore {
         }
         let digest = ArtifactDigest::from_hex(key).filter(|digest| self.dir(digest).is_dir());
         let digest = digest.ok_or_else(|| no_object("NoSuchKey", "The specified key does not exist."))?;
-        let size_bytes = dir_size_bytes(&self.dir(&digest)).map_err(|error| unreadable(&error))?;
+        let written = fs::read_to_string(digest.size_file_in(&self.state_dir)).ok().and_then(|text| text.parse().ok());
+        let size_bytes = match written {
+            Some(size_bytes) => size_bytes,
+            None => dir_size_bytes(&self.dir(&digest)).map_err(|error| unreadable(&error))?,
+        };
         Ok(code_ref(digest, size_bytes))
     }
 

@@ -5,6 +5,7 @@ mod events;
 mod invoking;
 mod provisioned;
 mod simulation;
+mod swap;
 mod throttling;
 mod versions;
 

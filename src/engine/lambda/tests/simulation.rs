@@ -21,6 +21,8 @@ const STEPS: u32 = 3_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Toy {
     Starting,
+    /// Starting ahead, without a slot.
+    Candidate,
     Waiting,
     Busy,
     Returning,
@@ -124,13 +126,13 @@ impl Simulation {
         let exit = EnvironmentEvent::Exited { cause: ExitCause::Status(1), max_memory_used_bytes: 0 };
         let (event, after) = match (toy, fault) {
             (_, 0) => (exit, None),
-            (Toy::Starting, 1) => {
+            (Toy::Starting | Toy::Candidate, 1) => {
                 // The shell waits for the stop that follows.
                 (EnvironmentEvent::InitError { error_type: None, payload: Bytes::from_static(b"{}") }, Some(toy))
             }
-            (Toy::Starting, 2) => (EnvironmentEvent::LaunchFailed { message: "no".into() }, None),
+            (Toy::Starting | Toy::Candidate, 2) => (EnvironmentEvent::LaunchFailed { message: "no".into() }, None),
             (_, 3) => return self.world.wait(4_000),
-            (Toy::Starting | Toy::Returning, _) => (EnvironmentEvent::Next, Some(Toy::Waiting)),
+            (Toy::Starting | Toy::Candidate | Toy::Returning, _) => (EnvironmentEvent::Next, Some(Toy::Waiting)),
             (Toy::Busy, 4..6) => (self.answer(id, true), Some(Toy::Returning)),
             (Toy::Busy, _) => (self.answer(id, false), Some(Toy::Returning)),
             (Toy::Waiting, _) => return,
@@ -163,7 +165,17 @@ impl Simulation {
     fn update(&mut self) {
         let (name, byte) = (self.name(), self.rng.u8(..));
         let update = UpdateFunctionCode::default();
-        self.world.call(Command::UpdateFunctionCode { name: named(&name), update, code: code(byte) }).unwrap();
+        if self.rng.bool() {
+            let launched = self.world.launched.len();
+            self.world.call(Command::SwapFunctionCode { name: named(&name), update, code: code(byte) }).unwrap();
+            self.observe();
+            for (id, _) in &self.world.launched[launched..] {
+                self.toys.get_mut(id).unwrap().1 = Toy::Candidate;
+            }
+        } else {
+            // Refused while another is under way.
+            let _ = self.world.call(Command::UpdateFunctionCode { name: named(&name), update, code: code(byte) });
+        }
     }
 
     fn recreate(&mut self) {
@@ -213,7 +225,7 @@ impl Simulation {
             let entry = counts.entry(function).or_default();
             match toy {
                 Toy::Starting | Toy::Busy => entry.0 += 1,
-                Toy::Waiting | Toy::Returning => entry.1 += 1,
+                Toy::Candidate | Toy::Waiting | Toy::Returning => entry.1 += 1,
             }
         }
         let running: u32 = counts.values().map(|(running, _)| running).sum();

@@ -1,0 +1,169 @@
+//! How `stackctl` deploys code to a function that is in use: an environment of the new code is started and initialised beside the
+//! old ones, and only when it is ready do invocations move. Code that does not initialise changes nothing but
+//! `LastUpdateStatus`. Anybody else's `UpdateFunctionCode` is at once, as on AWS.
+//!
+//! Until it is ready, the new code is a version that nobody can name. It is written down when it takes the place of the old:
+//! an engine that ends before that starts with the old code.
+
+use serde::Deserialize;
+
+use super::{
+    CodeRef, FunctionConfiguration, FunctionRef, Lambda, LambdaError, LambdaErrorKind, Response, UpdateFunctionCode,
+    environments::{Fleet, Serial},
+    functions::{Function, FunctionId, UPDATE_OF_QUALIFIED, being_deleted, shown},
+    provisioned::Ahead,
+    report::Failure,
+    versions::Version,
+};
+use crate::engine::{Cx, StopReason, logs::Logs};
+
+/// `LastUpdateStatusReason` while a new environment initialises.
+const IN_PROGRESS: &str = "The function is being updated.";
+
+/// What became of the last deployment of code beside the old.
+#[derive(Debug, Default)]
+pub(super) enum Swap {
+    /// The code is what was deployed.
+    #[default]
+    Done,
+    /// Initialising; with what its runtime says is wrong.
+    InProgress { candidate: Box<Version>, error: Option<String> },
+    /// The old code stays.
+    Failed { reason: String, reason_code: &'static str },
+}
+
+impl Swap {
+    pub(super) fn candidate(&self) -> Option<&Version> {
+        match self {
+            Self::InProgress { candidate, .. } => Some(candidate),
+            Self::Done | Self::Failed { .. } => None,
+        }
+    }
+
+    pub(super) fn candidate_mut(&mut self) -> Option<&mut Version> {
+        match self {
+            Self::InProgress { candidate, .. } => Some(candidate),
+            Self::Done | Self::Failed { .. } => None,
+        }
+    }
+
+    /// `LastUpdateStatus`.
+    pub(super) fn show(&self, shown: &mut FunctionConfiguration) {
+        let (status, reason, code) = match self {
+            Self::Done => return,
+            Self::InProgress { .. } => ("InProgress", IN_PROGRESS.to_owned(), "Creating"),
+            Self::Failed { reason, reason_code } => ("Failed", reason.clone(), *reason_code),
+        };
+        status.clone_into(&mut shown.last_update_status);
+        shown.last_update_status_reason = Some(reason);
+        shown.last_update_status_reason_code = Some(code.to_owned());
+    }
+}
+
+impl Function {
+    /// AWS refuses a change while another is under way (Lambda API reference, `ResourceConflictException`).
+    pub(super) fn check_no_swap(&self) -> Result<(), LambdaError> {
+        if self.swap.candidate().is_none() {
+            return Ok(());
+        }
+        let message = format!(
+            "The operation cannot be performed at this time. An update is in progress for resource: {}",
+            self.arn
+        );
+        Err(LambdaError::new(LambdaErrorKind::ResourceConflict, message))
+    }
+}
+
+impl Lambda {
+    /// `UpdateFunctionCode` of `stackctl`. A newer one takes the place of one that is under way.
+    pub(super) fn swap_function_code(
+        &mut self,
+        cx: &mut Cx<'_>,
+        logs: &mut Logs,
+        name: &FunctionRef,
+        update: &UpdateFunctionCode,
+        code: CodeRef,
+    ) -> Result<Response, LambdaError> {
+        let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
+        function.check_revision(update.revision_id.as_deref())?;
+        let settings = function.updated_for(update)?;
+        let is_in_use = !function.latest.fleet.all.is_empty();
+        if update.dry_run {
+            return self.update_function_code(cx, name, update, code);
+        }
+        self.give_up_candidate(cx, id);
+        if !is_in_use || update.publish {
+            return self.update_function_code(cx, name, update, code);
+        }
+        let candidate = Version {
+            settings,
+            code,
+            revision_id: cx.ids.uuid(),
+            last_modified: cx.now,
+            description: None,
+            fleet: Fleet::default(),
+            ahead: Ahead::default(),
+        };
+        let Some(function) = self.functions.get_mut(id) else { return Err(being_deleted()) };
+        function.swap = Swap::InProgress { candidate: Box::new(candidate), error: None };
+        let response = shown(function);
+        self.launch_candidate(cx, logs, id);
+        response.ok_or_else(being_deleted)
+    }
+
+    /// A newer deployment, or a deletion: what was being started is stopped.
+    fn give_up_candidate(&mut self, cx: &mut Cx<'_>, id: FunctionId) {
+        let Some(function) = self.functions.get_mut(id) else { return };
+        let serials: Vec<Serial> = function.swap.candidate().into_iter().flat_map(Version::environments).collect();
+        for serial in serials {
+            self.stop(cx, serial, StopReason::Replaced);
+        }
+        if let Some(function) = self.functions.get_mut(id) {
+            function.swap = Swap::Done;
+        }
+    }
+
+    /// The new code's environment is ready: it is the function's code from now on. Returns whether it is.
+    pub(super) fn commit_swap(&mut self, cx: &mut Cx<'_>, id: FunctionId) -> bool {
+        let Some(function) = self.functions.get_mut(id) else { return false };
+        let Swap::InProgress { candidate, .. } = std::mem::take(&mut function.swap) else { return false };
+        let Version { settings, code, revision_id, last_modified, .. } = *candidate;
+        let latest = &mut function.latest;
+        (latest.settings, latest.code) = (settings, code);
+        (latest.revision_id, latest.last_modified) = (revision_id, last_modified);
+        function.record(cx);
+        self.replace_environments(cx, id);
+        true
+    }
+
+    /// The runtime of the new code says why it does not initialise.
+    pub(super) fn note_candidate_error(&mut self, id: FunctionId, document: &[u8]) {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Reported {
+            error_message: String,
+            error_type: Option<String>,
+        }
+        let reported: Option<Reported> = serde_json::from_slice(document).ok();
+        let function = self.functions.get_mut(id);
+        if let Some((reported, Swap::InProgress { error, .. })) =
+            reported.zip(function.map(|function| &mut function.swap))
+        {
+            let kind = reported.error_type.map_or_else(String::new, |kind| format!("{kind}: "));
+            *error = Some(format!("{kind}{}", reported.error_message));
+        }
+    }
+
+    /// The new code's environment ended before it was ready: the old code stays.
+    pub(super) fn fail_swap(&mut self, id: FunctionId, failure: &Failure<'_>) {
+        let Some(function) = self.functions.get_mut(id) else { return };
+        let Swap::InProgress { error, .. } = std::mem::take(&mut function.swap) else { return };
+        let (otherwise, reason_code) = match failure {
+            Failure::TimedOut => ("it took too long".to_owned(), "FunctionError.InitTimeout"),
+            Failure::Failed { error_type } => ((*error_type).to_owned(), "FunctionError.RuntimeInitError"),
+        };
+        let reason =
+            format!("the new code does not initialise, and the code before stays: {}", error.unwrap_or(otherwise));
+        function.swap = Swap::Failed { reason, reason_code };
+    }
+}

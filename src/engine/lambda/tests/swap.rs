@@ -1,0 +1,149 @@
+//! New code of `stackctl` initialises beside the old, and takes its place only when it is ready.
+
+use bytes::Bytes;
+
+use super::{
+    super::UpdateFunctionCode, Command, EnvironmentEvent, EnvironmentId, LambdaErrorKind, Response, StopReason, World,
+    code, configuration, named,
+};
+use crate::{engine::ExitCause, model::limits::INIT_MAX_MS};
+
+impl World {
+    fn swap(&mut self, byte: u8) -> Result<Response, super::LambdaError> {
+        let update = UpdateFunctionCode::default();
+        self.call(Command::SwapFunctionCode { name: named("f"), update, code: code(byte) })
+    }
+
+    /// Code, status, and why.
+    fn status(&mut self) -> (String, String, Option<String>) {
+        let found = configuration(self.call(Command::GetFunctionConfiguration { name: named("f") }).unwrap());
+        (found.code_sha256, found.last_update_status, found.last_update_status_reason)
+    }
+
+    /// An environment that waits for work.
+    fn idle(&mut self) -> EnvironmentId {
+        self.invoke("f");
+        let id = self.ready();
+        self.respond(id);
+        self.environment(id, EnvironmentEvent::Next);
+        id
+    }
+
+    /// Which environment the next invocation runs in, at once.
+    fn runs_in(&mut self) -> EnvironmentId {
+        let count = self.invoked.len();
+        self.invoke("f");
+        assert_eq!(self.invoked.len(), count + 1, "it waits for nothing");
+        self.invoked[count].0
+    }
+}
+
+fn in_use() -> (World, EnvironmentId) {
+    let mut world = World::new();
+    world.create("f");
+    let idle = world.idle();
+    (world, idle)
+}
+
+#[test]
+fn invocations_move_when_the_new_code_is_ready() {
+    let (mut world, old) = in_use();
+    world.swap(2).unwrap();
+    assert_eq!(world.status().1, "InProgress");
+    assert_eq!((world.launched.len(), world.launched[1].1.artifact), (2, code(2).artifact));
+    // Until then the old environment serves.
+    assert_eq!(world.runs_in(), old);
+    let new = world.ready();
+    assert_eq!(world.status(), ("sha-2".into(), "Successful".into(), None));
+    assert_eq!(world.runs_in(), new);
+    // What ran in the old one ends as it would have.
+    world.respond(old);
+    world.environment(old, EnvironmentEvent::Next);
+    assert_eq!(world.stopped, [(old, StopReason::Replaced)]);
+    world.respond(new);
+    world.environment(new, EnvironmentEvent::Next);
+    assert_eq!((world.runs_in(), world.launched.len()), (new, 2));
+}
+
+#[test]
+fn code_that_does_not_initialise_changes_nothing() {
+    let document = br#"{"errorMessage":"no module named x","errorType":"Runtime.ImportModuleError"}"#;
+    let check = |break_it: &dyn Fn(&mut World, EnvironmentId), expected: &str| {
+        let (mut world, old) = in_use();
+        world.swap(2).unwrap();
+        let new = world.launched[1].0;
+        break_it(&mut world, new);
+        let reason = format!("the new code does not initialise, and the code before stays: {expected}");
+        assert_eq!(world.status(), ("sha-1".into(), "Failed".into(), Some(reason)));
+        assert_eq!(world.runs_in(), old);
+        world.swap(3).unwrap();
+        world.ready();
+        assert_eq!(world.status(), ("sha-3".into(), "Successful".into(), None));
+    };
+    let init_error = || EnvironmentEvent::InitError {
+        error_type: Some("Runtime.ImportModuleError".into()),
+        payload: Bytes::from_static(document),
+    };
+    check(&|world, new| world.environment(new, init_error()), "Runtime.ImportModuleError: no module named x");
+    let exited = || EnvironmentEvent::Exited { cause: ExitCause::Status(1), max_memory_used_bytes: 0 };
+    check(&|world, new| world.environment(new, exited()), "Runtime.ExitError");
+    check(&|world, _| world.wait(INIT_MAX_MS), "it took too long");
+}
+
+#[test]
+fn a_newer_deployment_takes_the_place_of_one_under_way() {
+    let (mut world, old) = in_use();
+    world.swap(2).unwrap();
+    let second = world.launched[1].0;
+    world.swap(3).unwrap();
+    assert_eq!(world.stopped, [(second, StopReason::Replaced)]);
+    assert_eq!(world.runs_in(), old);
+    world.ready();
+    assert_eq!(world.status().0, "sha-3");
+}
+
+#[test]
+fn other_changes_wait_until_it_is_over() {
+    let (mut world, _) = in_use();
+    world.swap(2).unwrap();
+    let update = UpdateFunctionCode::default();
+    let plain = || Command::UpdateFunctionCode { name: named("f"), update: update.clone(), code: code(3) };
+    let (kind, message) = world.refusal(plain());
+    assert_eq!(kind, LambdaErrorKind::ResourceConflict);
+    assert!(message.starts_with("The operation cannot be performed at this time."), "{message}");
+    world.ready();
+    world.call(plain()).unwrap();
+    assert_eq!(world.status().0, "sha-3");
+}
+
+#[test]
+fn a_function_that_nobody_uses_changes_at_once() {
+    let mut world = World::new();
+    world.create("f");
+    world.swap(2).unwrap();
+    assert_eq!((world.status().1, world.launched.len()), ("Successful".to_owned(), 0));
+    world.invoke("f");
+    assert_eq!(world.launched[0].1.artifact, code(2).artifact);
+}
+
+#[test]
+fn a_deletion_stops_what_is_being_started() {
+    let (mut world, old) = in_use();
+    world.swap(2).unwrap();
+    let new = world.launched[1].0;
+    world.call(Command::DeleteFunction { name: named("f") }).unwrap();
+    let stopped: std::collections::BTreeSet<_> = world.stopped.iter().map(|(id, _)| *id).collect();
+    assert_eq!(stopped, [old, new].into());
+}
+
+#[test]
+fn an_engine_that_ends_meanwhile_starts_with_the_old_code() {
+    let (mut world, _) = in_use();
+    world.swap(2).unwrap();
+    let mut world = world.restarted();
+    assert_eq!(world.status(), ("sha-1".into(), "Successful".into(), None));
+    let (mut world, _) = in_use();
+    world.swap(2).unwrap();
+    world.ready();
+    assert_eq!(world.restarted().status().0, "sha-2");
+}
