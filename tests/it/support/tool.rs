@@ -81,7 +81,7 @@ impl Tool {
             | Self::PythonQueryClients
             | Self::NodeClients
             | Self::GoClients
-            | Self::JavaClients => "clients, which tests/clients/install installs",
+            | Self::JavaClients => "packages of tests/clients",
             Self::Port4566 => "port 4566, which is taken",
         }
     }
