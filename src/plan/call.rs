@@ -1,6 +1,6 @@
 //! The API calls that a plan is made of, each with all that the call needs and nothing that has to be looked up.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
     model::{ArtifactDigest, FunctionName, QueueArn, QueueName},
@@ -26,9 +26,38 @@ pub enum Call {
     PutFunctionConcurrency { name: FunctionName, reserved: u32 },
     DeleteFunctionConcurrency { name: FunctionName },
     DeleteFunction { name: FunctionName },
-    CreateMapping { function: FunctionName, queue: QueueArn, settings: MappingSettings },
+    PublishVersion { name: FunctionName },
+    CreateAlias { name: FunctionName, alias: &'static str, version: AliasVersion },
+    UpdateAlias { name: FunctionName, alias: &'static str, version: AliasVersion },
+    DeleteAlias { name: FunctionName, alias: &'static str },
+    PutProvisionedConcurrency { name: FunctionName, alias: &'static str, count: u32 },
+    DeleteProvisionedConcurrency { name: FunctionName, alias: &'static str },
+    CreateMapping { function: MappedFunction, queue: QueueArn, settings: MappingSettings },
     UpdateMapping { uuid: String, changes: MappingChanges },
     DeleteMapping { uuid: String },
+}
+
+/// The version that an alias shall name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AliasVersion {
+    /// The one that the step before published: its number is the target's to give.
+    JustPublished,
+}
+
+/// What a mapping invokes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappedFunction {
+    pub name: FunctionName,
+    pub alias: Option<String>,
+}
+
+impl fmt::Display for MappedFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.alias {
+            Some(alias) => write!(f, "{}:{alias}", self.name),
+            None => self.name.fmt(f),
+        }
+    }
 }
 
 /// What `CreateFunction` takes.
@@ -84,6 +113,7 @@ pub struct MappingSettings {
 /// What of [`MappingSettings`] changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MappingChanges {
+    pub function: Option<MappedFunction>,
     pub enabled: Option<bool>,
     pub batch_size: Option<u32>,
     pub batching_window_s: Option<u32>,
@@ -111,6 +141,12 @@ impl Call {
             Self::PutFunctionConcurrency { .. } => "PutFunctionConcurrency",
             Self::DeleteFunctionConcurrency { .. } => "DeleteFunctionConcurrency",
             Self::DeleteFunction { .. } => "DeleteFunction",
+            Self::PublishVersion { .. } => "PublishVersion",
+            Self::CreateAlias { .. } => "CreateAlias",
+            Self::UpdateAlias { .. } => "UpdateAlias",
+            Self::DeleteAlias { .. } => "DeleteAlias",
+            Self::PutProvisionedConcurrency { .. } => "PutProvisionedConcurrencyConfig",
+            Self::DeleteProvisionedConcurrency { .. } => "DeleteProvisionedConcurrencyConfig",
             Self::CreateMapping { .. } => "CreateEventSourceMapping",
             Self::UpdateMapping { .. } => "UpdateEventSourceMapping",
             Self::DeleteMapping { .. } => "DeleteEventSourceMapping",

@@ -28,7 +28,7 @@ pub(super) struct Draft {
     by_address: BTreeMap<Address, Vec<StepId>>,
     /// Steps after which an existing queue is no longer used by what they touch, by the queue's name.
     releases: BTreeMap<QueueName, Vec<StepId>>,
-    /// Steps that give reserved concurrency back to the pool.
+    /// Steps that give reserved or provisioned concurrency back to the pool.
     gives_back: Vec<StepId>,
     /// Queues whose manifest entry now has another name: key to the old name.
     replaced: BTreeMap<String, QueueName>,
@@ -88,6 +88,21 @@ impl Draft {
     /// The steps after which nothing uses `queue`.
     pub(super) fn released_by(&self, queue: &QueueName) -> Vec<StepId> {
         self.releases.get(queue).cloned().unwrap_or_default()
+    }
+
+    /// Whether any of these steps changes what a version of its function would be.
+    pub(super) fn changes_version(&self, steps: &[StepId]) -> bool {
+        steps.iter().any(|step| {
+            matches!(
+                self.steps[step.0].call,
+                Call::CreateFunction(_) | Call::UpdateFunctionCode { .. } | Call::UpdateFunctionConfiguration { .. }
+            )
+        })
+    }
+
+    /// Whether a step makes what stands at an address.
+    pub(super) fn creates(&self, address: &Address) -> bool {
+        self.steps_at(address).iter().any(|step| self.steps[step.0].action == Action::Create)
     }
 
     /// Notes that `step` gives reserved concurrency back.

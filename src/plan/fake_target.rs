@@ -3,14 +3,14 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    ArtifactInfo, Artifacts, Call, FunctionChanges, MappingChanges, MappingSettings, NewFunction, QueueAttributes,
-    TargetFacts,
+    ArtifactInfo, Artifacts, Call, FunctionChanges, MappedFunction, MappingChanges, MappingSettings, NewFunction,
+    QueueAttributes, TargetFacts,
 };
 use crate::{
     model::{AccountId, ArtifactDigest, FunctionName, QueueArn, QueueName, Region, Scope},
     stack::{
-        Address, Desired, Foreign, Observed, ObservedFunction, ObservedMapping, ObservedQueue, Readiness, TAG_STACK,
-        Tags,
+        Address, Desired, Foreign, Observed, ObservedAlias, ObservedFunction, ObservedMapping, ObservedQueue,
+        Readiness, TAG_STACK, Tags,
     },
 };
 
@@ -23,6 +23,8 @@ pub(crate) struct FakeTarget {
     /// Everything, whoever owns it; `foreign` is empty.
     pub(crate) all: Observed,
     made: u32,
+    /// Whose version was published by the last step.
+    published: Option<FunctionName>,
 }
 
 /// The embedded engine's.
@@ -76,6 +78,7 @@ impl FakeTarget {
                 let function = self.function(name)?;
                 function.code_sha256 = STANDARD.encode(artifact.as_bytes());
                 function.architecture = *architecture;
+                outdated(function);
             }
             Call::UpdateFunctionConfiguration { name, changes } => self.configure(name, changes)?,
             Call::TagFunction { arn, tags } => self.function_of(arn)?.tags.extend(tags.clone()),
@@ -83,6 +86,36 @@ impl FakeTarget {
             Call::PutFunctionConcurrency { name, reserved } => self.reserve(name, *reserved)?,
             Call::DeleteFunctionConcurrency { name } => self.function(name)?.reserved_concurrency = None,
             Call::DeleteFunction { name } => self.delete_function(name)?,
+            Call::PublishVersion { name } => {
+                self.function(name)?;
+                self.published = Some(name.clone());
+            }
+            Call::CreateAlias { name, .. } | Call::UpdateAlias { name, .. } => {
+                if self.published.take().as_ref() != Some(name) {
+                    return Err(format!("no version of {name} was published before"));
+                }
+                self.made += 1;
+                let version = self.made.to_string();
+                let function = self.function(name)?;
+                let provisioned = function.live.as_ref().and_then(|live| live.provisioned);
+                function.live = Some(ObservedAlias { version, is_current: true, provisioned });
+            }
+            Call::DeleteAlias { name, .. } => {
+                if self.all.mappings.values().any(|mapping| mapping.function == *name && mapping.alias.is_some()) {
+                    return Err(format!("the alias of {name} is still mapped"));
+                }
+                self.function(name)?.live = None;
+            }
+            Call::PutProvisionedConcurrency { name, count, .. } => {
+                let function = self.function(name)?;
+                if function.reserved_concurrency.is_some_and(|reserved| reserved < *count) {
+                    return Err(format!("{name} provisions {count}, more than it reserves"));
+                }
+                function.live.as_mut().ok_or("no alias")?.provisioned = Some(*count);
+            }
+            Call::DeleteProvisionedConcurrency { name, .. } => {
+                self.function(name)?.live.as_mut().ok_or("no alias")?.provisioned = None;
+            }
             Call::CreateMapping { function, queue, settings } => self.create_mapping(function, queue, settings)?,
             Call::UpdateMapping { uuid, changes } => self.update_mapping(uuid, changes)?,
             Call::DeleteMapping { uuid } => drop(self.all.mappings.remove(uuid).ok_or("no such mapping")?),
@@ -176,6 +209,7 @@ impl FakeTarget {
             code_sha256: STANDARD.encode(new.artifact.as_bytes()),
             tags: new.tags.clone(),
             reserved_concurrency: None,
+            live: None,
             readiness: Readiness::Ready,
         };
         self.all.functions.insert(new.name.clone(), function);
@@ -199,6 +233,7 @@ impl FakeTarget {
         replace(&mut function.ephemeral_storage_mb, changes.ephemeral_storage_mb);
         replace(&mut function.log_format, changes.log_format);
         replace(&mut function.environment, changes.environment);
+        outdated(function);
         Ok(())
     }
 
@@ -208,7 +243,11 @@ impl FakeTarget {
         if others + reserved > RESERVABLE {
             return Err(format!("{others} of {RESERVABLE} are reserved, {reserved} more are too many"));
         }
-        self.function(name)?.reserved_concurrency = Some(reserved);
+        let function = self.function(name)?;
+        if function.live.as_ref().and_then(|live| live.provisioned).is_some_and(|count| count > reserved) {
+            return Err(format!("{name} reserves {reserved}, less than it provisions"));
+        }
+        function.reserved_concurrency = Some(reserved);
         Ok(())
     }
 
@@ -223,11 +262,16 @@ impl FakeTarget {
 
     fn create_mapping(
         &mut self,
-        function: &FunctionName,
+        function: &MappedFunction,
         queue: &QueueArn,
         settings: &MappingSettings,
     ) -> Result<(), String> {
-        let timeout_s = self.function(function)?.timeout_s;
+        let MappedFunction { name: function, alias } = function;
+        let found = self.function(function)?;
+        if alias.is_some() && found.live.is_none() {
+            return Err(format!("{function} has no alias"));
+        }
+        let timeout_s = found.timeout_s;
         self.check_timeout(queue, timeout_s)?;
         if self.all.mappings.values().any(|found| found.function == *function && found.queue == *queue) {
             return Err(format!("{queue} is already mapped to {function}"));
@@ -235,6 +279,7 @@ impl FakeTarget {
         self.made += 1;
         let mapping = ObservedMapping {
             function: function.clone(),
+            alias: alias.clone(),
             queue: queue.clone(),
             enabled: settings.enabled,
             batch_size: settings.batch_size,
@@ -251,6 +296,7 @@ impl FakeTarget {
     fn update_mapping(&mut self, uuid: &str, changes: &MappingChanges) -> Result<(), String> {
         let mapping = self.all.mappings.get_mut(uuid).ok_or("no such mapping")?;
         let changes = changes.clone();
+        replace(&mut mapping.alias, changes.function.map(|function| function.alias));
         replace(&mut mapping.enabled, changes.enabled);
         replace(&mut mapping.batch_size, changes.batch_size);
         replace(&mut mapping.batching_window_s, changes.batching_window_s);
@@ -278,6 +324,13 @@ impl FakeTarget {
             }
         }
         Ok(())
+    }
+}
+
+/// The published version is no longer what `$LATEST` is.
+fn outdated(function: &mut ObservedFunction) {
+    if let Some(live) = &mut function.live {
+        live.is_current = false;
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     queues,
     semantic::{duration, name_changes, optional},
     tags::{TagChanges, owned},
+    versions,
 };
 use crate::{
     model::{FunctionName, QueueName},
@@ -32,7 +33,9 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
             }
         }
     }
+    versions::give_back(draft, inputs);
     reserve(draft, inputs);
+    versions::make(draft, inputs);
 }
 
 /// Steps that delete the functions which no longer stand in the manifest.

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Action, Call, MappingChanges, MappingSettings,
+    Action, Call, MappedFunction, MappingChanges, MappingSettings,
     draft::{Draft, Inputs, NewStep},
     functions, queues,
     semantic::{duration, optional, same_filters},
+    versions,
 };
 use crate::{
     model::QueueArn,
@@ -67,11 +68,13 @@ fn make_one(
         report_batch_item_failures: trigger.report_batch_item_failures,
         filters: trigger.filters.clone(),
     };
+    let invoked =
+        MappedFunction { name: function.name.clone(), alias: versions::alias(function).map(ToOwned::to_owned) };
     let mut mappings = inputs.observed.mappings.iter();
     let found = mappings.find(|(_, found)| found.function == function.name && found.queue == queue);
     let step = match found {
         Some((uuid, found)) => {
-            let (changes, cause) = changes(found, &wanted);
+            let (changes, cause) = changes(found, &wanted, &invoked);
             if cause.is_empty() {
                 return;
             }
@@ -79,7 +82,7 @@ fn make_one(
             NewStep::new(address(key, trigger), Action::Update, call, cause)
         }
         None => {
-            let call = Call::CreateMapping { function: function.name.clone(), queue, settings: wanted };
+            let call = Call::CreateMapping { function: invoked, queue, settings: wanted };
             NewStep::new(address(key, trigger), Action::Create, call, "")
         }
     };
@@ -94,9 +97,14 @@ fn delete(draft: &mut Draft, uuid: &str, mapping: &ObservedMapping, observed: &O
     draft.releases(&mapping.queue.name, step);
 }
 
-fn changes(found: &ObservedMapping, wanted: &MappingSettings) -> (MappingChanges, String) {
+fn changes(found: &ObservedMapping, wanted: &MappingSettings, invoked: &MappedFunction) -> (MappingChanges, String) {
     let mut changes = MappingChanges::default();
     let mut causes = Vec::new();
+    if found.alias != invoked.alias {
+        changes.function = Some(invoked.clone());
+        let old = MappedFunction { name: found.function.clone(), alias: found.alias.clone() };
+        causes.push(format!("function {old} -> {invoked}"));
+    }
     if found.enabled != wanted.enabled {
         changes.enabled = Some(wanted.enabled);
         causes.push(format!("enabled {} -> {}", found.enabled, wanted.enabled));
@@ -131,6 +139,6 @@ fn source_of(trigger: &Trigger, inputs: &Inputs<'_>) -> Option<QueueArn> {
     inputs.desired.queues.get(&trigger.queue).map(|queue| inputs.facts.queue_arn(&queue.name))
 }
 
-fn address(function: &str, trigger: &Trigger) -> Address {
+pub(super) fn address(function: &str, trigger: &Trigger) -> Address {
     Address::Trigger { function: function.to_owned(), queue: trigger.queue.clone() }
 }

@@ -19,13 +19,15 @@ mod semantic;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::fmt;
 
 use serde::Serialize;
 
 pub use call::{
-    Call, FunctionChanges, FunctionSettings, MappingChanges, MappingSettings, NewFunction, QueueAttributes,
+    AliasVersion, Call, FunctionChanges, FunctionSettings, MappedFunction, MappingChanges, MappingSettings,
+    NewFunction, QueueAttributes,
 };
 pub use facts::{ArtifactInfo, Artifacts, TargetFacts};
 pub use render::{Line, Mark, Summary};
@@ -130,6 +132,7 @@ pub fn plan(
     queues::make(&mut draft, inputs);
     functions::make(&mut draft, inputs);
     mappings::make(&mut draft, inputs);
+    versions::delete_unneeded(&mut draft, inputs);
     queues::delete_undeclared(&mut draft, inputs);
     draft.finish()
 }

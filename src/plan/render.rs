@@ -106,6 +106,11 @@ impl Call {
             Self::DeleteQueue { .. } | Self::DeleteFunction { .. } | Self::DeleteMapping { .. } => "delete",
             Self::UpdateFunctionCode { .. } => "update code",
             Self::PutFunctionConcurrency { .. } | Self::DeleteFunctionConcurrency { .. } => "concurrency",
+            Self::PutProvisionedConcurrency { .. } | Self::DeleteProvisionedConcurrency { .. } => "concurrency",
+            Self::PublishVersion { .. }
+            | Self::CreateAlias { .. }
+            | Self::UpdateAlias { .. }
+            | Self::DeleteAlias { .. } => "version",
             Self::TagQueue { .. } | Self::TagFunction { .. } => "tag",
             Self::UntagQueue { .. } | Self::UntagFunction { .. } => "untag",
             Self::SetQueueAttributes { .. } | Self::UpdateFunctionConfiguration { .. } | Self::UpdateMapping { .. } => {

@@ -6,8 +6,8 @@ use super::{
     plan, teardown,
 };
 use crate::stack::{
-    Architecture, DeadLetter, Desired, Fifo, LogFormat, RedriveAllow, Reference, TAG_BUILD, TAG_STACK, Template,
-    TemplatePart,
+    Architecture, DeadLetter, Desired, Fifo, LogFormat, Provisioned, RedriveAllow, Reference, TAG_BUILD, TAG_STACK,
+    Template, TemplatePart,
     samples::{fifo_queue, function, queue, stack, text, trigger},
 };
 
@@ -467,4 +467,88 @@ fn a_plan_as_json() {
     });
     assert_eq!(json, expected);
     assert!(target.all.queues.contains_key(&name("example-dlq")));
+}
+
+/// Carries out a plan, and how often an interruption between two of its steps is repaired by the next plan.
+fn converge_interrupted(desired: &Desired, before: &FakeTarget) {
+    let steps = planned(desired, before).unwrap().steps.len();
+    for done in 0..steps {
+        let mut target = before.clone();
+        for step in planned(desired, &target).unwrap().steps.iter().take(done) {
+            target.apply(&step.call).unwrap();
+        }
+        converge(desired, &mut target);
+    }
+}
+
+#[test]
+fn provisioned_concurrency_publishes_and_moves_an_alias() {
+    let provision = |desired: &mut Desired| f(desired).provisioned_concurrency = Some(Provisioned::Fixed(2));
+    let mut desired = example();
+    provision(&mut desired);
+    let plan = planned(&desired, &FakeTarget::default()).unwrap();
+    assert_text(
+        &plan.to_string(),
+        "+ queues.example-dlq                  create
+         + queues.example-queue                create
+         + functions.f                         create
+         + functions.f                         version: publish
+         + functions.f                         version: alias live: the new version
+         + functions.f                         concurrency: provisioned none -> 2
+         + functions.f.triggers.example-queue  create
+         4 to create, 0 to update, 0 to delete",
+    );
+    converge_interrupted(&desired, &FakeTarget::default());
+    check(
+        provision,
+        "~ functions.f                         version: publish
+         ~ functions.f                         version: alias live: the new version
+         ~ functions.f                         concurrency: provisioned none -> 2
+         ~ functions.f.triggers.example-queue  update: function f -> f:live
+         0 to create, 2 to update, 0 to delete",
+    );
+    check_between(
+        provision,
+        |desired| f(desired).memory_mb = 256,
+        "~ functions.f  update: memory 128MiB -> 256MiB
+         ~ functions.f  version: publish
+         ~ functions.f  version: alias live: version 1 -> the new one
+         0 to create, 1 to update, 0 to delete",
+    );
+    check_between(
+        provision,
+        |desired| f(desired).provisioned_concurrency = None,
+        "~ functions.f                         concurrency: provisioned 2 -> none
+         ~ functions.f                         version: alias live: not needed
+         ~ functions.f.triggers.example-queue  update: function f:live -> f
+         0 to create, 2 to update, 0 to delete",
+    );
+}
+
+#[test]
+fn provisioned_stays_within_reserved_on_the_way() {
+    let with = |reserved, provisioned| {
+        move |desired: &mut Desired| {
+            f(desired).reserved_concurrency = Some(reserved);
+            f(desired).provisioned_concurrency = Some(Provisioned::Fixed(provisioned));
+        }
+    };
+    check_between(
+        with(10, 8),
+        with(4, 2),
+        "~ functions.f  concurrency: provisioned 8 -> 2
+         ~ functions.f  concurrency: reserved 10 -> 4
+         0 to create, 1 to update, 0 to delete",
+    );
+    check_between(
+        with(4, 2),
+        with(10, 8),
+        "~ functions.f  concurrency: reserved 4 -> 10
+         ~ functions.f  concurrency: provisioned 2 -> 8
+         0 to create, 1 to update, 0 to delete",
+    );
+    let (mut before, mut after) = (example(), example());
+    with(10, 8)(&mut before);
+    with(4, 2)(&mut after);
+    converge_interrupted(&after, &converged(&before));
 }

@@ -1,5 +1,8 @@
 //! What a stack is, twice: as the manifest wants it ([`Desired`]) and as a target has it ([`Observed`]). Pure values.
 
+/// The alias that names the version which triggers invoke, of functions with provisioned concurrency.
+pub const LIVE_ALIAS: &str = "live";
+
 mod desired;
 mod observed;
 #[cfg(test)]

@@ -49,13 +49,28 @@ pub struct ObservedFunction {
     pub code_sha256: String,
     pub tags: Tags,
     pub reserved_concurrency: Option<u32>,
+    /// The alias [`LIVE_ALIAS`](super::LIVE_ALIAS), when there is one.
+    pub live: Option<ObservedAlias>,
     pub readiness: Readiness,
+}
+
+/// An alias of a function of this stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedAlias {
+    /// The version that it names.
+    pub version: String,
+    /// Whether that version is what `$LATEST` is now.
+    pub is_current: bool,
+    /// Provisioned concurrency, as asked for.
+    pub provisioned: Option<u32>,
 }
 
 /// An event source mapping from a queue to a function of this stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedMapping {
     pub function: FunctionName,
+    /// The version or alias that it invokes; `None` for `$LATEST`.
+    pub alias: Option<String>,
     pub queue: QueueArn,
     pub enabled: bool,
     pub batch_size: u32,

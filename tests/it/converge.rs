@@ -19,6 +19,7 @@ use crate::support::{
 trials!(
     everything_is_made_changed_and_removed,
     drift_by_hand_is_seen_and_mended,
+    provisioned_concurrency_publishes_and_moves_an_alias,
     what_others_own_is_never_touched,
     an_engine_that_is_not_there_says_what_to_do,
 );
@@ -246,6 +247,39 @@ fn drift_by_hand_is_seen_and_mended() {
         let down = teardown(&stage.observe(&read(NOTHING)).await);
         let dangers: Vec<String> = down.dangers().map(|(step, danger)| format!("{}: {danger}", step.address)).collect();
         assert_eq!(dangers, ["queues.work: 1 message would be lost"]);
+    });
+}
+
+fn provisioned_concurrency_publishes_and_moves_an_alias() {
+    block_on(async {
+        let stage = Stage::new();
+        let provisioned = EVERYTHING.replace("{ reserved = 10 }", "{ reserved = 10, provisioned = 2 }");
+        let made = stage.plan(&read(&provisioned)).await.unwrap();
+        stage.apply(&made).await;
+        assert_eq!(stage.plan(&read(&provisioned)).await.unwrap().to_string(), "nothing to change", "after\n{made}");
+        let lambda = stage.world.lambda();
+        let alias = lambda.get_alias().function_name("worker").name("live").send().await.unwrap();
+        assert_eq!(alias.function_version(), Some("1"));
+        let mappings = lambda.list_event_source_mappings().function_name("worker:live").send().await.unwrap();
+        assert_eq!(mappings.event_source_mappings().len(), 2);
+        let config = lambda.get_provisioned_concurrency_config().function_name("worker").qualifier("live");
+        assert_eq!(config.send().await.unwrap().requested_provisioned_concurrent_executions(), Some(2));
+        let changed = provisioned.replace("LEVEL = \"info\"", "LEVEL = \"debug\"");
+        let plan = stage.plan(&read(&changed)).await.unwrap();
+        assert_text(
+            &plan,
+            "~ functions.worker  update: environment: LEVEL changed
+             ~ functions.worker  version: publish
+             ~ functions.worker  version: alias live: version 1 -> the new one
+             0 to create, 1 to update, 0 to delete",
+        );
+        stage.apply(&plan).await;
+        let alias = lambda.get_alias().function_name("worker").name("live").send().await.unwrap();
+        assert_eq!(alias.function_version(), Some("2"));
+        let without = stage.plan(&read(EVERYTHING)).await.unwrap();
+        stage.apply(&without).await;
+        assert_eq!(stage.plan(&read(EVERYTHING)).await.unwrap().to_string(), "nothing to change", "after\n{without}");
+        lambda.get_alias().function_name("worker").name("live").send().await.unwrap_err();
     });
 }
 

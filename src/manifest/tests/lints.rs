@@ -422,7 +422,7 @@ fn what_is_not_enforced_is_said_so() {
 dead_letter = { queue = "q-dlq" }
 [functions.f]
 runtime = "provided.al2023"
-concurrency = { provisioned = 2 }
+concurrency = { provisioned = { min = 1, max = 3 } }
 log_format = "json"
 ephemeral_storage = "1GiB"
 [[functions.f.triggers]]
@@ -434,8 +434,8 @@ image = "db"
 [targets.aws]
 "#,
         r#"
-advice: provisioned concurrency is not enforced by the embedded engine yet: environments start on demand
-  9:17 provisioned: has no effect yet
+advice: provisioned concurrency does not follow the load yet: `min` environments are kept
+  9:42 max: has no effect yet
 advice: the log format `json` is not written by the embedded engine yet: logs are text
   10:1 log_format: has no effect yet
 advice: the size of `/tmp` is not limited by the embedded engine yet

@@ -31,6 +31,8 @@ macro_rules! send {
     };
 }
 
+pub(super) use send;
+
 impl AwsProvider {
     /// Makes the call.
     pub(super) async fn make(&self, call: &Call) -> Result<(), ProviderError> {
@@ -79,10 +81,16 @@ impl AwsProvider {
             Call::DeleteFunction { name } => {
                 send!(about(name.as_str()), lambda.delete_function().function_name(name.as_str()))
             }
+            Call::PublishVersion { .. }
+            | Call::CreateAlias { .. }
+            | Call::UpdateAlias { .. }
+            | Call::DeleteAlias { .. }
+            | Call::PutProvisionedConcurrency { .. }
+            | Call::DeleteProvisionedConcurrency { .. } => self.make_version(call).await,
             Call::CreateMapping { function, queue, settings } => {
-                let request = lambda.create_event_source_mapping().function_name(function.as_str());
+                let request = lambda.create_event_source_mapping().function_name(function.to_string());
                 let request = request.event_source_arn(queue.to_string());
-                send!(about(function.as_str()), create_mapping(request, settings))
+                send!(about(function.name.as_str()), create_mapping(request, settings))
             }
             Call::UpdateMapping { uuid, changes } => {
                 send!(about(uuid), update_mapping(lambda.update_event_source_mapping().uuid(uuid), changes))
@@ -149,6 +157,7 @@ fn update_mapping(
     changes: &MappingChanges,
 ) -> UpdateEventSourceMappingFluentBuilder {
     request
+        .set_function_name(changes.function.as_ref().map(ToString::to_string))
         .set_enabled(changes.enabled)
         .set_batch_size(changes.batch_size.map(number))
         .set_maximum_batching_window_in_seconds(changes.batching_window_s.map(number))
@@ -205,6 +214,6 @@ fn filter_criteria(patterns: &[String]) -> FilterCriteria {
 }
 
 /// AWS's integers are signed; what a manifest can hold is far below.
-fn number(value: u32) -> i32 {
+pub(super) fn number(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }

@@ -74,7 +74,10 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 fn kind(operation: &str, code: &str, message: &str) -> ErrorKind {
     match code {
         "QueueDeletedRecently" => ErrorKind::NameStillTaken,
-        "QueueDoesNotExist" | "NonExistentQueue" | "ResourceNotFoundException" => ErrorKind::Gone,
+        "QueueDoesNotExist"
+        | "NonExistentQueue"
+        | "ResourceNotFoundException"
+        | "ProvisionedConcurrencyConfigNotFoundException" => ErrorKind::Gone,
         // `Function already exist: NAME` is no matter of time.
         "ResourceConflictException" if operation == "CreateFunction" => ErrorKind::Refused,
         "ResourceConflictException" | "ResourceInUseException" => ErrorKind::Busy,

@@ -56,7 +56,8 @@ impl AwsProvider {
     ) -> Result<BTreeMap<FunctionName, ObservedFunction>, ProviderError> {
         let functions = side_by_side(names, |name| {
             let provider = self.clone();
-            async move { provider.observe_function(name).await }
+            let stack = desired.name.clone();
+            async move { provider.observe_function(name, &stack).await }
         });
         Ok(functions.await?.into_iter().flatten().collect())
     }
@@ -76,19 +77,26 @@ impl AwsProvider {
     async fn observe_function(
         &self,
         name: FunctionName,
+        stack: &StackName,
     ) -> Result<Option<(FunctionName, ObservedFunction)>, ProviderError> {
         let _turn = self.observing.acquire().await;
         let about = About { operation: "GetFunction", resource: name.as_str() };
         let output = Box::pin(self.lambda.get_function().function_name(name.as_str()).send()).await;
         match output.map_err(|error| about.failed(&error)) {
-            Ok(output) => Ok(observed(output).map(|function| (name, function))),
+            Ok(output) => {
+                let Some(mut function) = observed(output) else { return Ok(None) };
+                if function.tags.get(TAG_STACK).is_some_and(|owner| owner == stack.as_str()) {
+                    self.observe_live(&name, &mut function).await?;
+                }
+                Ok(Some((name, function)))
+            }
             Err(error) if error.kind == ErrorKind::Gone => Ok(None),
             Err(error) => Err(error),
         }
     }
 }
 
-fn observed(output: GetFunctionOutput) -> Option<ObservedFunction> {
+pub(super) fn observed(output: GetFunctionOutput) -> Option<ObservedFunction> {
     let found = output.configuration?;
     let environment = found.environment().and_then(|environment| environment.variables()).cloned();
     Some(ObservedFunction {
@@ -112,6 +120,7 @@ fn observed(output: GetFunctionOutput) -> Option<ObservedFunction> {
         code_sha256: text(found.code_sha256()),
         readiness: readiness(&found),
         tags: output.tags.into_iter().flatten().collect(),
+        live: None,
         reserved_concurrency: output
             .concurrency
             .and_then(|found| found.reserved_concurrent_executions)

@@ -30,8 +30,10 @@ fn observed(found: &EventSourceMappingConfiguration) -> Option<(String, Observed
         return None;
     }
     let filters = found.filter_criteria().map(|criteria| criteria.filters()).unwrap_or_default();
+    let FunctionArn { name, qualifier, .. } = FunctionArn::parse(found.function_arn()?)?;
     let mapping = ObservedMapping {
-        function: FunctionArn::parse(found.function_arn()?)?.name,
+        function: name,
+        alias: qualifier,
         queue: QueueArn::parse(found.event_source_arn()?)?,
         enabled: !matches!(state, "Disabled" | "Disabling"),
         batch_size: whole(found.batch_size()),

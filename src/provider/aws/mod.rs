@@ -8,12 +8,14 @@ mod functions;
 mod mappings;
 mod queues;
 mod side_by_side;
+mod versions;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use aws_sdk_lambda::client::Client as LambdaClient;
 use aws_sdk_sqs::client::Client as SqsClient;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 pub use client::Endpoint;
@@ -34,6 +36,8 @@ pub struct AwsProvider {
     sqs: SqsClient,
     lambda: LambdaClient,
     observing: Arc<Semaphore>,
+    /// The version that was published last of each function, for the step that follows.
+    published: Arc<Mutex<BTreeMap<FunctionName, String>>>,
     url: Arc<str>,
 }
 
@@ -49,6 +53,7 @@ impl AwsProvider {
             sqs: client::sqs(endpoint, http.clone()),
             lambda: client::lambda(endpoint, http),
             observing: Arc::new(Semaphore::new(OBSERVING_AT_ONCE_MAX)),
+            published: Arc::default(),
             url: endpoint.url.as_str().into(),
         }
     }
