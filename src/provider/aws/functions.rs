@@ -44,7 +44,7 @@ impl FoundFunctions {
 impl AwsProvider {
     /// Reads every function: one call gives configuration, tags, concurrency and state, which a list leaves out.
     pub(super) async fn observe_functions(&self, desired: &Desired) -> Result<FoundFunctions, ProviderError> {
-        let functions = self.functions_named(self.function_names().await?).await?.into_iter().collect();
+        let functions = self.functions_named(desired, self.function_names().await?).await?.into_iter().collect();
         let wanted = desired.functions.iter().map(|(key, function)| (function.name.clone(), key.clone())).collect();
         Ok(FoundFunctions { stack: desired.name.clone(), wanted, functions })
     }
@@ -52,6 +52,7 @@ impl AwsProvider {
     /// Those of them that exist.
     pub(super) async fn functions_named(
         &self,
+        desired: &Desired,
         names: Vec<FunctionName>,
     ) -> Result<BTreeMap<FunctionName, ObservedFunction>, ProviderError> {
         let functions = side_by_side(names, |name| {

@@ -93,10 +93,10 @@ impl Provider for AwsProvider {
 
     async fn look_at(
         &self,
-        _: &Desired,
+        desired: &Desired,
         functions: &[FunctionName],
     ) -> Result<BTreeMap<FunctionName, ObservedFunction>, ProviderError> {
-        self.functions_named(functions.to_vec()).await
+        self.functions_named(desired, functions.to_vec()).await
     }
 
     async fn apply(&self, step: &Step) -> Result<(), ProviderError> {
