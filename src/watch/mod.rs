@@ -1,5 +1,5 @@
 //! Files -> debounced rebuilds: which functions a save reaches, and their builds. Deploys nothing, prints nothing, and knows
-//! no target. When a series of changes is over ([`debounce`]) and what a change reaches ([`choice`]) are pure.
+//! no target. When a series of changes is over (`debounce`) and what a change reaches (`choice`) are pure.
 
 mod builds;
 mod choice;
