@@ -25,7 +25,7 @@ const PENDING: &[Pending] = &[
     Pending {
         path: &["functions", "*", "log_format"],
         harmless: "text",
-        says: "the log format `json` is not written by the embedded engine yet: logs are text",
+        says: "the embedded engine writes logs as text and refuses `json`: set it in a profile for AWS",
     },
     Pending {
         path: &["functions", "*", "ephemeral_storage"],
