@@ -13,6 +13,7 @@ mod converge;
 mod crash;
 mod documents;
 mod durability;
+mod explained;
 mod keeping;
 mod layers;
 mod looking;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             durability::all(),
             keeping::all(),
             layers::all(),
+            explained::all(),
             looking::all(),
             sdk_sqs::all(),
             simulation::all(),
