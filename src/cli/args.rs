@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint, builder::Styles};
 use clap_complete::Shell;
 
-use super::failure::EXIT_CODES_HELP;
+use super::{dashboard::Sort, failure::EXIT_CODES_HELP};
 use crate::{
     engine::sqs::PEEK_MAX_MESSAGES,
     model::{
@@ -20,6 +20,8 @@ const STYLES: Styles = Styles::styled()
     .literal(anstyle::AnsiColor::Cyan.on_default())
     .placeholder(anstyle::AnsiColor::Green.on_default());
 
+/// The shortest `top --interval`: a look walks over everything.
+const REFRESH_INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// The longest `receive --wait`; AWS's own for one receive.
 const RECEIVE_WAIT_MAX: Duration = Duration::from_secs(20);
 
@@ -105,6 +107,13 @@ pub(crate) enum Command {
     /// Show what runs and what waits.
     #[command(after_help = "Examples:\n  stackctl status\n  stackctl status --json | jq '.queues[].visible'")]
     Status,
+    /// Watch what runs and what waits.
+    #[command(
+        after_help = "Examples:\n  stackctl top\n  stackctl top --sort busy --interval 250ms\n  stackctl top --json --count 1 | \
+                            jq .account_concurrency\n\nRUN/CAP are invocations in flight and how many could be; HELD are \
+                            batches that wait for a slot. Without a terminal it prints one page."
+    )]
+    Top(Top),
     /// Show what functions logged.
     #[command(
         after_help = "Examples:\n  stackctl logs\n  stackctl logs -f consumer     follow one function\n  stackctl logs \
@@ -220,6 +229,19 @@ pub(crate) struct Down {
     /// Keep queues, messages and functions for the next `up`.
     #[arg(short, long)]
     pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// How often to look: 250ms, 1s, 5s.
+    #[arg(short, long, value_name = "DURATION", default_value = "1s", value_parser = refresh_interval)]
+    pub(crate) interval: Duration,
+    /// End after so many looks.
+    #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// What comes first.
+    #[arg(long, value_enum, default_value_t = Sort::Name)]
+    pub(crate) sort: Sort,
 }
 
 #[derive(Debug, Args)]
@@ -403,6 +425,14 @@ fn region(text: &str) -> Result<Region, String> {
 
 fn stack_name(text: &str) -> Result<StackName, String> {
     StackName::parse(text).map_err(|error| error.to_string())
+}
+
+fn refresh_interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    if interval < REFRESH_INTERVAL_MIN {
+        return Err(format!("an interval is at least {REFRESH_INTERVAL_MIN:?}"));
+    }
+    Ok(interval)
 }
 
 fn receive_wait(text: &str) -> Result<Duration, String> {

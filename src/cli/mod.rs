@@ -5,6 +5,7 @@ mod args;
 mod artifacts;
 mod commands;
 mod converging;
+mod dashboard;
 mod engine;
 mod failure;
 mod input;
@@ -87,6 +88,7 @@ fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Watch(args) => block_on(commands::watch::run(session, &args)),
         Command::Down(args) => wait_for(commands::down::run(session, &args)),
         Command::Status => wait_for(commands::status::run(session)),
+        Command::Top(args) => wait_for(commands::top::run(session, &args)),
         Command::Logs(args) => wait_for(commands::logs::run(session, &args)),
         Command::Invoke(args) => wait_for(commands::invoke::run(session, &args)),
         Command::Send(args) => wait_for(commands::send::run(session, &args)),

@@ -15,6 +15,7 @@ mod crash;
 mod documents;
 mod durability;
 mod environments;
+mod explained;
 mod keeping;
 mod layers;
 mod looking;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             environments::all(),
             keeping::all(),
             layers::all(),
+            explained::all(),
             looking::all(),
             sdk_sqs::all(),
             simulation::all(),

@@ -12,7 +12,7 @@ use crate::{
         engine::Engine,
         failure::{Failure, Message},
         project::Project,
-        terminal::{FAINT, RED, count},
+        terminal::{FAINT, RED, YELLOW, count},
     },
     engine::logs::LogLine,
     serve::client::{ClientError, LogItem, LogQuery},
@@ -20,6 +20,8 @@ use crate::{
 
 /// Where a function's log group begins.
 pub(crate) const GROUP_PREFIX: &str = "/aws/lambda/";
+/// Where the names of streams begin that the engine writes on its own behalf.
+const ENGINE_STREAM_PREFIX: &str = "stackctl/";
 /// Colours of functions, given out in the order in which they speak.
 const COLOURS: [AnsiColor; 6] =
     [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Green, AnsiColor::Magenta, AnsiColor::Blue, AnsiColor::BrightCyan];
@@ -83,7 +85,7 @@ impl View {
         let next = COLOURS[self.colours.len() % COLOURS.len()].on_default();
         let style = *self.colours.entry(name.to_owned()).or_insert(next);
         let (time, column) = (self.time(line.timestamp_ms), self.column);
-        let message = toned(&line.message);
+        let message = toned(&line.stream, &line.message);
         format!("{FAINT}{time}{FAINT:#} {style}{name:column$}{style:#}  {message}")
     }
 
@@ -94,14 +96,15 @@ impl View {
     }
 }
 
-/// What the platform says is paler than what the function says, and failures stand out.
-fn toned(message: &str) -> String {
+/// What the platform says is paler than what the function says; failures, and what the engine itself says, stand out.
+fn toned(stream: &str, message: &str) -> String {
     let message = message.trim_end();
     let is_platform = ["START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "INIT_START "]
         .iter()
         .any(|start| message.starts_with(start));
     let is_failure = message.starts_with("[ERROR]") || message.contains("Task timed out after");
     let style = match (is_failure, is_platform) {
+        _ if stream.starts_with(ENGINE_STREAM_PREFIX) => YELLOW,
         (true, _) => RED,
         (false, true) => FAINT,
         (false, false) => Style::new(),

@@ -18,5 +18,6 @@ pub(super) mod schema;
 pub(super) mod send;
 pub(super) mod serve;
 pub(super) mod status;
+pub(super) mod top;
 pub(super) mod up;
 pub(super) mod watch;

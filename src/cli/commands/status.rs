@@ -8,7 +8,7 @@ use crate::{
         project::Project,
         terminal::{BOLD, table},
     },
-    engine::lambda::{FunctionActivity, MappingActivity},
+    engine::lambda::{AccountActivity, FunctionActivity, MappingActivity},
     serve::own_api::{ActivityReport, QueueDepth},
 };
 
@@ -23,7 +23,12 @@ pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
 
 /// All tables, one below the other; what there is none of is left out.
 fn page(endpoint: &str, report: &ActivityReport) -> String {
-    let mut parts = vec![format!("{BOLD}{endpoint}{BOLD:#}  {}  {}", report.account, report.region)];
+    let mut parts = vec![format!(
+        "{BOLD}{endpoint}{BOLD:#}  {}  {}\n{}",
+        report.account,
+        report.region,
+        pool(report.activity.account_concurrency)
+    )];
     if !report.activity.functions.is_empty() {
         parts.push(functions(&report.activity.functions));
     }
@@ -33,6 +38,9 @@ fn page(endpoint: &str, report: &ActivityReport) -> String {
     if !report.queues.is_empty() {
         parts.push(queues(&report.queues));
     }
+    if let Some(told) = report.activity.throttles.last() {
+        parts.push(format!("last throttle  {}: {}", told.function, told.message));
+    }
     if report.queues_left_out {
         parts.push("and more queues".to_owned());
     }
@@ -40,6 +48,14 @@ fn page(endpoint: &str, report: &ActivityReport) -> String {
         parts.push("no functions and no queues".to_owned());
     }
     parts.join("\n\n")
+}
+
+/// What of the account's concurrency is used.
+fn pool(account: AccountActivity) -> String {
+    format!(
+        "{} of {} running, at most {} so far, {} reserved",
+        account.running, account.limit, account.peak, account.claimed
+    )
 }
 
 fn functions(functions: &[FunctionActivity]) -> String {
@@ -116,7 +132,10 @@ mod tests {
 
     #[test]
     fn an_empty_stack() {
-        check(&report(), "http://127.0.0.1:4566  000000000000  us-east-1\n\nno functions and no queues");
+        check(
+            &report(),
+            "http://127.0.0.1:4566  000000000000  us-east-1\n0 of 0 running, at most 0 so far, 0 reserved\n\nno functions and no queues",
+        );
     }
 
     #[test]
@@ -138,6 +157,7 @@ mod tests {
             &report,
             "
 http://127.0.0.1:4566  000000000000  us-east-1
+0 of 0 running, at most 0 so far, 0 reserved
 
 FUNCTION              BUSY  IDLE  INIT  RESERVED  CALLS  ERRORS  THROTTLED  COLD
 example-sqs-consumer     2     0     0         -   1234       0          0     3
