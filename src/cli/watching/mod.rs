@@ -376,6 +376,10 @@ impl<'a> Watching<'a> {
         } else {
             Extent::Code(std::mem::take(&mut self.to_deploy))
         };
+        match &extent {
+            Extent::Everything => self.saves.deploy(&self.saves.waiting(), true),
+            Extent::Code(functions) => self.saves.deploy(functions, false),
+        }
         let may_lose = self.may_lose || (extent == Extent::Everything && std::mem::take(&mut self.may_lose_once));
         self.deploying = Some(Box::pin(deploy(Order {
             session: self.session.clone(),
@@ -398,13 +402,8 @@ impl<'a> Watching<'a> {
         if let Err(failure) = &result {
             self.view.deploy_failed(failure)?;
         }
-        let functions = match &extent {
-            Extent::Code(functions) => functions.clone(),
-            Extent::Everything => {
-                self.saves.waiting().into_iter().filter(|key| !self.builds.is_building(key)).collect()
-            }
-        };
-        for key in functions.iter().filter(|key| !self.builds.is_building(key) && !self.to_deploy.contains(*key)) {
+        let functions = self.saves.deploying();
+        for key in &functions {
             let outcome = match &result {
                 Err(_) => Outcome::Failed,
                 Ok(()) if served.contains(key) => Outcome::Served,
@@ -412,7 +411,7 @@ impl<'a> Watching<'a> {
             };
             self.saves.end(key, outcome, took);
         }
-        if extent == Extent::Everything && !self.everything {
+        if extent == Extent::Everything {
             self.saves.converged(took, &plan, result.is_ok());
             if held != self.held {
                 self.view.held(&held)?;

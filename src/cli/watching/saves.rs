@@ -37,14 +37,25 @@ pub(crate) struct Save {
     pub(crate) noticed: Duration,
     /// Functions of which the end is not known.
     waiting: BTreeSet<String>,
-    /// Whether the manifest has yet to be converged.
-    converging: bool,
+    /// Those of them whose code is being deployed: it is this save's, whatever is saved meanwhile.
+    deploying: BTreeSet<String>,
+    manifest_is: Manifest,
     pub(crate) outcomes: BTreeMap<String, Outcome>,
     pub(crate) build: BuildTimes,
     pub(crate) deploy: DeployTimes,
     /// What was done for the manifest.
     pub(crate) plan: Option<Plan>,
     pub(crate) is_converged: bool,
+}
+
+/// How far the manifest of a save is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manifest {
+    /// It has to be converged.
+    Waiting,
+    Converging,
+    /// There is nothing to do for it.
+    Done,
 }
 
 /// The saves under way, oldest first.
@@ -60,8 +71,11 @@ impl Saves {
         let number = self.begun;
         self.begun += 1;
         for save in &mut self.open {
-            save.waiting.retain(|key| !new.functions.contains(key));
-            save.converging &= !new.manifest;
+            let deploying = &save.deploying;
+            save.waiting.retain(|key| !new.functions.contains(key) || deploying.contains(key));
+            if new.manifest && save.manifest_is == Manifest::Waiting {
+                save.manifest_is = Manifest::Done;
+            }
         }
         // What is left of an older save came to nothing, and the newer one says what serves.
         self.open.retain(|save| !save.is_over() || !save.outcomes.is_empty());
@@ -73,7 +87,8 @@ impl Saves {
             first: new.first,
             noticed: new.noticed,
             waiting: new.functions,
-            converging: new.manifest,
+            deploying: BTreeSet::new(),
+            manifest_is: if new.manifest { Manifest::Waiting } else { Manifest::Done },
             outcomes: BTreeMap::new(),
             build: BuildTimes::default(),
             deploy: DeployTimes::default(),
@@ -85,25 +100,44 @@ impl Saves {
 
     /// A function has been built, in so much time; the number of the save that it belongs to.
     pub(crate) fn built(&mut self, function: &str, took: BuildTimes) -> Option<u64> {
-        let save = self.open.iter_mut().find(|save| save.waiting.contains(function))?;
+        let save = self.open.iter_mut().rfind(|save| save.waiting.contains(function))?;
         save.build.tools = save.build.tools.max(took.tools);
         save.build.packaging = save.build.packaging.max(took.packaging);
         Some(save.number)
     }
 
-    /// It is known what came of a function.
-    pub(crate) fn end(&mut self, function: &str, outcome: Outcome, took: DeployTimes) {
-        if let Some(save) = self.open.iter_mut().find(|save| save.waiting.contains(function)) {
-            save.waiting.remove(function);
-            save.outcomes.insert(function.to_owned(), outcome);
-            save.add(took);
+    /// These functions are deployed now, and with them perhaps all that the manifest says.
+    pub(crate) fn deploy(&mut self, functions: &BTreeSet<String>, manifest: bool) {
+        for function in functions {
+            if let Some(save) = self.open.iter_mut().rfind(|save| save.waiting.contains(function)) {
+                save.deploying.insert(function.clone());
+            }
         }
+        for save in self.open.iter_mut().filter(|save| manifest && save.manifest_is == Manifest::Waiting) {
+            save.manifest_is = Manifest::Converging;
+        }
+    }
+
+    /// The functions that are deployed now.
+    pub(crate) fn deploying(&self) -> BTreeSet<String> {
+        self.open.iter().flat_map(|save| save.deploying.iter().cloned()).collect()
+    }
+
+    /// It is known what came of a function: of the save that is being deployed, or else of the newest.
+    pub(crate) fn end(&mut self, function: &str, outcome: Outcome, took: DeployTimes) {
+        let deploying = self.open.iter().position(|save| save.deploying.contains(function));
+        let waiting = || self.open.iter().rposition(|save| save.waiting.contains(function));
+        let Some(save) = deploying.or_else(waiting).and_then(|at| self.open.get_mut(at)) else { return };
+        save.deploying.remove(function);
+        save.waiting.remove(function);
+        save.outcomes.insert(function.to_owned(), outcome);
+        save.add(took);
     }
 
     /// The manifest has been converged, or could not be.
     pub(crate) fn converged(&mut self, took: DeployTimes, plan: &Plan, is_converged: bool) {
-        for save in self.open.iter_mut().filter(|save| save.converging) {
-            save.converging = false;
+        for save in self.open.iter_mut().filter(|save| save.manifest_is == Manifest::Converging) {
+            save.manifest_is = Manifest::Done;
             (save.plan, save.is_converged) = (Some(plan.clone()), is_converged);
             save.add(took);
         }
@@ -123,6 +157,7 @@ impl Saves {
     pub(crate) fn forget(&mut self, function: &str) {
         for save in &mut self.open {
             save.waiting.remove(function);
+            save.deploying.remove(function);
         }
     }
 
@@ -147,7 +182,7 @@ pub(crate) struct NewSave {
 
 impl Save {
     fn is_over(&self) -> bool {
-        self.waiting.is_empty() && !self.converging
+        self.waiting.is_empty() && self.manifest_is == Manifest::Done
     }
 
     fn add(&mut self, took: DeployTimes) {
@@ -189,6 +224,7 @@ mod tests {
         saves.end("a", Outcome::Served, none);
         saves.end("b", Outcome::Failed, none);
         assert_eq!(over(&mut saves), []);
+        saves.deploy(&BTreeSet::new(), true);
         saves.converged(none, &Plan::default(), true);
         assert_eq!(over(&mut saves), [(0, vec!["a".to_owned(), "b".to_owned()])]);
     }
@@ -205,5 +241,23 @@ mod tests {
         assert_eq!(saves.built("a", BuildTimes::default()), Some(2));
         saves.end("a", Outcome::Served, none);
         assert_eq!(over(&mut saves), [(2, vec!["a".to_owned()])]);
+    }
+
+    #[test]
+    fn what_is_being_deployed_stays_the_older_saves() {
+        let mut saves = Saves::default();
+        let none = DeployTimes::default();
+        let a = BTreeSet::from(["a".to_owned()]);
+        begin(&mut saves, &["a"], true);
+        saves.deploy(&a, true);
+        begin(&mut saves, &["a"], true);
+        assert_eq!(saves.built("a", BuildTimes::default()), Some(1));
+        saves.end("a", Outcome::Served, none);
+        saves.converged(none, &Plan::default(), true);
+        assert_eq!(over(&mut saves), [(0, vec!["a".to_owned()])]);
+        saves.deploy(&a, true);
+        saves.end("a", Outcome::Served, none);
+        saves.converged(none, &Plan::default(), true);
+        assert_eq!(over(&mut saves), [(1, vec!["a".to_owned()])]);
     }
 }

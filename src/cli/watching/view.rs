@@ -355,7 +355,7 @@ fn sentence(save: &Save) -> Option<(Style, &'static str, String)> {
         return Some((RED, "failed", text));
     }
     if save.manifest {
-        return Some((FAINT, "unchanged", format!("the manifest says what it said, {took}")));
+        return Some((FAINT, "unchanged", format!("the stack is what the manifest says, {took}")));
     }
     if !same.is_empty() {
         return Some((FAINT, "unchanged", format!("{}: the same code, {took}", names(&same))));
