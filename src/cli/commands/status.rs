@@ -24,6 +24,11 @@ pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
 /// All tables, one below the other; what there is none of is left out.
 fn page(endpoint: &str, report: &ActivityReport) -> String {
     let mut parts = vec![format!("{BOLD}{endpoint}{BOLD:#}  {}  {}", report.account, report.region)];
+    if !report.activity.differences.is_empty() {
+        parts.push(
+            report.activity.differences.iter().map(|line| format!("experiment: {line}")).collect::<Vec<_>>().join("\n"),
+        );
+    }
     if !report.activity.functions.is_empty() {
         parts.push(functions(&report.activity.functions));
     }
@@ -36,7 +41,7 @@ fn page(endpoint: &str, report: &ActivityReport) -> String {
     if report.queues_left_out {
         parts.push("and more queues".to_owned());
     }
-    if parts.len() == 1 {
+    if report.activity.functions.is_empty() && report.queues.is_empty() {
         parts.push("no functions and no queues".to_owned());
     }
     parts.join("\n\n")
@@ -67,7 +72,7 @@ fn mappings(mappings: &[MappingActivity]) -> String {
         .iter()
         .map(|mapping| {
             vec![
-                format!("{} -> {}", last_part(&mapping.queue), last_part(&mapping.function)),
+                format!("{} -> {}", last_part(&mapping.queue), mapping.function),
                 mapping.state.clone(),
                 mapping.batches_in_flight.to_string(),
                 mapping.messages_handled.to_string(),

@@ -6,7 +6,7 @@ use crate::engine::sqs::Sqs;
 impl Lambda {
     pub(super) fn activity(&self, sqs: &Sqs) -> Activity {
         let functions = self.functions.iter().map(|function| self.function_activity(function)).collect();
-        Activity { functions, mappings: self.mapping_activity(sqs) }
+        Activity { functions, mappings: self.mapping_activity(sqs), differences: Vec::new() }
     }
 
     fn function_activity(&self, function: &Function) -> FunctionActivity {

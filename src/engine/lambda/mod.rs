@@ -56,6 +56,9 @@ use timers::{Timer, Timers};
 pub struct Activity {
     pub functions: Vec<FunctionActivity>,
     pub mappings: Vec<MappingActivity>,
+    /// What of the engine is not as on AWS, a line each.
+    #[serde(default)]
+    pub differences: Vec<String>,
 }
 
 /// A function's environments by state, and its counters since the engine started.
@@ -130,7 +133,7 @@ impl Lambda {
             events: async_queue::AsyncQueue::default(),
             timers: Timers::default(),
             slots_came_free: false,
-            mappings: mappings::Mappings::default(),
+            mappings: mappings::Mappings::new(config.time_factor),
         }
     }
 

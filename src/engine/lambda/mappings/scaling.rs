@@ -20,6 +20,8 @@ pub(super) struct Scaling {
     start: u32,
     max: u32,
     ramps: bool,
+    /// How many times as fast as on AWS time passes.
+    time_factor: u64,
     phase: Phase,
 }
 
@@ -47,7 +49,14 @@ impl Scaling {
     }
 
     fn new(now: Timestamp, start: u32, max: u32, ramps: bool) -> Self {
-        Self { level: u64::from(start) * THOUSAND, start, max, ramps, phase: Phase::Idle { since: now } }
+        Self {
+            level: u64::from(start) * THOUSAND,
+            start,
+            max,
+            ramps,
+            time_factor: 1,
+            phase: Phase::Idle { since: now },
+        }
     }
 
     /// Another `MaximumConcurrency`: the level stays where the new cap allows it.
@@ -55,7 +64,12 @@ impl Scaling {
         self.advance(now);
         let fresh = if self.ramps { Self::standard(now, cap) } else { Self::fifo(now, cap) };
         let level = if self.ramps { self.level.min(u64::from(fresh.max) * THOUSAND) } else { fresh.level };
-        *self = Self { level, phase: self.phase, ..fresh };
+        *self = Self { level, phase: self.phase, time_factor: self.time_factor, ..fresh };
+    }
+
+    /// For experiments.
+    pub(super) fn speed_up(&mut self, time_factor: u32) {
+        self.time_factor = u64::from(time_factor.max(1));
     }
 
     /// How many batches may run now.
@@ -67,11 +81,11 @@ impl Scaling {
     pub(super) fn advance(&mut self, now: Timestamp) {
         match self.phase {
             Phase::Growing { since } => {
-                let grown = self.level + now.millis_since(since) * GROWTH_THOUSANDTHS_PER_MS;
+                let grown = self.level + now.millis_since(since) * GROWTH_THOUSANDTHS_PER_MS * self.time_factor;
                 self.level = grown.min(u64::from(self.max) * THOUSAND);
                 self.phase = Phase::Growing { since: now };
             }
-            Phase::Idle { since } if now.millis_since(since) >= SCALE_BACK_AFTER_MS => {
+            Phase::Idle { since } if now.millis_since(since) * self.time_factor >= SCALE_BACK_AFTER_MS => {
                 self.level = u64::from(self.start) * THOUSAND;
             }
             Phase::Idle { .. } | Phase::Steady => {}
@@ -95,7 +109,7 @@ impl Scaling {
         match self.phase {
             Phase::Growing { since } if self.level < u64::from(self.max) * THOUSAND => {
                 let missing = THOUSAND - self.level % THOUSAND;
-                Some(since.plus_millis(missing.div_ceil(GROWTH_THOUSANDTHS_PER_MS)))
+                Some(since.plus_millis(missing.div_ceil(GROWTH_THOUSANDTHS_PER_MS * self.time_factor)))
             }
             _ => None,
         }
@@ -160,6 +174,19 @@ mod tests {
         assert_eq!(scaling.next_step(), None);
         scaling.advance(at(10_000));
         assert_eq!(scaling.limit(), 5, "no growth without messages that wait");
+    }
+
+    #[test]
+    fn a_time_factor_makes_ramp_and_scaling_back_faster() {
+        let mut scaling = Scaling::standard(at(0), None);
+        scaling.speed_up(10);
+        scaling.observe(at(0), 5, true);
+        assert_eq!(scaling.next_step(), Some(at(20)));
+        scaling.advance(at(6_000));
+        assert_eq!(scaling.limit(), 305);
+        scaling.observe(at(6_000), 0, false);
+        scaling.advance(at(12_000));
+        assert_eq!(scaling.limit(), 5);
     }
 
     #[test]
