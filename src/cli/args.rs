@@ -10,7 +10,7 @@ use crate::{
     engine::sqs::PEEK_MAX_MESSAGES,
     model::{
         AccountId, Durability, Region, StackName,
-        limits::{CONCURRENCY_DEFAULT, UNRESERVED_MIN},
+        limits::{CONCURRENCY_DEFAULT, TIME_FACTOR_MAX, UNRESERVED_MIN},
     },
 };
 
@@ -380,11 +380,17 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "NAME", default_value = Region::DEFAULT_NAME, value_parser = region)]
     pub(crate) region: Region,
     /// The regional pool of concurrent executions.
-    #[arg(long, value_name = "LIMIT", default_value_t = CONCURRENCY_DEFAULT)]
-    pub(crate) concurrency: u32,
+    #[arg(long, value_name = "LIMIT", alias = "concurrency", default_value_t = CONCURRENCY_DEFAULT)]
+    pub(crate) concurrency_limit: u32,
     /// What reservations must leave of the pool.
     #[arg(long, value_name = "COUNT", default_value_t = UNRESERVED_MIN)]
     pub(crate) unreserved_minimum: u32,
+    /// Let ramps, retries and idle times pass so many times as fast as on AWS.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(TIME_FACTOR_MAX)))]
+    pub(crate) time_factor: u32,
+    /// The wait before an asynchronous invocation is first tried again; the second retry waits twice as long.
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    pub(crate) first_retry_delay: Duration,
     /// How `up` starts the engine of a stack: in the background, saying on standard output when it is ready.
     #[arg(long, hide = true, value_name = "STACK", requires = "state", value_parser = stack_name)]
     pub(crate) detached_for: Option<StackName>,

@@ -183,8 +183,9 @@ fn arguments(project: &Project, desired: &Desired) -> Result<Vec<String>, Failur
         ("--account", scope.account.to_string()),
         ("--region", scope.region.to_string()),
         ("--durability", durability(desired).as_str().to_owned()),
-        ("--concurrency", desired.pool.limit.to_string()),
+        ("--concurrency-limit", desired.pool.limit.to_string()),
         ("--unreserved-minimum", desired.pool.unreserved_minimum.to_string()),
+        ("--time-factor", desired.pool.time_factor.to_string()),
     ] {
         arguments.extend([flag.to_owned(), value]);
     }
@@ -256,7 +257,7 @@ mod tests {
         let Command::Serve(serve) = Cli::try_parse_from(line).unwrap().command else { panic!("another command") };
         assert_eq!(serve.state, Some(project.state_dir()));
         assert_eq!(
-            (serve.port, serve.detached_for.unwrap().as_str(), serve.region.as_str(), serve.concurrency),
+            (serve.port, serve.detached_for.unwrap().as_str(), serve.region.as_str(), serve.concurrency_limit),
             (4600, "orders", "eu-west-1", 50)
         );
     }

@@ -55,6 +55,34 @@ pub struct EngineConfig {
     pub unreserved_minimum: u32,
     /// How long an environment without work is kept, in milliseconds.
     pub environment_idle_ms: u64,
+    /// How many times as fast as on AWS ramps, retries and idle times pass, for experiments.
+    pub time_factor: u32,
+    /// The wait before the first retry of an asynchronous invocation, in milliseconds; the second waits twice as long.
+    pub first_retry_delay_ms: u64,
+}
+
+impl EngineConfig {
+    /// So many milliseconds of AWS's, as they pass here.
+    fn scaled_ms(&self, ms: u64) -> u64 {
+        ms.div_ceil(u64::from(self.time_factor.max(1)))
+    }
+
+    /// What is not as on AWS, a line each: whoever looks at an experiment must see that it is one.
+    pub fn differences(&self) -> Vec<String> {
+        let aws = Self::default();
+        let mut lines = Vec::new();
+        if self.concurrency_limit != aws.concurrency_limit {
+            lines.push(format!("the pool has {} slots, {} on AWS", self.concurrency_limit, aws.concurrency_limit));
+        }
+        if self.time_factor > 1 {
+            lines.push(format!("ramps, retries and idle times pass {} times as fast as on AWS", self.time_factor));
+        }
+        if self.first_retry_delay_ms != aws.first_retry_delay_ms {
+            let (here, there) = (self.first_retry_delay_ms, aws.first_retry_delay_ms / 1000);
+            lines.push(format!("asynchronous invocations are first retried after {here} ms, {there} s on AWS"));
+        }
+        lines
+    }
 }
 
 impl Default for EngineConfig {
@@ -64,6 +92,8 @@ impl Default for EngineConfig {
             concurrency_limit: crate::model::limits::CONCURRENCY_DEFAULT,
             unreserved_minimum: crate::model::limits::UNRESERVED_MIN,
             environment_idle_ms: 10 * 60 * 1000,
+            time_factor: 1,
+            first_retry_delay_ms: 60_000,
         }
     }
 }

@@ -49,6 +49,8 @@ pub const INIT_MAX_MS: u64 = 10_000;
 pub const PROVISIONED_INIT_MAX_MS: u64 = 130_000;
 /// Regional pool of concurrent executions, before an increase.
 pub const CONCURRENCY_DEFAULT: u32 = 1_000;
+/// How many times as fast as on AWS an experiment may pass.
+pub const TIME_FACTOR_MAX: u32 = 1_000;
 /// What must stay unreserved of the regional pool.
 pub const UNRESERVED_MIN: u32 = 100;
 /// `ScalingConfig.MaximumConcurrency`, smallest.

@@ -25,6 +25,8 @@ pub struct Desired {
 pub struct Pool {
     pub limit: u32,
     pub unreserved_minimum: u32,
+    /// How many times as fast as on AWS ramps, retries and idle times pass, for experiments.
+    pub time_factor: u32,
 }
 
 /// A queue, with every attribute that the manifest can set.

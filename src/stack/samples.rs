@@ -15,7 +15,7 @@ pub(crate) fn stack() -> Desired {
         region: Region::parse("ap-northeast-1").unwrap(),
         account: AccountId::DEFAULT,
         requires: None,
-        pool: Pool { limit: limits::CONCURRENCY_DEFAULT, unreserved_minimum: limits::UNRESERVED_MIN },
+        pool: Pool { limit: limits::CONCURRENCY_DEFAULT, unreserved_minimum: limits::UNRESERVED_MIN, time_factor: 1 },
         queues: BTreeMap::new(),
         functions: BTreeMap::new(),
         services: BTreeMap::new(),

@@ -16,6 +16,7 @@ use crate::support::{
 trials!(
     the_readmes_commands_work needs [Tool::Python, Tool::Port4566],
     every_example_has_a_test,
+    the_concurrency_example_provisions_spills_and_throttles needs [Tool::Python],
     the_hello_example_greets needs [Tool::Python],
     the_four_languages_share_their_queue needs [Tool::Python, Tool::Node, Tool::Go],
     the_go_example_prints_the_message needs [Tool::Go],
@@ -76,13 +77,39 @@ fn copy_dir(from: &Path, to: &Path) {
 }
 
 fn every_example_has_a_test() {
-    let tested = ["four-languages", "go-sqs-consumer", "hello"];
+    let tested = ["concurrency", "four-languages", "go-sqs-consumer", "hello"];
     let mut found: Vec<_> = fs::read_dir(repository().join("examples"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     found.sort();
     assert_eq!(found, tested);
+}
+
+/// Of three reserved environments one is kept initialised: of five calls at once it takes one, two start on demand, and the
+/// rest is throttled.
+fn the_concurrency_example_provisions_spills_and_throttles() {
+    let example = Example::copy("concurrency");
+    example.succeed(&["check"]);
+    let up = run(example.command(&["up"]));
+    assert!(up.stderr.contains("the pool has 10 slots, 1000 on AWS"), "{}", up.stderr);
+    assert!(up.stderr.contains("10 times as fast as on AWS"), "{}", up.stderr);
+    let first = example.succeed(&["invoke", "work:live", "--payload", r#"{"seconds": 0}"#]);
+    assert!(first.contains("provisioned-concurrency"), "{first}");
+    let calls: Vec<_> = (0..5)
+        .map(|_| {
+            let mut call = example.command(&["invoke", "work:live", "--payload", r#"{"seconds": 8}"#]);
+            std::thread::spawn(move || call.output().unwrap())
+        })
+        .collect();
+    let outputs: Vec<_> = calls.into_iter().map(|call| call.join().unwrap()).collect();
+    let answers: String = outputs.iter().map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).collect();
+    assert_eq!(answers.matches("provisioned-concurrency").count(), 1, "{answers}");
+    assert_eq!(answers.matches("on-demand").count(), 2, "{answers}");
+    let refusals = outputs.iter().filter(|output| String::from_utf8_lossy(&output.stderr).contains("Rate Exceeded"));
+    assert_eq!(refusals.count(), 2);
+    let status = example.succeed(&["status", "--json"]);
+    assert!(status.contains("\"spillovers\": 2") || status.contains("\"spillovers\":2"), "{status}");
 }
 
 fn the_hello_example_greets() {

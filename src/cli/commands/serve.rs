@@ -45,8 +45,10 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
         state_dir: state_dir.clone(),
         durability: if is_kept { args.durability } else { Durability::Memory },
         engine: EngineConfig {
-            concurrency_limit: args.concurrency,
+            concurrency_limit: args.concurrency_limit,
             unreserved_minimum: args.unreserved_minimum,
+            time_factor: args.time_factor,
+            first_retry_delay_ms: u64::try_from(args.first_retry_delay.as_millis()).unwrap_or(u64::MAX),
             ..EngineConfig::default()
         },
         scope: Scope { account: args.account, region: args.region.clone() },
@@ -85,9 +87,10 @@ async fn serve(terminal: Terminal, options: ServeOptions, is_detached: bool) -> 
     let shutdown = Shutdown::new();
     let ends_at_once = "ending when what runs has finished; another Ctrl-C ends it at once";
     let report = if is_detached { Report::new(log_line) } else { Report::new(move |text| terminal.say(text)) };
+    let differences = options.engine.differences();
     let ready = move |info: &EngineInfo| {
         // Whoever waited for the line and is gone does not miss it.
-        let _ = if is_detached { say_ready(info) } else { greet(terminal, info) };
+        let _ = if is_detached { say_ready(info) } else { greet(terminal, info, &differences) };
     };
     let running = server::run(options, ready, shutdown.clone(), report);
     let asked = ask_to_end(&shutdown, || {
@@ -128,10 +131,11 @@ fn say_ready(info: &EngineInfo) -> io::Result<()> {
     out.flush()
 }
 
-fn greet(terminal: Terminal, info: &EngineInfo) -> io::Result<()> {
+fn greet(terminal: Terminal, info: &EngineInfo, differences: &[String]) -> io::Result<()> {
     let printed = if terminal.json { terminal.print_json(&Health::of(info)) } else { terminal.print(&info.endpoint) };
     let example = format!("aws --endpoint-url {} sqs list-queues", info.endpoint);
     terminal.say(format_args!("SQS and Lambda for {} in {}; Ctrl-C ends it", info.scope.account, info.scope.region));
+    differences.iter().for_each(|difference| terminal.say(format_args!("experiment: {difference}")));
     terminal.say(format_args!("try: {CYAN}{example}{CYAN:#}"));
     printed.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
 }

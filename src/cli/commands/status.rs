@@ -29,6 +29,11 @@ fn page(endpoint: &str, report: &ActivityReport) -> String {
         report.region,
         pool(report.activity.account_concurrency)
     )];
+    if !report.activity.differences.is_empty() {
+        parts.push(
+            report.activity.differences.iter().map(|line| format!("experiment: {line}")).collect::<Vec<_>>().join("\n"),
+        );
+    }
     if !report.activity.functions.is_empty() {
         parts.push(functions(&report.activity.functions));
     }
@@ -44,7 +49,7 @@ fn page(endpoint: &str, report: &ActivityReport) -> String {
     if report.queues_left_out {
         parts.push("and more queues".to_owned());
     }
-    if parts.len() == 1 {
+    if report.activity.functions.is_empty() && report.queues.is_empty() {
         parts.push("no functions and no queues".to_owned());
     }
     parts.join("\n\n")
@@ -83,7 +88,7 @@ fn mappings(mappings: &[MappingActivity]) -> String {
         .iter()
         .map(|mapping| {
             vec![
-                format!("{} -> {}", last_part(&mapping.queue), last_part(&mapping.function)),
+                format!("{} -> {}", last_part(&mapping.queue), mapping.function),
                 mapping.state.clone(),
                 mapping.batches_in_flight.to_string(),
                 mapping.messages_handled.to_string(),

@@ -11,8 +11,9 @@ use crate::{
         engine::Engine,
         failure::Failure,
         project::Project,
-        terminal::{BOLD, CYAN, GREEN},
+        terminal::{BOLD, CYAN, GREEN, YELLOW},
     },
+    engine::EngineConfig,
     plan::{Plan, Summary},
     serve::clock::Stopwatch,
     stack::Desired,
@@ -45,6 +46,14 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     }
     let took = format!("{}.{:02} s", watch.elapsed().as_secs(), watch.elapsed().subsec_millis() / 10);
     terminal.step(GREEN, "ready", format_args!("{}: {}, in {took}", desired.name, done(plan.summary())));
+    let engine_config = EngineConfig {
+        concurrency_limit: desired.pool.limit,
+        time_factor: desired.pool.time_factor,
+        ..EngineConfig::default()
+    };
+    for difference in engine_config.differences() {
+        terminal.step(YELLOW, "experiment", difference);
+    }
     terminal.step(GREEN, "endpoint", format_args!("{BOLD}{}{BOLD:#}", engine.endpoint));
     if plan.summary().create > 0 {
         terminal.say(next_commands(&desired));

@@ -54,6 +54,7 @@ fn report() -> ActivityReport {
         account: "000000000000".to_owned(),
         region: "us-east-1".to_owned(),
         activity: Activity {
+            differences: Vec::new(),
             account_concurrency: AccountActivity { limit: 20, claimed: 2, running: 5, running_unreserved: 3, peak: 7 },
             functions: vec![function("api", 3, 18, 99, 0), function("example-sqs-consumer", 2, 2, 1_234_567, 42)],
             mappings: vec![mapping],

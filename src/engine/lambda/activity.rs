@@ -18,6 +18,9 @@ pub struct Activity {
     pub mappings: Vec<MappingActivity>,
     /// The last throttles, the newest last.
     pub throttles: Vec<ThrottleActivity>,
+    /// What of the engine is not as on AWS, a line each.
+    #[serde(default)]
+    pub differences: Vec<String>,
 }
 
 /// The regional pool of concurrent executions, in slots.
@@ -113,6 +116,7 @@ impl Lambda {
             functions: self.functions.iter().map(|function| self.function_activity(now, function)).collect(),
             mappings: self.mapping_activity(now, sqs),
             throttles: self.told.recent(),
+            differences: Vec::new(),
         }
     }
 

@@ -339,7 +339,7 @@ shape!(CreateEventSourceMapping {
     function_response_types: Vec<String>,
     scaling_config: Option<ScalingConfig>,
     filter_criteria: Option<FilterCriteria>,
-    provisioned_poller_config: Option<serde_json::Value>,
+    provisioned_poller_config: Option<ProvisionedPollerConfig>,
     metrics_config: Option<serde_json::Value>,
     tags: BTreeMap<String, String>,
 });
@@ -351,8 +351,16 @@ shape!(UpdateEventSourceMapping {
     function_response_types: Option<Vec<String>>,
     scaling_config: Option<ScalingConfig>,
     filter_criteria: Option<FilterCriteria>,
-    provisioned_poller_config: Option<serde_json::Value>,
+    provisioned_poller_config: Option<ProvisionedPollerConfig>,
     metrics_config: Option<serde_json::Value>,
+});
+shape!(ProvisionedPollerConfig {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minimum_pollers: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maximum_pollers: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    poller_group_name: Option<String>,
 });
 shape!(ScalingConfig { maximum_concurrency: Option<i64> });
 shape!(FilterCriteria { filters: Vec<Filter> });
@@ -526,6 +534,8 @@ shape!(
         scaling_config: Option<ScalingConfig>,
         #[serde(skip_serializing_if = "Option::is_none")]
         filter_criteria: Option<FilterCriteria>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provisioned_poller_config: Option<ProvisionedPollerConfig>,
         event_source_mapping_arn: String,
     }
 );

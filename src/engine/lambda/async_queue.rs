@@ -17,8 +17,6 @@ use super::{
 };
 use crate::{engine::Cx, model::Timestamp};
 
-/// The wait before the first retry of a function error; the second waits twice as long.
-const RETRY_STEP_MS: u64 = 60_000;
 const THROTTLE_BACKOFF_MIN_MS: u64 = 1_000;
 const THROTTLE_BACKOFF_MAX_MS: u64 = 5 * 60_000;
 /// Asynchronous invocations of one function that may wait.
@@ -131,7 +129,7 @@ impl Lambda {
 
     fn event_throttled(&mut self, cx: &mut Cx<'_>, id: EventId) {
         let Some(event) = self.events.events.get_mut(&id) else { return };
-        let wait_ms = backoff_ms(event.throttles);
+        let wait_ms = cx.config.scaled_ms(backoff_ms(event.throttles));
         event.throttles += 1;
         // Not written down: after a restart it is simply tried sooner.
         self.wait_until(id, cx.now.plus_millis(wait_ms));
@@ -173,7 +171,7 @@ impl Lambda {
             return self.end_event(turn, id, Condition::RetriesExhausted);
         }
         event.throttles = 0;
-        let wait_ms = RETRY_STEP_MS * u64::from(event.stored.failures);
+        let wait_ms = turn.cx.config.scaled_ms(turn.cx.config.first_retry_delay_ms) * u64::from(event.stored.failures);
         event.stored.due = turn.cx.now.plus_millis(wait_ms);
         let due = event.stored.due;
         record(turn.cx, &event.request_id, Some(&event.stored));

@@ -377,7 +377,7 @@ impl Lambda {
         environment.state = State::Idle { rank };
         fleet.idle.insert((rank, serial));
         match environment.kind {
-            Kind::OnDemand => self.arm(serial, cx.now.plus_millis(cx.config.environment_idle_ms)),
+            Kind::OnDemand => self.arm(serial, cx.now.plus_millis(cx.config.scaled_ms(cx.config.environment_idle_ms))),
             // It is kept.
             Kind::Provisioned => self.disarm(serial),
         }

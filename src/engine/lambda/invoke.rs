@@ -154,7 +154,9 @@ impl Lambda {
             }
         }
         let place = function.version(version).map_or(Placement::New, |version| version.place(Kind::OnDemand));
-        if place == Placement::New && !function.load.scaling.take(cx.now, Rate::NEW_ENVIRONMENTS) {
+        if place == Placement::New
+            && !function.load.scaling.take(cx.now, Rate::NEW_ENVIRONMENTS.times(cx.config.time_factor))
+        {
             return Err(Throttle::scaling_rate());
         }
         Ok((place, Kind::OnDemand))

@@ -100,7 +100,7 @@ impl Lambda {
             events: async_queue::AsyncQueue::default(),
             timers: Timers::default(),
             slots_came_free: false,
-            mappings: mappings::Mappings::default(),
+            mappings: mappings::Mappings::new(config.time_factor),
         }
     }
 

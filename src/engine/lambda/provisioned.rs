@@ -243,7 +243,7 @@ impl Lambda {
             }
             for version in change.start {
                 let Some(function) = self.functions.get_mut(id) else { return };
-                if !function.load.provisioning.take(cx.now, Rate::PROVISIONING) {
+                if !function.load.provisioning.take(cx.now, Rate::PROVISIONING.times(cx.config.time_factor)) {
                     self.timers.set(cx.now.plus_millis(ALLOCATION_STEP_MS), Timer::Provide(id));
                     return;
                 }

@@ -18,6 +18,11 @@ impl Rate {
     /// concurrency for a function").
     pub(super) const PROVISIONING: Self = Self { per_second: 100, burst: 100 };
 
+    /// The same, so many times as fast; what can be saved up stays.
+    pub(super) fn times(self, factor: u32) -> Self {
+        Self { per_second: self.per_second * u64::from(factor.max(1)), ..self }
+    }
+
     /// Requests that `concurrency` may take: ten a second for each (Lambda developer guide, "Understanding concurrency
     /// and requests per second").
     pub(super) fn requests(concurrency: u32) -> Self {

@@ -11,7 +11,7 @@ use super::{
     queues::QUEUES,
     rules, table,
 };
-use crate::model::Durability;
+use crate::model::{Durability, limits};
 
 /// More than any stack has; bounds what a manifest can ask for.
 const SERVICES_MAX: usize = 100;
@@ -103,6 +103,13 @@ static POOL: Table = table(
             Derived("a tenth of `limit`, at most 100"),
             "UnreservedConcurrentExecutions",
             "What reservations must leave of it; 100 on AWS.",
+        ),
+        key(
+            "time_factor",
+            Shape::Integer { min: 1, max: limits::TIME_FACTOR_MAX as i64 },
+            Default("1"),
+            "",
+            "How many times as fast as on AWS ramps, retries and idle times pass on the embedded engine, for experiments.",
         ),
     ],
 );

@@ -114,8 +114,7 @@ impl Mapping {
     /// A filter that is none.
     pub(super) fn new(now: Timestamp, stored: StoredMapping, state: State) -> Result<Self, LambdaError> {
         let filters = stored.settings.filters()?;
-        let cap = stored.settings.maximum_concurrency;
-        let fifo = stored.queue.name.is_fifo();
+        let scaling = stored.settings.scaling(now, stored.queue.name.is_fifo());
         Ok(Self {
             uuid: stored.uuid,
             queue_arn_text: stored.queue.to_string(),
@@ -128,7 +127,7 @@ impl Mapping {
             last_modified: stored.last_modified,
             state,
             trouble: None,
-            scaling: if fifo { Scaling::fifo(now, cap) } else { Scaling::standard(now, cap) },
+            scaling,
             gathering: None,
             ready: VecDeque::new(),
             running: 0,
@@ -264,6 +263,7 @@ impl Mapping {
             function_response_types: self.settings.response_types(),
             scaling_config: self.settings.scaling_config(),
             filter_criteria: self.settings.filter_criteria(),
+            provisioned_poller_config: self.settings.poller_config(),
             event_source_mapping_arn: arn.to_string(),
         }
     }

@@ -53,6 +53,8 @@ pub(super) struct Mappings {
     timers: BTreeSet<(Timestamp, MappingId)>,
     last_mapping: u64,
     last_batch: u64,
+    /// How many times as fast as on AWS they scale.
+    time_factor: u32,
 }
 
 /// The mappings that one queue feeds.
@@ -64,6 +66,10 @@ struct Feeds {
 }
 
 impl Mappings {
+    pub(super) fn new(time_factor: u32) -> Self {
+        Self { time_factor, ..Self::default() }
+    }
+
     /// When [`Lambda::fire_mapping_timers`] wants to be called.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         self.timers.first().map(|(deadline, _)| *deadline)
@@ -83,7 +89,8 @@ impl Mappings {
         BatchId(self.last_batch)
     }
 
-    fn insert(&mut self, sqs: &mut Sqs, mapping: Mapping) -> MappingId {
+    fn insert(&mut self, sqs: &mut Sqs, mut mapping: Mapping) -> MappingId {
+        mapping.scaling.speed_up(self.time_factor);
         self.last_mapping += 1;
         let id = MappingId(self.last_mapping);
         self.by_uuid.insert(mapping.uuid.clone(), id);

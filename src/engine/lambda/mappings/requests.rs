@@ -139,8 +139,9 @@ impl Lambda {
             _ => Through::Updating,
         };
         let mapping = self.mappings.get_mut(id)?;
-        if mapping.settings.maximum_concurrency != settings.maximum_concurrency {
-            mapping.scaling.recap(cx.now, settings.maximum_concurrency);
+        let bounds = |settings: &Settings| (settings.maximum_concurrency, settings.pollers);
+        if bounds(&mapping.settings) != bounds(&settings) {
+            mapping.scaling.rebound(cx.now, settings.scaling(cx.now, queue_arn.name.is_fifo()));
         }
         (mapping.settings, mapping.filters, mapping.function) = (settings, filters, function);
         mapping.last_modified = cx.now;

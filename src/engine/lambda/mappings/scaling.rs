@@ -1,13 +1,21 @@
 //! How many batches of one mapping may run at once. Pure: `now` comes from the caller.
 
+use super::settings::Pollers;
 use crate::model::Timestamp;
 
 /// Batches at once of a standard queue's mapping, at first and when idle (Lambda developer guide, "services-sqs-scaling").
 pub(super) const CONCURRENCY_START: u32 = 5;
 /// Batches at once of one mapping, at most.
 pub(super) const CONCURRENCY_MAX: u32 = 1_250;
-/// 300 more a minute are five more a second; one thousandth of a batch is the unit here, so that is five a millisecond.
-const GROWTH_THOUSANDTHS_PER_MS: u64 = 5;
+/// Batches at once that are added in a minute.
+const GROWTH_PER_MINUTE: u64 = 300;
+/// The same with provisioned pollers (Lambda developer guide, "Using provisioned mode with an Amazon SQS event source
+/// mapping").
+const POLLERS_GROWTH_PER_MINUTE: u64 = 1_000;
+/// Batches at once that one provisioned poller invokes.
+const BATCHES_PER_POLLER: u32 = 10;
+/// A minute in milliseconds over the thousandths of a batch: so many parts has one batch a minute for each millisecond.
+const PARTS: u64 = 60;
 /// How long nothing runs before a mapping is back at its start.
 const SCALE_BACK_AFTER_MS: u64 = 60_000;
 const THOUSAND: u64 = 1_000;
@@ -20,6 +28,9 @@ pub(super) struct Scaling {
     start: u32,
     max: u32,
     ramps: bool,
+    growth_per_minute: u64,
+    /// How many times as fast as on AWS time passes.
+    time_factor: u64,
     phase: Phase,
 }
 
@@ -46,16 +57,36 @@ impl Scaling {
         Self::new(now, max, max, false)
     }
 
-    fn new(now: Timestamp, start: u32, max: u32, ramps: bool) -> Self {
-        Self { level: u64::from(start) * THOUSAND, start, max, ramps, phase: Phase::Idle { since: now } }
+    /// With provisioned pollers: never fewer than the least, and up faster.
+    pub(super) fn provisioned(now: Timestamp, pollers: Pollers, fifo: bool) -> Self {
+        let start = if fifo { pollers.maximum } else { pollers.minimum } * BATCHES_PER_POLLER;
+        let scaling = Self::new(now, start, pollers.maximum * BATCHES_PER_POLLER, !fifo);
+        Self { growth_per_minute: POLLERS_GROWTH_PER_MINUTE, ..scaling }
     }
 
-    /// Another `MaximumConcurrency`: the level stays where the new cap allows it.
-    pub(super) fn recap(&mut self, now: Timestamp, cap: Option<u32>) {
+    fn new(now: Timestamp, start: u32, max: u32, ramps: bool) -> Self {
+        Self {
+            level: u64::from(start) * THOUSAND,
+            start,
+            max,
+            ramps,
+            growth_per_minute: GROWTH_PER_MINUTE,
+            time_factor: 1,
+            phase: Phase::Idle { since: now },
+        }
+    }
+
+    /// Other bounds: the level stays where they allow it.
+    pub(super) fn rebound(&mut self, now: Timestamp, fresh: Self) {
         self.advance(now);
-        let fresh = if self.ramps { Self::standard(now, cap) } else { Self::fifo(now, cap) };
-        let level = if self.ramps { self.level.min(u64::from(fresh.max) * THOUSAND) } else { fresh.level };
-        *self = Self { level, phase: self.phase, ..fresh };
+        let least = if fresh.growth_per_minute == POLLERS_GROWTH_PER_MINUTE { fresh.level } else { 0 };
+        let level = if fresh.ramps { self.level.min(u64::from(fresh.max) * THOUSAND).max(least) } else { fresh.level };
+        *self = Self { level, phase: self.phase, time_factor: self.time_factor, ..fresh };
+    }
+
+    /// For experiments.
+    pub(super) fn speed_up(&mut self, time_factor: u32) {
+        self.time_factor = u64::from(time_factor.max(1));
     }
 
     /// How many batches may run now.
@@ -74,11 +105,11 @@ impl Scaling {
     pub(super) fn advance(&mut self, now: Timestamp) {
         match self.phase {
             Phase::Growing { since } => {
-                let grown = self.level + now.millis_since(since) * GROWTH_THOUSANDTHS_PER_MS;
+                let grown = self.level + now.millis_since(since) * self.growth_per_minute * self.time_factor / PARTS;
                 self.level = grown.min(u64::from(self.max) * THOUSAND);
                 self.phase = Phase::Growing { since: now };
             }
-            Phase::Idle { since } if now.millis_since(since) >= SCALE_BACK_AFTER_MS => {
+            Phase::Idle { since } if now.millis_since(since) * self.time_factor >= SCALE_BACK_AFTER_MS => {
                 self.level = u64::from(self.start) * THOUSAND;
             }
             Phase::Idle { .. } | Phase::Steady => {}
@@ -102,7 +133,7 @@ impl Scaling {
         match self.phase {
             Phase::Growing { since } if self.level < u64::from(self.max) * THOUSAND => {
                 let missing = THOUSAND - self.level % THOUSAND;
-                Some(since.plus_millis(missing.div_ceil(GROWTH_THOUSANDTHS_PER_MS)))
+                Some(since.plus_millis((missing * PARTS).div_ceil(self.growth_per_minute * self.time_factor)))
             }
             _ => None,
         }
@@ -170,6 +201,19 @@ mod tests {
     }
 
     #[test]
+    fn a_time_factor_makes_ramp_and_scaling_back_faster() {
+        let mut scaling = Scaling::standard(at(0), None);
+        scaling.speed_up(10);
+        scaling.observe(at(0), 5, true);
+        assert_eq!(scaling.next_step(), Some(at(20)));
+        scaling.advance(at(6_000));
+        assert_eq!(scaling.limit(), 305);
+        scaling.observe(at(6_000), 0, false);
+        scaling.advance(at(12_000));
+        assert_eq!(scaling.limit(), 5);
+    }
+
+    #[test]
     fn idle_scales_back() {
         let mut scaling = Scaling::standard(at(0), None);
         scaling.observe(at(0), 5, true);
@@ -195,12 +239,29 @@ mod tests {
     fn another_cap_keeps_the_level_it_allows() {
         let mut scaling = Scaling::standard(at(0), None);
         scaling.observe(at(0), 5, true);
-        scaling.recap(at(10_000), Some(20));
+        scaling.rebound(at(10_000), Scaling::standard(at(10_000), Some(20)));
         assert_eq!(scaling.limit(), 20);
-        scaling.recap(at(10_000), None);
+        scaling.rebound(at(10_000), Scaling::standard(at(10_000), None));
         assert_eq!(scaling.limit(), 20, "and grows from there");
         scaling.advance(at(11_000));
         assert_eq!(scaling.limit(), 25);
+    }
+
+    #[test]
+    fn provisioned_pollers_never_fall_below_their_least_and_grow_faster() {
+        let pollers = Pollers { minimum: 2, maximum: 200 };
+        let mut scaling = Scaling::provisioned(at(0), pollers, false);
+        assert_eq!(scaling.limit(), 20, "two pollers of ten each");
+        scaling.observe(at(0), 20, true);
+        scaling.advance(at(60_000));
+        assert_eq!(scaling.limit(), 1_020);
+        scaling.advance(at(600_000));
+        assert_eq!(scaling.limit(), 2_000);
+        scaling.observe(at(600_000), 0, false);
+        scaling.advance(at(660_000));
+        assert_eq!(scaling.limit(), 20);
+        scaling.rebound(at(660_000), Scaling::provisioned(at(660_000), Pollers { minimum: 5, maximum: 5 }, false));
+        assert_eq!(scaling.limit(), 50);
     }
 
     #[test]

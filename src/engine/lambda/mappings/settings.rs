@@ -2,20 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::pattern::{FILTERS_MAX, Filters, PATTERN_MAX_CHARS};
+use super::{
+    pattern::{FILTERS_MAX, Filters, PATTERN_MAX_CHARS},
+    scaling::Scaling,
+};
 use crate::{
     engine::lambda::{
-        CreateEventSourceMapping, Filter, FilterCriteria, LambdaError, LambdaErrorKind, ScalingConfig,
-        UpdateEventSourceMapping,
+        CreateEventSourceMapping, Filter, FilterCriteria, LambdaError, LambdaErrorKind, ProvisionedPollerConfig,
+        ScalingConfig, UpdateEventSourceMapping,
     },
-    model::limits::{
-        MAPPING_BATCH_MAX, MAPPING_BATCH_WITHOUT_WINDOW_MAX, MAPPING_CONCURRENCY_MAX, MAPPING_CONCURRENCY_MIN,
-        MAPPING_WINDOW_MAX_S,
+    model::{
+        Timestamp,
+        limits::{
+            MAPPING_BATCH_MAX, MAPPING_BATCH_WITHOUT_WINDOW_MAX, MAPPING_CONCURRENCY_MAX, MAPPING_CONCURRENCY_MIN,
+            MAPPING_WINDOW_MAX_S,
+        },
     },
 };
 
 /// `BatchSize` of a queue's mapping that sets none.
 const BATCH_DEFAULT: u32 = 10;
+/// `MinimumPollers` and `MaximumPollers`, smallest.
+const POLLERS_MIN: u32 = 2;
+/// `MinimumPollers`, largest.
+const MINIMUM_POLLERS_MAX: u32 = 200;
+/// `MaximumPollers` of a configuration that sets none.
+const POLLERS_MAX_DEFAULT: u32 = 200;
+/// `MaximumPollers`, largest.
+const MAXIMUM_POLLERS_MAX: u32 = 2_000;
 /// The only response type there is.
 pub(super) const REPORT_BATCH_ITEM_FAILURES: &str = "ReportBatchItemFailures";
 
@@ -26,8 +40,17 @@ pub(super) struct Settings {
     pub(super) window_s: u32,
     pub(super) report_failures: bool,
     pub(super) maximum_concurrency: Option<u32>,
+    #[serde(default)]
+    pub(super) pollers: Option<Pollers>,
     /// The filters' patterns as they were given.
     pub(super) patterns: Vec<String>,
+}
+
+/// Provisioned pollers, each of which invokes up to ten batches at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pollers {
+    pub(super) minimum: u32,
+    pub(super) maximum: u32,
 }
 
 impl Settings {
@@ -36,12 +59,13 @@ impl Settings {
     /// # Errors
     /// AWS's refusal of a setting that is out of range, contradicts another, or is not enforced here.
     pub(super) fn create(request: &CreateEventSourceMapping, fifo: bool) -> Result<Self, LambdaError> {
-        refuse_unenforced(request.provisioned_poller_config.as_ref(), request.metrics_config.as_ref())?;
+        refuse_unenforced(request.metrics_config.as_ref())?;
         let unset = Self {
             batch_size: BATCH_DEFAULT,
             window_s: 0,
             report_failures: false,
             maximum_concurrency: None,
+            pollers: None,
             patterns: Vec::new(),
         };
         let changed = unset.change(&Change {
@@ -49,6 +73,7 @@ impl Settings {
             window_s: request.maximum_batching_window_in_seconds,
             response_types: Some(&request.function_response_types),
             scaling: request.scaling_config.as_ref(),
+            pollers: request.provisioned_poller_config.as_ref(),
             filters: request.filter_criteria.as_ref(),
         })?;
         changed.check(fifo)
@@ -59,12 +84,13 @@ impl Settings {
     /// # Errors
     /// As [`Settings::create`].
     pub(super) fn update(&self, request: &UpdateEventSourceMapping, fifo: bool) -> Result<Self, LambdaError> {
-        refuse_unenforced(request.provisioned_poller_config.as_ref(), request.metrics_config.as_ref())?;
+        refuse_unenforced(request.metrics_config.as_ref())?;
         let changed = self.change(&Change {
             batch_size: request.batch_size,
             window_s: request.maximum_batching_window_in_seconds,
             response_types: request.function_response_types.as_deref(),
             scaling: request.scaling_config.as_ref(),
+            pollers: request.provisioned_poller_config.as_ref(),
             filters: request.filter_criteria.as_ref(),
         })?;
         changed.check(fifo)
@@ -87,6 +113,24 @@ impl Settings {
     /// `ScalingConfig`, when one is set.
     pub(super) fn scaling_config(&self) -> Option<ScalingConfig> {
         self.maximum_concurrency.map(|cap| ScalingConfig { maximum_concurrency: Some(i64::from(cap)) })
+    }
+
+    /// `ProvisionedPollerConfig`, when one is set.
+    pub(super) fn poller_config(&self) -> Option<ProvisionedPollerConfig> {
+        self.pollers.map(|pollers| ProvisionedPollerConfig {
+            minimum_pollers: Some(pollers.minimum.into()),
+            maximum_pollers: Some(pollers.maximum.into()),
+            poller_group_name: None,
+        })
+    }
+
+    /// How many batches of such a mapping may run at once.
+    pub(super) fn scaling(&self, now: Timestamp, fifo: bool) -> Scaling {
+        match self.pollers {
+            Some(pollers) => Scaling::provisioned(now, pollers, fifo),
+            None if fifo => Scaling::fifo(now, self.maximum_concurrency),
+            None => Scaling::standard(now, self.maximum_concurrency),
+        }
     }
 
     /// `FilterCriteria`, when there are filters.
@@ -113,6 +157,9 @@ impl Settings {
             settings.maximum_concurrency =
                 cap.map(|cap| in_range(member, cap, MAPPING_CONCURRENCY_MIN, MAPPING_CONCURRENCY_MAX)).transpose()?;
         }
+        if let Some(config) = change.pollers {
+            settings.pollers = pollers(config)?;
+        }
         if let Some(criteria) = change.filters {
             settings.patterns = patterns(criteria)?;
         }
@@ -134,6 +181,11 @@ impl Settings {
                 "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
             ));
         }
+        if self.pollers.is_some() && self.maximum_concurrency.is_some() {
+            return Err(invalid(
+                "ScalingConfig.MaximumConcurrency and ProvisionedPollerConfig exclude each other: leave one of them out",
+            ));
+        }
         self.filters()?;
         Ok(self)
     }
@@ -145,6 +197,7 @@ struct Change<'a> {
     window_s: Option<i64>,
     response_types: Option<&'a [String]>,
     scaling: Option<&'a ScalingConfig>,
+    pollers: Option<&'a ProvisionedPollerConfig>,
     filters: Option<&'a FilterCriteria>,
 }
 
@@ -201,27 +254,34 @@ fn patterns(criteria: &FilterCriteria) -> Result<Vec<String>, LambdaError> {
     criteria.filters.iter().map(pattern).collect()
 }
 
+/// An empty configuration takes the pollers away.
+fn pollers(config: &ProvisionedPollerConfig) -> Result<Option<Pollers>, LambdaError> {
+    if config.poller_group_name.is_some() {
+        return Err(invalid("ProvisionedPollerConfig.PollerGroupName is not for queues: leave it out"));
+    }
+    if config.minimum_pollers.is_none() && config.maximum_pollers.is_none() {
+        return Ok(None);
+    }
+    let (least, most) = (i64::from(POLLERS_MIN), i64::from(POLLERS_MAX_DEFAULT));
+    let member = |name: &str| format!("provisionedPollerConfig.{name}");
+    let minimum =
+        in_range(&member("minimumPollers"), config.minimum_pollers.unwrap_or(least), POLLERS_MIN, MINIMUM_POLLERS_MAX)?;
+    let maximum = config.maximum_pollers.unwrap_or(most.max(minimum.into()));
+    let maximum = in_range(&member("maximumPollers"), maximum, POLLERS_MIN, MAXIMUM_POLLERS_MAX)?;
+    if minimum > maximum {
+        return Err(invalid(format!("MinimumPollers is {minimum}, above MaximumPollers, which is {maximum}")));
+    }
+    Ok(Some(Pollers { minimum, maximum }))
+}
+
 /// Settings that would be stored and not enforced are refused by name.
-fn refuse_unenforced(
-    provisioned_pollers: Option<&serde_json::Value>,
-    metrics: Option<&serde_json::Value>,
-) -> Result<(), LambdaError> {
-    let set = |value: Option<&serde_json::Value>| {
-        value.is_some_and(|value| match value {
-            serde_json::Value::Null => false,
-            serde_json::Value::Object(map) => !map.is_empty(),
-            _ => true,
-        })
-    };
-    if set(provisioned_pollers) {
-        return Err(invalid(
-            "ProvisionedPollerConfig is not supported here: leave it out, and use ScalingConfig.MaximumConcurrency to cap the mapping",
-        ));
-    }
-    if set(metrics) {
-        return Err(invalid("MetricsConfig is not supported here: leave it out"));
-    }
-    Ok(())
+fn refuse_unenforced(metrics: Option<&serde_json::Value>) -> Result<(), LambdaError> {
+    let is_set = metrics.is_some_and(|value| match value {
+        serde_json::Value::Null => false,
+        serde_json::Value::Object(map) => !map.is_empty(),
+        _ => true,
+    });
+    if is_set { Err(invalid("MetricsConfig is not supported here: leave it out")) } else { Ok(()) }
 }
 
 /// `text` as a sentence: upper case at the start, a full stop at the end.
@@ -242,7 +302,7 @@ mod tests {
         let request: CreateEventSourceMapping = serde_json::from_value(request).unwrap();
         let found = match Settings::create(&request, fifo) {
             Ok(settings) => {
-                let Settings { batch_size, window_s, report_failures, maximum_concurrency, patterns } = settings;
+                let Settings { batch_size, window_s, report_failures, maximum_concurrency, patterns, .. } = settings;
                 format!("{batch_size} {window_s} {report_failures} {maximum_concurrency:?} {}", patterns.len())
             }
             Err(error) => error.to_string(),
@@ -326,9 +386,24 @@ mod tests {
                 "InvalidParameterValue: Too many filters: 6".into(),
             ),
             (
-                json!({"ProvisionedPollerConfig": {"MinimumPollers": 2}}),
+                json!({"ProvisionedPollerConfig": {"MinimumPollers": 1}}),
                 false,
-                "InvalidParameterValue: ProvisionedPollerConfig is not supported".into(),
+                "Validation: 1 validation error detected: Value '1' at 'provisionedPollerConfig.minimumPollers'".into(),
+            ),
+            (
+                json!({"ProvisionedPollerConfig": {"MaximumPollers": 2_001}}),
+                false,
+                "Validation: 1 validation error detected: Value '2001' at 'provisionedPollerConfig.maximumPollers'".into(),
+            ),
+            (
+                json!({"ProvisionedPollerConfig": {"MinimumPollers": 5, "MaximumPollers": 4}}),
+                false,
+                "InvalidParameterValue: MinimumPollers is 5, above MaximumPollers, which is 4".into(),
+            ),
+            (
+                json!({"ProvisionedPollerConfig": {"MinimumPollers": 2}, "ScalingConfig": {"MaximumConcurrency": 2}}),
+                false,
+                "InvalidParameterValue: ScalingConfig.MaximumConcurrency and ProvisionedPollerConfig exclude".into(),
             ),
             (
                 json!({"MetricsConfig": {"Metrics": ["EventCount"]}}),

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{
     super::{FunctionEventInvokeConfig, InvocationType, PublishVersion},
-    Command, EnvironmentEvent, EnvironmentId, FunctionRef, Invoke, LambdaErrorKind, Response, World, invoke, named,
+    Command, EngineConfig, EnvironmentEvent, EnvironmentId, FunctionRef, Invoke, LambdaErrorKind, Response, World,
+    invoke, named,
 };
 use crate::engine::{self, Effect, Input, RequestToken, sqs};
 
@@ -261,4 +262,24 @@ fn a_loop_of_destinations_ends() {
     world.wait(1_000);
     assert_eq!(world.engine.next_deadline(), None);
     assert_eq!(world.store.len(), 2, "no event is left");
+}
+
+/// What takes a minute on AWS takes as long as an experiment says.
+#[test]
+fn retries_follow_the_time_factor_and_the_first_delay() {
+    for (time_factor, first_retry_delay_ms, first_ms, second_ms) in [(10, 60_000, 6_000, 12_000), (1, 500, 500, 1_000)]
+    {
+        let mut world = World::with(EngineConfig { time_factor, first_retry_delay_ms, ..EngineConfig::default() });
+        world.create("f");
+        world.event(named("f"));
+        let id = world.ready();
+        for wait_ms in [first_ms, second_ms] {
+            let before = world.invoked.len();
+            world.fail(id);
+            world.wait(wait_ms - 1);
+            assert_eq!(world.invoked.len(), before);
+            world.wait(1);
+            assert_eq!(world.invoked.len(), before + 1);
+        }
+    }
 }

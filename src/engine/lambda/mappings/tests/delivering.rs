@@ -504,6 +504,25 @@ fn at_rest_mappings_want_no_time() {
 }
 
 #[test]
+fn provisioned_pollers_take_ten_batches_each_at_once() {
+    let mut flow = flow(|_| ok(1_000));
+    for n in 0..100 {
+        flow.send("q", &n.to_string());
+    }
+    let uuid = flow.map("q", "f", json!({"BatchSize": 1, "ProvisionedPollerConfig": {"MaximumPollers": 2}}));
+    flow.wait(500);
+    assert_eq!(flow.most_running, 20);
+    let config = flow.describe(&uuid).unwrap().provisioned_poller_config.unwrap();
+    assert_eq!((config.minimum_pollers, config.maximum_pollers), (Some(2), Some(2)));
+    flow.restart();
+    let config = flow.describe(&uuid).unwrap().provisioned_poller_config.unwrap();
+    assert_eq!((config.minimum_pollers, config.maximum_pollers), (Some(2), Some(2)));
+    flow.wait(1_000);
+    flow.update(&uuid, json!({"ProvisionedPollerConfig": {}})).unwrap();
+    assert_eq!(flow.describe(&uuid).unwrap().provisioned_poller_config, None);
+}
+
+#[test]
 fn a_mapping_of_an_alias_follows_it() {
     use super::super::super::{Command, CreateAlias, FunctionRef, PublishVersion, UpdateAlias, UpdateFunctionCode};
     let mut flow = flow(|_| ok(0));
