@@ -21,7 +21,7 @@ const SCALE_BACK_AFTER_MS: u64 = 60_000;
 const THOUSAND: u64 = 1_000;
 
 /// The level of one mapping.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Scaling {
     /// Batches at once, in thousandths.
     level: u64,
