@@ -177,9 +177,9 @@ struct Pen<'a> {
 }
 
 impl Pen<'_> {
-    fn line(&mut self, line: Line<'_>) {
+    fn line<'l>(&mut self, line: impl Into<Line<'l>>) {
         if self.y < self.area.bottom() {
-            self.buffer.set_line(self.area.x, self.y, &line, self.area.width);
+            self.buffer.set_line(self.area.x, self.y, &line.into(), self.area.width);
             self.y += 1;
         }
     }

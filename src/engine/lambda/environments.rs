@@ -4,15 +4,12 @@
 //! An environment handles one invocation at a time. Between its response and its next `next` it is on its way back; an
 //! invocation that finds no other may wait for it there for a moment, because a new process would take longer.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    mem,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, mem, sync::Arc};
 
 use super::{
     Lambda, Turn,
-    functions::{Function, FunctionId, Functions},
+    fleet::{Fleet, Placement, fleet_of},
+    functions::{Function, FunctionId},
     invocation::{Job, Run},
     report::{self, Failure},
     timers::Timer,
@@ -106,25 +103,6 @@ pub(super) enum Attempt {
     Second,
 }
 
-/// The environments of one version of a function.
-#[derive(Debug, Default)]
-pub(super) struct Fleet {
-    generation: u64,
-    pub(super) all: BTreeSet<Serial>,
-    /// By rank: the last is the most recently used.
-    idle: BTreeSet<(u64, Serial)>,
-    /// Those on their way back to which no invocation is promised, by rank.
-    returning: BTreeSet<(u64, Serial)>,
-}
-
-/// Where an invocation will run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Placement {
-    Idle(Serial),
-    Returning(Serial),
-    New,
-}
-
 /// The environments of one account and region.
 #[derive(Debug)]
 pub(super) struct Environments {
@@ -154,26 +132,6 @@ impl Environments {
 
     pub(super) fn id(&self, serial: Serial) -> EnvironmentId {
         EnvironmentId::new(self.world, serial)
-    }
-}
-
-impl Fleet {
-    /// The environment for the next invocation: an idle one, most recently used first.
-    pub(super) fn place(&self) -> Placement {
-        if let Some((_, serial)) = self.idle.last() {
-            return Placement::Idle(*serial);
-        }
-        self.returning.last().map_or(Placement::New, |(_, serial)| Placement::Returning(*serial))
-    }
-
-    /// Whether an invocation would find an environment in it.
-    pub(super) fn has_free(&self) -> bool {
-        !self.idle.is_empty() || !self.returning.is_empty()
-    }
-
-    /// One that does nothing, the least recently used.
-    pub(super) fn spare(&self) -> Option<Serial> {
-        self.idle.first().or_else(|| self.returning.first()).map(|(_, serial)| *serial)
     }
 }
 
@@ -370,7 +328,7 @@ impl Lambda {
         self.leave(serial);
         let rank = self.environments.next_rank();
         let Some(environment) = self.environments.get_mut(serial) else { return };
-        let Some(fleet) = fleet(&mut self.functions, environment) else { return };
+        let Some(fleet) = fleet_of(&mut self.functions, environment) else { return };
         if environment.generation != fleet.generation {
             return self.stop(cx, serial, StopReason::Replaced);
         }
@@ -393,7 +351,7 @@ impl Lambda {
         };
         let returning = State::Returning { rank, deadline, promised: None };
         let State::Busy(run) = mem::replace(&mut environment.state, returning) else { return None };
-        let fleet = fleet(&mut self.functions, environment)?;
+        let fleet = fleet_of(&mut self.functions, environment)?;
         if environment.generation == fleet.generation {
             fleet.returning.insert((rank, serial));
         }
@@ -560,7 +518,7 @@ impl Lambda {
     /// Takes the environment out of those that can be given work.
     fn leave(&mut self, serial: Serial) {
         let Some(environment) = self.environments.by_serial.get(&serial) else { return };
-        let Some(fleet) = fleet(&mut self.functions, environment) else { return };
+        let Some(fleet) = fleet_of(&mut self.functions, environment) else { return };
         match environment.state {
             State::Idle { rank } => fleet.idle.remove(&(rank, serial)),
             State::Returning { rank, .. } => fleet.returning.remove(&(rank, serial)),
@@ -569,40 +527,11 @@ impl Lambda {
     }
 
     fn fleet_of(&mut self, environment: &Environment) -> Option<&mut Fleet> {
-        fleet(&mut self.functions, environment)
-    }
-}
-
-/// The fleet to which an environment belongs.
-fn fleet<'a>(functions: &'a mut Functions, environment: &Environment) -> Option<&'a mut Fleet> {
-    functions.get_mut(environment.function)?.version_mut(environment.version).map(|version| match environment.kind {
-        Kind::OnDemand => &mut version.fleet,
-        Kind::Provisioned => &mut version.ahead.fleet,
-    })
-}
-
-impl Version {
-    /// All its environments.
-    pub(super) fn environments(&self) -> impl Iterator<Item = Serial> {
-        self.fleet.all.iter().chain(&self.ahead.fleet.all).copied()
-    }
-
-    /// Where its next invocation runs: in an environment that was started ahead if there is one.
-    pub(super) fn place(&self, kind: Kind) -> Placement {
-        match kind {
-            Kind::OnDemand => self.fleet.place(),
-            Kind::Provisioned => self.ahead.fleet.place(),
-        }
+        fleet_of(&mut self.functions, environment)
     }
 }
 
 impl Function {
-    /// The environments of all its versions.
-    pub(super) fn environments(&self) -> impl Iterator<Item = Serial> {
-        let candidate = self.swap.candidate().into_iter().flat_map(Version::environments);
-        self.versions().flat_map(|(_, version)| version.environments()).chain(candidate)
-    }
-
     /// What a new environment of a version is launched with, and its generation.
     fn spec(&self, cx: &mut Cx<'_>, id: VersionId, initialization_type: &'static str) -> Option<(LaunchSpec, u64)> {
         let version = self.version(id)?;

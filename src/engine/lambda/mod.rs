@@ -11,6 +11,7 @@ mod destinations;
 mod environments;
 mod error;
 mod event_config;
+mod fleet;
 mod functions;
 mod invocation;
 mod invoke;

@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::{
     CodeRef, FunctionConfiguration, FunctionRef, Lambda, LambdaError, LambdaErrorKind, Response, UpdateFunctionCode,
-    environments::{Fleet, Serial},
+    environments::Serial,
+    fleet::Fleet,
     functions::{Function, FunctionId, UPDATE_OF_QUALIFIED, being_deleted, shown},
     provisioned::Ahead,
     report::Failure,

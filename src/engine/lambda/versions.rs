@@ -7,7 +7,7 @@ use super::{
     CodeRef, FunctionConfiguration, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord, PublishVersion,
     Response, Turn,
     configuration::{Settings, Shown},
-    environments::Fleet,
+    fleet::Fleet,
     functions::{Function, FunctionId},
     names::{LATEST, Named},
     provisioned::Ahead,

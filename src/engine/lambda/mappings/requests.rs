@@ -141,7 +141,7 @@ impl Lambda {
         let mapping = self.mappings.get_mut(id)?;
         let bounds = |settings: &Settings| (settings.maximum_concurrency, settings.pollers);
         if bounds(&mapping.settings) != bounds(&settings) {
-            mapping.scaling.rebound(cx.now, settings.scaling(cx.now, queue_arn.name.is_fifo()));
+            mapping.scaling.rebound(cx.now, &settings.scaling(cx.now, queue_arn.name.is_fifo()));
         }
         (mapping.settings, mapping.filters, mapping.function) = (settings, filters, function);
         mapping.last_modified = cx.now;

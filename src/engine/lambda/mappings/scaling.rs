@@ -21,7 +21,7 @@ const SCALE_BACK_AFTER_MS: u64 = 60_000;
 const THOUSAND: u64 = 1_000;
 
 /// The level of one mapping.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Scaling {
     /// Batches at once, in thousandths.
     level: u64,
@@ -77,11 +77,11 @@ impl Scaling {
     }
 
     /// Other bounds: the level stays where they allow it.
-    pub(super) fn rebound(&mut self, now: Timestamp, fresh: Self) {
+    pub(super) fn rebound(&mut self, now: Timestamp, fresh: &Self) {
         self.advance(now);
         let least = if fresh.growth_per_minute == POLLERS_GROWTH_PER_MINUTE { fresh.level } else { 0 };
         let level = if fresh.ramps { self.level.min(u64::from(fresh.max) * THOUSAND).max(least) } else { fresh.level };
-        *self = Self { level, phase: self.phase, time_factor: self.time_factor, ..fresh };
+        *self = Self { level, phase: self.phase, time_factor: self.time_factor, ..*fresh };
     }
 
     /// For experiments.
@@ -96,7 +96,7 @@ impl Scaling {
 
     /// How many batches may run at `now`.
     pub(super) fn limit_at(&self, now: Timestamp) -> u32 {
-        let mut then = self.clone();
+        let mut then = *self;
         then.advance(now);
         then.limit()
     }
@@ -239,9 +239,9 @@ mod tests {
     fn another_cap_keeps_the_level_it_allows() {
         let mut scaling = Scaling::standard(at(0), None);
         scaling.observe(at(0), 5, true);
-        scaling.rebound(at(10_000), Scaling::standard(at(10_000), Some(20)));
+        scaling.rebound(at(10_000), &Scaling::standard(at(10_000), Some(20)));
         assert_eq!(scaling.limit(), 20);
-        scaling.rebound(at(10_000), Scaling::standard(at(10_000), None));
+        scaling.rebound(at(10_000), &Scaling::standard(at(10_000), None));
         assert_eq!(scaling.limit(), 20, "and grows from there");
         scaling.advance(at(11_000));
         assert_eq!(scaling.limit(), 25);
@@ -260,7 +260,7 @@ mod tests {
         scaling.observe(at(600_000), 0, false);
         scaling.advance(at(660_000));
         assert_eq!(scaling.limit(), 20);
-        scaling.rebound(at(660_000), Scaling::provisioned(at(660_000), Pollers { minimum: 5, maximum: 5 }, false));
+        scaling.rebound(at(660_000), &Scaling::provisioned(at(660_000), Pollers { minimum: 5, maximum: 5 }, false));
         assert_eq!(scaling.limit(), 50);
     }
 

@@ -359,59 +359,67 @@ mod tests {
                 false,
                 range(1001, "scalingConfig.maximumConcurrency", at_most, 1000),
             ),
+        ] {
+            check(request, fifo, &expected);
+        }
+    }
+
+    #[test]
+    fn what_excludes_what_is_said() {
+        for (request, fifo, expected) in [
             (
                 json!({"BatchSize": 11}),
                 false,
-                "InvalidParameterValue: Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10".into(),
+                "InvalidParameterValue: Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
             ),
-            (json!({"BatchSize": 11}), true, "InvalidParameterValue: Batch size 11 is not supported for FIFO".into()),
+            (json!({"BatchSize": 11}), true, "InvalidParameterValue: Batch size 11 is not supported for FIFO"),
             (
                 json!({"MaximumBatchingWindowInSeconds": 1}),
                 true,
-                "InvalidParameterValue: Batching window is not supported for FIFO queues".into(),
+                "InvalidParameterValue: Batching window is not supported for FIFO queues",
             ),
             (
                 json!({"FunctionResponseTypes": ["Other"]}),
                 false,
-                "Validation: 1 validation error detected: Value '[Other]' at 'functionResponseTypes'".into(),
+                "Validation: 1 validation error detected: Value '[Other]' at 'functionResponseTypes'",
             ),
             (
                 json!({"FilterCriteria": {"Filters": [{"Pattern": "{\"body\":{\"a\":1}}"}]}}),
                 false,
-                "InvalidParameterValue: Invalid filter pattern definition.".into(),
+                "InvalidParameterValue: Invalid filter pattern definition.",
             ),
             (
                 json!({"FilterCriteria": {"Filters": [{}, {}, {}, {}, {}, {}]}}),
                 false,
-                "InvalidParameterValue: Too many filters: 6".into(),
+                "InvalidParameterValue: Too many filters: 6",
             ),
             (
                 json!({"ProvisionedPollerConfig": {"MinimumPollers": 1}}),
                 false,
-                "Validation: 1 validation error detected: Value '1' at 'provisionedPollerConfig.minimumPollers'".into(),
+                "Validation: 1 validation error detected: Value '1' at 'provisionedPollerConfig.minimumPollers'",
             ),
             (
                 json!({"ProvisionedPollerConfig": {"MaximumPollers": 2_001}}),
                 false,
-                "Validation: 1 validation error detected: Value '2001' at 'provisionedPollerConfig.maximumPollers'".into(),
+                "Validation: 1 validation error detected: Value '2001' at 'provisionedPollerConfig.maximumPollers'",
             ),
             (
                 json!({"ProvisionedPollerConfig": {"MinimumPollers": 5, "MaximumPollers": 4}}),
                 false,
-                "InvalidParameterValue: MinimumPollers is 5, above MaximumPollers, which is 4".into(),
+                "InvalidParameterValue: MinimumPollers is 5, above MaximumPollers, which is 4",
             ),
             (
                 json!({"ProvisionedPollerConfig": {"MinimumPollers": 2}, "ScalingConfig": {"MaximumConcurrency": 2}}),
                 false,
-                "InvalidParameterValue: ScalingConfig.MaximumConcurrency and ProvisionedPollerConfig exclude".into(),
+                "InvalidParameterValue: ScalingConfig.MaximumConcurrency and ProvisionedPollerConfig exclude",
             ),
             (
                 json!({"MetricsConfig": {"Metrics": ["EventCount"]}}),
                 false,
-                "InvalidParameterValue: MetricsConfig is not supported".into(),
+                "InvalidParameterValue: MetricsConfig is not supported",
             ),
         ] {
-            check(request, fifo, &expected);
+            check(request, fifo, expected);
         }
     }
 
