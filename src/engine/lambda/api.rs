@@ -223,6 +223,7 @@ shape!(UpdateFunctionCode {
     publish: bool,
     dry_run: bool,
     revision_id: Option<String>,
+    publish_to: Option<String>,
 });
 shape!(UpdateFunctionConfiguration {
     runtime: Option<String>,

@@ -153,6 +153,7 @@ impl Function {
 
     /// Its settings with what comes with new code.
     pub(super) fn updated_for(&self, update: &UpdateFunctionCode) -> Result<Arc<Settings>, LambdaError> {
+        validate::unsupported_text("PublishTo", update.publish_to.as_ref())?;
         let Some(architecture) = update.architectures.first() else { return Ok(Arc::clone(&self.latest.settings)) };
         let mut constraints = Constraints::default();
         constraints.architectures(&update.architectures);
