@@ -3,11 +3,13 @@
 //! One request goes `guard` -> `parse` -> engine -> `respond`. The caller (the listener) has read the body and enforced
 //! its bound. Signatures are not verified: on loopback any credentials are accepted, and they only choose the world.
 
+mod constraints;
 mod dispatch;
 mod guard;
 mod json;
 mod lambda;
 mod logs;
+mod params;
 mod queue_url;
 mod response;
 mod scope;

@@ -166,7 +166,6 @@ fn refuse_unsupported_in_create(request: &CreateFunction) -> Result<(), LambdaEr
         None | Some("Zip") => {}
         Some(_) => return Err(refused("PackageType Image")),
     }
-    validate::unsupported_text("CodeSigningConfigArn", request.code_signing_config_arn.as_ref())?;
     validate::unsupported_text("PublishTo", request.publish_to.as_ref())?;
     validate::unsupported(&[
         ("CapacityProviderConfig", &request.capacity_provider_config),

@@ -6,14 +6,16 @@ use std::{
 };
 
 use super::{
-    CodeRef, CreateFunction, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord, Response,
+    CodeRef, CreateFunction, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord, ListFunctions, Response,
     StoredEventConfig, Turn, UpdateFunctionCode, UpdateFunctionConfiguration,
     aliases::StoredAlias,
     async_queue::EventId,
+    attached::Attached,
     concurrency::{Load, Share},
     configuration::{Settings, Shown},
     counters::Counters,
     names::Named,
+    page::Page,
     provisioned::StoredProvision,
     records::{FunctionRecord, StoredFunction, StoredVersion},
     swap::Swap,
@@ -25,11 +27,6 @@ use crate::{
     engine::{Cx, StopReason},
     model::{FunctionArn, FunctionName},
 };
-
-/// Functions of one page of `ListFunctions` (Lambda API reference: "up to 50").
-const LIST_PAGE_MAX: u32 = 50;
-/// `MaxItems` of the service model.
-const LIST_MAX_ITEMS: u32 = 10_000;
 
 /// Names a function while the engine runs; a function created again under the same name is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +55,7 @@ pub(super) struct Function {
     /// Whether its provisioned environments are what they should be.
     pub(super) settled: bool,
     pub(super) tags: BTreeMap<String, String>,
+    pub(super) attached: Attached,
     pub(super) reserved: Option<u32>,
     pub(super) load: Load,
     pub(super) counters: Counters,
@@ -144,6 +142,7 @@ impl Function {
             aliases: self.aliases.clone(),
             provisioned: self.provisioned.clone(),
             event_configs: self.event_configs.clone(),
+            attached: self.attached.clone(),
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: self.arn.name.clone(),
@@ -173,6 +172,14 @@ impl Function {
 
 /// Finding what a request names.
 impl Lambda {
+    /// # Errors
+    /// The function's code signing configuration wants signatures.
+    pub(super) fn check_deployable(&mut self, name: &FunctionRef) -> Result<(), LambdaError> {
+        let (_, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
+        let config = function.attached.code_signing_config.clone();
+        self.check_unsigned(config.as_deref())
+    }
+
     /// The function that `named` names, when it has that version or alias.
     pub(super) fn find(&self, named: Named<'_>) -> Result<FunctionId, LambdaError> {
         self.locate(named).map(|(id, _)| id)
@@ -223,6 +230,7 @@ impl Lambda {
         let settings = Settings::create(&request)?;
         let publishes = request.publish;
         validate::tags(&request.tags)?;
+        self.check_unsigned(request.code_signing_config_arn.as_deref())?;
         if self.functions.id(named.name).is_some() {
             let message = format!("Function already exist: {}", named.name);
             return Err(LambdaError::new(LambdaErrorKind::ResourceConflict, message));
@@ -239,6 +247,10 @@ impl Lambda {
             aliases: BTreeMap::new(),
             provisioned: BTreeMap::new(),
             event_configs: BTreeMap::new(),
+            attached: Attached {
+                code_signing_config: request.code_signing_config_arn.filter(|arn| !arn.is_empty()),
+                ..Attached::default()
+            },
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: name.clone(),
@@ -246,10 +258,12 @@ impl Lambda {
         }));
         self.insert_function(name, stored);
         let id = self.functions.id(named.name).ok_or_else(|| named.not_found(&self.scope))?;
-        if publishes {
-            return self.published(cx, id, None);
-        }
-        self.functions.get(id).and_then(shown).ok_or_else(|| named.not_found(&self.scope))
+        let response = if publishes {
+            self.published(cx, id, None)?
+        } else {
+            self.functions.get(id).and_then(shown).ok_or_else(|| named.not_found(&self.scope))?
+        };
+        Ok(response.being_created())
     }
 
     /// Puts a function in its place, without environments.
@@ -272,6 +286,7 @@ impl Lambda {
             settled: stored.provisioned.is_empty(),
             provisioned: stored.provisioned,
             event_configs: stored.event_configs,
+            attached: stored.attached,
             tags: stored.tags,
             reserved: stored.reserved,
             load: Load::default(),
@@ -303,22 +318,28 @@ impl Lambda {
         shown.map(|shown| Response::Function(Box::new(shown))).ok_or_else(|| named.not_found(&self.scope))
     }
 
-    pub(super) fn list_functions(&self, marker: Option<&str>, max_items: Option<u32>) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        let most = max_items.map_or(LIST_PAGE_MAX, |most| {
-            constraints.number("maxItems", i64::from(most), 1, LIST_MAX_ITEMS).min(LIST_PAGE_MAX)
-        });
-        constraints.finish()?;
-        let after = marker.unwrap_or_default();
-        let mut rest = self
-            .functions
-            .by_name
-            .range::<str, _>((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded))
-            .filter_map(|(_, id)| self.functions.get(*id));
-        let page = rest.by_ref().take(most as usize);
-        let functions: Vec<_> = page.filter_map(|function| function.show(VersionId::Latest, None)).collect();
-        let next_marker = rest.next().and(functions.last()).map(|last| last.function_name.clone());
-        Ok(Response::ListFunctions { functions, next_marker })
+    pub(super) fn list_functions(&self, request: &ListFunctions) -> Result<Response, LambdaError> {
+        let with_versions = request.function_version.is_some();
+        if request.master_region.is_some() && !with_versions {
+            return Err(invalid("FunctionVersion must be set to ALL when MasterRegion is given."));
+        }
+        let (after_name, after_version) = marked(request.marker.as_deref());
+        let from = std::ops::Bound::Included(after_name);
+        let functions = self.functions.by_name.range::<str, _>((from, std::ops::Bound::Unbounded));
+        let rest = functions
+            .filter_map(|(_, id)| self.functions.get(*id))
+            .filter(|_| request.master_region.is_none())
+            .flat_map(|function| function.versions().map(move |(version, _)| (function, version)))
+            .filter(|(_, version)| with_versions || *version == VersionId::Latest)
+            .filter(|(function, version)| {
+                function.name() > after_name || after_version.is_none_or(|after| *version > after)
+            });
+        let page = Page::of(rest, request.max_items, |(function, version)| format!("{}:{version}", function.name()))?;
+        let show = |(function, version): &(&Function, VersionId)| {
+            function.show(*version, with_versions.then(|| version.to_string()).as_deref())
+        };
+        let functions = page.items.iter().filter_map(show).collect();
+        Ok(Response::ListFunctions { functions, next_marker: page.next_marker })
     }
 
     pub(super) fn update_function_code(
@@ -328,6 +349,7 @@ impl Lambda {
         update: &UpdateFunctionCode,
         code: CodeRef,
     ) -> Result<Response, LambdaError> {
+        self.check_deployable(name)?;
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
         function.check_no_swap()?;
         function.check_revision(update.revision_id.as_deref())?;
@@ -352,7 +374,7 @@ impl Lambda {
         if update.publish {
             return self.published(cx, id, None);
         }
-        response.ok_or_else(being_deleted)
+        response.map(Response::being_updated).ok_or_else(being_deleted)
     }
 
     pub(super) fn update_function_configuration(
@@ -369,7 +391,7 @@ impl Lambda {
         function.changed(cx);
         let response = shown(function);
         self.replace_environments(cx, id);
-        response.ok_or_else(being_deleted)
+        response.map(Response::being_updated).ok_or_else(being_deleted)
     }
 
     /// Deletes the function, stops its environments and ends what runs in them.
@@ -398,45 +420,6 @@ impl Lambda {
         turn.cx.record(LambdaRecord::Function(FunctionRecord { name, function: None }));
         Ok(Response::Done)
     }
-
-    pub(super) fn tag_function(
-        &mut self,
-        cx: &mut Cx<'_>,
-        arn: &str,
-        tags: BTreeMap<String, String>,
-    ) -> Result<Response, LambdaError> {
-        let function = self.tagged_function(arn)?;
-        let mut all = function.tags.clone();
-        all.extend(tags);
-        validate::tags(&all)?;
-        function.tags = all;
-        function.record(cx);
-        Ok(Response::Done)
-    }
-
-    pub(super) fn untag_function(
-        &mut self,
-        cx: &mut Cx<'_>,
-        arn: &str,
-        tag_keys: &[String],
-    ) -> Result<Response, LambdaError> {
-        let function = self.tagged_function(arn)?;
-        for key in tag_keys {
-            function.tags.remove(key);
-        }
-        function.record(cx);
-        Ok(Response::Done)
-    }
-
-    pub(super) fn list_function_tags(&mut self, arn: &str) -> Result<Response, LambdaError> {
-        Ok(Response::Tags(self.tagged_function(arn)?.tags.clone()))
-    }
-
-    fn tagged_function(&mut self, arn: &str) -> Result<&mut Function, LambdaError> {
-        let reference = FunctionRef { name: arn.to_owned(), qualifier: None };
-        let qualified = "Tags on function aliases and versions are not supported. Please specify a function ARN.";
-        Ok(self.whole_function(&reference, qualified)?.1)
-    }
 }
 
 pub(super) const UPDATE_OF_QUALIFIED: &str = "Aliases and versions of a function cannot be updated. Please specify either a function name or an unqualified function ARN.";
@@ -444,6 +427,41 @@ pub(super) const UPDATE_OF_QUALIFIED: &str = "Aliases and versions of a function
 /// Of every resource that has a revision.
 pub(super) const REVISION_MISMATCH: &str = "The Revision Id provided does not match the latest Revision Id. Call the \
      GetFunction/GetAlias API to retrieve the latest Revision Id";
+
+/// Where a list goes on, in its marker: behind that function, or that version of it.
+fn marked(marker: Option<&str>) -> (&str, Option<VersionId>) {
+    let marker = marker.unwrap_or_default();
+    match marker.split_once(':') {
+        Some((name, version)) => (name, VersionId::parse(version)),
+        None => (marker, Some(VersionId::Published(u64::MAX))),
+    }
+}
+
+/// AWS creates and updates in the background and says so in the answer. Here it is over before the next request, so that a
+/// client that waits for `Active` or `Successful` finds it at once.
+impl Response {
+    fn being_created(mut self) -> Self {
+        if let Self::Function(shown) = &mut self {
+            "Pending".clone_into(&mut shown.state);
+            shown.state_reason = Some(CREATING.to_owned());
+            shown.state_reason_code = Some(CREATING_CODE.to_owned());
+            shown.last_update_status.clear();
+        }
+        self
+    }
+
+    fn being_updated(mut self) -> Self {
+        if let Self::Function(shown) = &mut self {
+            "InProgress".clone_into(&mut shown.last_update_status);
+            shown.last_update_status_reason = Some(CREATING.to_owned());
+            shown.last_update_status_reason_code = Some(CREATING_CODE.to_owned());
+        }
+        self
+    }
+}
+
+const CREATING: &str = "The function is being created.";
+const CREATING_CODE: &str = "Creating";
 
 pub(super) fn shown(function: &Function) -> Option<Response> {
     function.show(VersionId::Latest, None).map(|shown| Response::Function(Box::new(shown)))

@@ -4,6 +4,8 @@ mod activity;
 mod aliases;
 mod api;
 mod async_queue;
+mod attached;
+mod code_signing;
 mod concurrency;
 mod configuration;
 mod counters;
@@ -17,6 +19,8 @@ mod invocation;
 mod invoke;
 mod mappings;
 mod names;
+mod page;
+mod policy;
 mod provisioned;
 mod records;
 mod report;
@@ -24,6 +28,7 @@ mod requests;
 mod reservation;
 mod scaling;
 mod swap;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod throttles;
@@ -34,11 +39,14 @@ mod versions;
 pub use activity::{AccountActivity, Activity, EventActivity, FunctionActivity, MappingActivity, ThrottleActivity};
 pub use aliases::{Additional, StoredAlias};
 pub use api::*;
+pub use attached::{Attached, RuntimeManagement};
+pub use code_signing::{CodeSigningRecord, StoredCodeSigningConfig};
 pub use configuration::Settings;
 pub use counters::Distribution;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
 pub use event_config::{StoredEventConfig, Target as EventTarget};
 pub use mappings::{MappingRecord, StoredMapping};
+pub use policy::Statement;
 pub use provisioned::StoredProvision;
 pub use records::{
     AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction, StoredVersion, VersionRecord,
@@ -69,6 +77,7 @@ struct Turn<'a, 'cx> {
 pub struct Lambda {
     scope: Arc<Scope>,
     functions: functions::Functions,
+    code_signing: code_signing::CodeSigning,
     environments: environments::Environments,
     pool: Pool,
     /// Requests to the functions that share the unreserved part of the pool.
@@ -92,6 +101,7 @@ impl Lambda {
         Self {
             scope,
             functions: functions::Functions::default(),
+            code_signing: code_signing::CodeSigning::default(),
             environments: environments::Environments::new(world),
             pool: Pool::new(config.concurrency_limit),
             requests: TokenBucket::full(),
@@ -179,6 +189,10 @@ impl Lambda {
             LambdaRecord::Version(record) => self.restore_version(record),
             LambdaRecord::AsyncEvent(record) => self.restore_event(record),
             LambdaRecord::Mapping(record) => self.restore_mapping(now, sqs, record),
+            LambdaRecord::CodeSigning(record) => {
+                self.code_signing.restore(record);
+                Ok(())
+            }
         }
     }
 

@@ -85,6 +85,7 @@ impl Lambda {
         update: &UpdateFunctionCode,
         code: CodeRef,
     ) -> Result<Response, LambdaError> {
+        self.check_deployable(name)?;
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
         function.check_revision(update.revision_id.as_deref())?;
         let settings = function.updated_for(update)?;

@@ -123,6 +123,24 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
             object.optional_text("NextMarker", next_marker.as_deref());
         }
         Output::Tags(tags) => value(&mut object, "Tags", tags),
+        Output::Statement(statement) => object.text("Statement", statement),
+        Output::Policy { policy, revision_id } => {
+            object.text("Policy", policy);
+            object.text("RevisionId", revision_id);
+        }
+        Output::CodeSigningConfig(config) => value(&mut object, "CodeSigningConfig", config),
+        Output::ListCodeSigningConfigs { configs, next_marker } => {
+            value(&mut object, "CodeSigningConfigs", configs);
+            object.optional_text("NextMarker", next_marker.as_deref());
+        }
+        Output::FunctionArns { arns, next_marker } => {
+            value(&mut object, "FunctionArns", arns);
+            object.optional_text("NextMarker", next_marker.as_deref());
+        }
+        Output::FunctionCodeSigningConfig(None) => {}
+        Output::FunctionCodeSigningConfig(Some(config)) => return (success, bytes_of(config)),
+        Output::RuntimeManagementConfig(config) => return (success, bytes_of(config)),
+        Output::FunctionScalingConfig { function_arn } => object.text("FunctionArn", function_arn),
     }
     object.close();
     (success, out)

@@ -1,13 +1,11 @@
 //! SQS in AWS Query, the protocol of older SDKs and of plain HTTP: parameters in, XML out.
 
 mod input;
-mod params;
 mod respond;
 
 use http::StatusCode;
 
-use self::params::Params;
-use super::{Caller, Parsed, Protocol, sqs_errors, sqs_json, sts, xml};
+use super::{Caller, Parsed, Protocol, params::Params, sqs_errors, sqs_json, sts, xml};
 use crate::engine::sqs::SqsError;
 
 pub(super) use respond::respond;

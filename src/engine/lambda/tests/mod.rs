@@ -1,5 +1,6 @@
 //! Lambda through [`Engine::handle`] alone, as the shell uses it.
 
+mod attached;
 mod control;
 mod events;
 mod invoking;
