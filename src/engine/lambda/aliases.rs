@@ -280,7 +280,10 @@ impl Lambda {
         let (id, function) = self.whole_function(name, ALIAS_OF_QUALIFIED)?;
         if function.aliases.remove(alias).is_some() {
             function.event_configs.remove(alias);
-            function.record(cx);
+            self.functions.remove_url(id, alias);
+            if let Some(function) = self.functions.get(id) {
+                function.record(cx);
+            }
             self.unprovision(cx, logs, id, alias);
         }
         Ok(Response::Done)

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::{FunctionUrl, FunctionUrlRequest};
 use crate::model::ArtifactDigest;
 
 /// A request to Lambda.
@@ -111,6 +112,29 @@ pub enum Command {
         name: FunctionRef,
         marker: Option<String>,
         max_items: Option<u32>,
+    },
+    CreateFunctionUrlConfig {
+        name: FunctionRef,
+        config: FunctionUrlRequest,
+    },
+    UpdateFunctionUrlConfig {
+        name: FunctionRef,
+        config: FunctionUrlRequest,
+    },
+    GetFunctionUrlConfig {
+        name: FunctionRef,
+    },
+    DeleteFunctionUrlConfig {
+        name: FunctionRef,
+    },
+    ListFunctionUrlConfigs {
+        name: FunctionRef,
+        marker: Option<String>,
+        max_items: Option<u32>,
+    },
+    /// Not of AWS: what a request to the URL of that id is for, in whichever account and region.
+    FindFunctionUrl {
+        id: String,
     },
     Invoke(Invoke),
     PutFunctionConcurrency {
@@ -379,6 +403,8 @@ pub struct Invoke {
     pub payload: Bytes,
     /// `X-Amzn-Trace-Id` of the request.
     pub trace_id: Option<String>,
+    /// Whether a response that the function streams is wanted as it comes (`InvokeWithResponseStream`).
+    pub streams: bool,
 }
 
 /// `X-Amz-Invocation-Type`.
@@ -427,6 +453,13 @@ pub enum Response {
         next_marker: Option<String>,
     },
     Invoked(InvokeOutcome),
+    /// The function has begun to stream its response: the shell has its pieces, and hears of its end.
+    StreamBegun(Box<StreamBegun>),
+    FunctionUrl(Box<FunctionUrl>),
+    ListFunctionUrls {
+        urls: Vec<FunctionUrl>,
+        next_marker: Option<String>,
+    },
     /// `Event` (202) or `DryRun` (204).
     Accepted,
     DryRun,
@@ -453,6 +486,15 @@ pub struct InvokeOutcome {
     pub executed_version: String,
     /// The last 4 KB of the log, when asked for, not yet in Base64.
     pub log_tail: Option<String>,
+}
+
+/// A response that comes piece by piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamBegun {
+    pub request_id: String,
+    pub executed_version: String,
+    /// As the runtime named it.
+    pub content_type: Option<String>,
 }
 
 /// `GetAccountSettings`.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CodeRef, Lambda, MappingRecord, StoredAlias, StoredEventConfig, StoredProvision, configuration::Settings,
-    versions::Version,
+    CodeRef, Lambda, MappingRecord, StoredAlias, StoredEventConfig, StoredProvision, StoredUrl,
+    configuration::Settings, versions::Version,
 };
 use crate::{
     engine::RestoreError,
@@ -51,6 +51,9 @@ pub struct StoredFunction {
     /// By version's number, `$LATEST` or alias.
     #[serde(default)]
     pub event_configs: BTreeMap<String, StoredEventConfig>,
+    /// By alias; empty for the function itself.
+    #[serde(default)]
+    pub urls: BTreeMap<String, StoredUrl>,
 }
 
 /// Sets or removes a published version.
