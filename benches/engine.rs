@@ -73,6 +73,7 @@ impl Bench {
             client_context: None,
             payload: Bytes::from_static(b"{}"),
             trace_id: None,
+            streams: false,
         }));
         let launched = self.effects.iter().find_map(|effect| match effect {
             Effect::Launch { id, .. } => Some(*id),

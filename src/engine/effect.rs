@@ -15,6 +15,10 @@ pub enum Effect {
     Record(Record),
     /// Answer a client.
     Reply { token: RequestToken, reply: Reply },
+    /// The response that was passed on to the client of `token` piece by piece has come to its end.
+    StreamEnded { token: RequestToken, end: StreamEnd },
+    /// Nobody waits for the response that has begun to be passed on to the client of `token`.
+    StreamUnwanted { token: RequestToken },
     /// Start a process with a Runtime API of its own.
     Launch { id: EnvironmentId, spec: Arc<LaunchSpec> },
     /// Answer the environment's pending `next`.
@@ -60,6 +64,17 @@ pub struct Invocation {
     pub trace_id: String,
     /// The client context's JSON, decoded from the request's header.
     pub client_context: Option<String>,
+    /// The client that wants a streamed response as it comes. `None`: the response is wanted whole.
+    pub stream_to: Option<RequestToken>,
+}
+
+/// How a response ended that was passed on piece by piece.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// The error document, when the function failed, ran out of time or crashed in the middle.
+    pub error: Option<Bytes>,
+    /// The last 4 KB of the log, when asked for, not yet in Base64.
+    pub log_tail: Option<String>,
 }
 
 /// Why an environment is stopped.

@@ -67,6 +67,9 @@ pub enum Command {
 pub enum EnvironmentEvent {
     /// `GET .../invocation/next`: initialised and free. Answered by [`super::Effect::Invoke`] when there is work.
     Next,
+    /// A response began that goes on to its client piece by piece; [`EnvironmentEvent::Response`] with nothing in it or
+    /// [`EnvironmentEvent::Error`] ends it. Only of an invocation with [`super::Invocation::stream_to`].
+    StreamBegun { request_id: String, content_type: Option<String> },
     /// `POST .../invocation/{id}/response`.
     Response { request_id: String, payload: Bytes, max_memory_used_bytes: u64 },
     /// `POST .../invocation/{id}/error`: the handler failed. `payload` is the error document, returned as it is.

@@ -15,7 +15,7 @@ mod world;
 
 use std::collections::BTreeMap;
 
-pub use effect::{Effect, Invocation, LaunchSpec, StopReason, ThrottleLimit, ThrottleNotice};
+pub use effect::{Effect, Invocation, LaunchSpec, StopReason, StreamEnd, ThrottleLimit, ThrottleNotice};
 pub use input::{Command, EnvironmentEvent, EnvironmentId, ExitCause, Input, OutputStream, RequestToken};
 pub use record::{Record, RecordEntry, RecordKey, RestoreError};
 pub use world::Cx;
@@ -166,7 +166,7 @@ impl Engine {
         match input {
             Input::Tick => {}
             Input::Request { token, scope, command } => {
-                let world = self.world_index(&scope);
+                let world = self.world_of_url(&command).unwrap_or_else(|| self.world_index(&scope));
                 self.in_world(now, world, effects, |world, cx| world.request(cx, token, command));
             }
             Input::ClientGone { token, scope } => {
@@ -190,6 +190,13 @@ impl Engine {
                 self.in_world(now, world, effects, World::fire_timers);
             }
         }
+    }
+
+    /// Where the URL is that a request is for: its id is all that there is.
+    fn world_of_url(&self, command: &Command) -> Option<usize> {
+        let Command::Lambda(command) = command else { return None };
+        let lambda::Command::FindFunctionUrl { id } = &**command else { return None };
+        self.worlds.iter().position(|world| world.has_url(id))
     }
 
     fn world_index(&mut self, scope: &Scope) -> usize {

@@ -67,6 +67,10 @@ impl World {
         }
     }
 
+    pub(super) fn has_url(&self, id: &str) -> bool {
+        self.lambda.has_url(id)
+    }
+
     pub(super) fn client_gone(&mut self, cx: &mut Cx<'_>, token: RequestToken) {
         self.sqs.client_gone(cx, token);
         self.lambda.client_gone(cx, token);

@@ -27,6 +27,7 @@ use super::{
     shutdown::Shutdown,
     state_dir::{LockError, StateDir},
     store,
+    streams::Streams,
 };
 use crate::{
     engine::EngineConfig,
@@ -176,7 +177,8 @@ impl Running {
         let code = Arc::new(CodeStore::open(state.path())?);
         let followers = Arc::new(Followers::default());
         let store = store::open(options.durability, state.path())?;
-        let (host, host_tasks) = open_host(options, state, &info, report)?;
+        let streams = Arc::new(Streams::default());
+        let (host, host_tasks) = open_host(options, state, &info, Arc::clone(&streams), report)?;
         let config = EngineConfig { seed, ..options.engine.clone() };
         let mut made = None;
         let driver = Driver::open(config, clock, store, |driver| {
@@ -187,7 +189,7 @@ impl Running {
         let service = Arc::new(Service::new(
             Arc::clone(&driver),
             code,
-            Arc::clone(&followers),
+            (Arc::clone(&followers), streams),
             Arc::clone(&info),
             shutdown.clone(),
             seed.rotate_left(32),
@@ -276,12 +278,14 @@ fn open_host(
     options: &ServeOptions,
     state: &StateDir,
     info: &EngineInfo,
+    streams: Arc<Streams>,
     report: &Report,
 ) -> io::Result<(Host, HostTasks)> {
     Host::open(HostOptions {
         state_dir: state.path().to_owned(),
         endpoint: info.endpoint.clone(),
         inherited: options.inherited.clone(),
+        streams,
         report: report.clone(),
     })
 }

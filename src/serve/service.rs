@@ -15,6 +15,7 @@ use super::{
     follow::Followers,
     own_api,
     shutdown::Shutdown,
+    streams::{ResponseStream, Streams},
 };
 use crate::{
     engine::{self, Command, Error, Reply, lambda::LambdaError, sqs},
@@ -51,6 +52,7 @@ pub struct Service {
     pub(super) driver: Arc<Driver>,
     pub(super) code: Arc<CodeStore>,
     pub(super) followers: Arc<Followers>,
+    streams: Arc<Streams>,
     pub(super) info: Arc<EngineInfo>,
     pub(super) shutdown: Shutdown,
     request_ids: RequestIds,
@@ -61,12 +63,13 @@ impl Service {
     pub fn new(
         driver: Arc<Driver>,
         code: Arc<CodeStore>,
-        followers: Arc<Followers>,
+        (followers, streams): (Arc<Followers>, Arc<Streams>),
         info: Arc<EngineInfo>,
         shutdown: Shutdown,
         seed: u64,
     ) -> Self {
-        Self { driver, code, followers, info, shutdown, request_ids: RequestIds { next: AtomicU64::new(seed) } }
+        let request_ids = RequestIds { next: AtomicU64::new(seed) };
+        Self { driver, code, followers, streams, info, shutdown, request_ids }
     }
 
     /// The longest body that a request may have, by its path.
@@ -76,6 +79,12 @@ impl Service {
 
     /// Answers a request. Dropping the future means that the client went away.
     pub async fn call(&self, head: request::Parts, body: Bytes) -> Response<ResponseBody> {
+        if let Some(url) = wire::function_url::addressed(&head) {
+            return match wire::guard_host(&head, &self.info.allowed_hosts) {
+                Some(refusal) => refusal.map(ResponseBody::Whole),
+                None => self.function_url(url, &head, body).await,
+            };
+        }
         if let Some(refusal) = wire::guard(&head, &self.info.allowed_hosts) {
             return refusal.map(ResponseBody::Whole);
         }
@@ -87,6 +96,9 @@ impl Service {
         }
         let request_id = self.request_ids.next();
         let response = match wire::parse(&head, body, &self.info.scope, &request_id) {
+            Parsed::Command { call, scope, command } if call.is_streamed() => {
+                return self.invoke_with_response_stream(&call, scope, command, &request_id).await;
+            }
             Parsed::Command { call, scope, command } => {
                 let reply = self.ask(Arc::new(scope), command).await;
                 wire::respond(&call, reply, &request_id)
@@ -99,8 +111,12 @@ impl Service {
         response.map(ResponseBody::Whole)
     }
 
+    pub(super) fn request_id(&self) -> String {
+        self.request_ids.next()
+    }
+
     /// Asks the engine; when it is to end, a receive that waits is answered as if its wait were over.
-    async fn ask(&self, scope: Arc<Scope>, command: Command) -> Reply {
+    pub(super) async fn ask(&self, scope: Arc<Scope>, command: Command) -> Reply {
         let is_receive = matches!(command, Command::Sqs(sqs::Command::ReceiveMessage(_)));
         match self.driver.ask(scope, command) {
             Asked::Answered(reply) => reply,
@@ -111,6 +127,36 @@ impl Service {
                 }
             },
             Asked::Waits(answer) => answer.await,
+        }
+    }
+
+    /// `InvokeWithResponseStream`: piece by piece when the function streams its response.
+    async fn invoke_with_response_stream(
+        &self,
+        call: &Call,
+        scope: Scope,
+        command: Command,
+        request_id: &str,
+    ) -> Response<ResponseBody> {
+        match self.begin(Arc::new(scope), command).await {
+            Begun::Streamed(begun, pieces) => wire::begin_stream(&begun).map(|()| ResponseBody::Frames(Some(pieces))),
+            Begun::Whole(reply) => wire::respond(call, reply, request_id).map(ResponseBody::Whole),
+        }
+    }
+
+    /// Asks for an invocation whose response may come piece by piece.
+    pub(super) async fn begin(&self, scope: Arc<Scope>, command: Command) -> Begun {
+        let answer = match self.driver.ask(scope, command) {
+            Asked::Answered(reply) => return Begun::Whole(reply),
+            Asked::Waits(answer) => answer,
+        };
+        let claim = self.streams.claim(answer.token());
+        match answer.await {
+            Ok(engine::Response::Lambda(engine::lambda::Response::StreamBegun(begun))) => match claim.take() {
+                Some(pieces) => Begun::Streamed(begun, pieces),
+                None => Begun::Whole(Err(Error::Storage("the engine was restored in the meantime".to_owned()))),
+            },
+            reply => Begun::Whole(reply),
         }
     }
 
@@ -143,6 +189,12 @@ impl Service {
             Err(LambdaError::new(engine::lambda::LambdaErrorKind::Service, format!("unpacking failed: {error}")))
         })
     }
+}
+
+/// What an invocation's answer began with.
+pub(super) enum Begun {
+    Streamed(Box<engine::lambda::StreamBegun>, ResponseStream),
+    Whole(Reply),
 }
 
 fn with_code(command: CodeCommand, code: engine::lambda::CodeRef, by_stackctl: bool) -> engine::lambda::Command {

@@ -26,6 +26,12 @@ pub fn guard(head: &request::Parts, allowed_hosts: &[String]) -> Option<Response
             "`Sec-Fetch-Site` is `{site}`, so a web page made it; call from a program instead"
         )));
     }
+    guard_host(head, allowed_hosts)
+}
+
+/// The refusal of a request under a foreign name, or `None` for a good one: of requests to a function's URL, which pages of
+/// other origins may make as far as its own CORS configuration goes.
+pub fn guard_host(head: &request::Parts, allowed_hosts: &[String]) -> Option<Response<Bytes>> {
     let named = head.headers.get_all(header::HOST).iter().map(|host| host.to_str().ok());
     let named = named.chain(head.uri.authority().map(|authority| Some(authority.as_str())));
     for host in named {

@@ -5,6 +5,8 @@
 
 mod constraints;
 mod dispatch;
+pub mod eventstream;
+pub mod function_url;
 mod guard;
 mod json;
 mod lambda;
@@ -32,12 +34,12 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{Response, StatusCode, request};
 
-pub use guard::guard;
+pub use guard::{guard, guard_host};
 
 use crate::{
     engine::{
         Command, Reply,
-        lambda::{CreateFunction, FunctionRef, UpdateFunctionCode},
+        lambda::{CreateFunction, FunctionRef, StreamBegun, UpdateFunctionCode},
     },
     model::{AccountId, Scope},
 };
@@ -69,7 +71,15 @@ enum Protocol {
     SqsPeek(sqs_peek::Look),
     /// The status of the operation's success.
     Lambda(StatusCode),
+    LambdaStream,
     Logs,
+}
+
+impl Call {
+    /// Whether the answer may come piece by piece: [`begin_stream`] when it does, [`respond`] when it does not.
+    pub fn is_streamed(&self) -> bool {
+        self.protocol == Protocol::LambdaStream
+    }
 }
 
 /// What the URLs of a response begin with.
@@ -110,8 +120,19 @@ pub fn respond(call: &Call, reply: Reply, request_id: &str) -> Response<Bytes> {
         Protocol::SqsQuery(operation) => sqs_query::respond(operation, url_base, reply, request_id),
         Protocol::SqsPeek(look) => sqs_peek::respond(look, reply, request_id),
         Protocol::Lambda(success) => lambda::respond(success, url_base, reply, request_id),
+        Protocol::LambdaStream => lambda::respond_stream(reply, request_id),
         Protocol::Logs => logs::respond(reply, request_id),
     }
+}
+
+/// Writes what Lambda answers to a request that came by none of its own operations.
+pub fn respond_lambda(reply: Reply, request_id: &str) -> Response<Bytes> {
+    lambda::respond(StatusCode::OK, None, reply, request_id)
+}
+
+/// The head of a response whose frames are made by [`eventstream`].
+pub fn begin_stream(begun: &StreamBegun) -> Response<()> {
+    lambda::begin_stream(begun)
 }
 
 /// Who asks, and how: what every protocol needs of the request's head.

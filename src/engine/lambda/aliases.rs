@@ -278,7 +278,10 @@ impl Lambda {
         if function.aliases.remove(alias).is_some() {
             function.event_configs.remove(alias);
             function.attached.forget(alias);
-            function.record(cx);
+            self.functions.remove_url(id, alias);
+            if let Some(function) = self.functions.get(id) {
+                function.record(cx);
+            }
             self.unprovision(cx, logs, id, alias);
         }
         Ok(Response::Done)

@@ -260,6 +260,7 @@ impl Lambda {
             invoked_function_arn: run.job.invoked_function_arn.clone(),
             trace_id: run.job.trace_id.clone(),
             client_context: run.job.client_context.clone(),
+            stream_to: run.job.stream_to(),
         };
         environment.state = State::Busy(run);
         environment.served = true;

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     CodeRef, CreateFunction, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord, ListFunctions, Response,
-    StoredEventConfig, Turn, UpdateFunctionCode, UpdateFunctionConfiguration,
+    StoredEventConfig, StoredUrl, Turn, UpdateFunctionCode, UpdateFunctionConfiguration,
     aliases::StoredAlias,
     async_queue::EventId,
     attached::Attached,
@@ -52,6 +52,8 @@ pub(super) struct Function {
     pub(super) provisioned: BTreeMap<String, StoredProvision>,
     /// By version's number, `$LATEST` or alias.
     pub(super) event_configs: BTreeMap<String, StoredEventConfig>,
+    /// By alias; empty for the function itself. Changed through [`Functions`], which finds them by id.
+    pub(super) urls: BTreeMap<String, StoredUrl>,
     /// Whether its provisioned environments are what they should be.
     pub(super) settled: bool,
     pub(super) tags: BTreeMap<String, String>,
@@ -69,6 +71,8 @@ pub(super) struct Function {
 pub(super) struct Functions {
     by_id: BTreeMap<FunctionId, Function>,
     by_name: BTreeMap<FunctionName, FunctionId>,
+    /// Functions and aliases by the ids of their URLs.
+    by_url: BTreeMap<String, (FunctionId, String)>,
     created: u64,
 }
 
@@ -98,6 +102,9 @@ impl Functions {
         self.created += 1;
         let id = FunctionId(self.created);
         self.by_name.insert(function.arn.name.clone(), id);
+        for (qualifier, url) in &function.urls {
+            self.by_url.insert(url.id.clone(), (id, qualifier.clone()));
+        }
         self.by_id.insert(id, function);
     }
 
@@ -106,7 +113,27 @@ impl Functions {
         if let Some(function) = self.by_id.get_mut(&id) {
             function.is_listed = false;
             self.by_name.remove(&function.arn.name);
+            for url in std::mem::take(&mut function.urls).into_values() {
+                self.by_url.remove(&url.id);
+            }
         }
+    }
+
+    /// The function and alias, empty for none, that a URL calls.
+    pub(super) fn of_url(&self, id: &str) -> Option<(FunctionId, &str)> {
+        self.by_url.get(id).map(|(function, qualifier)| (*function, qualifier.as_str()))
+    }
+
+    pub(super) fn insert_url(&mut self, id: FunctionId, qualifier: String, url: StoredUrl) {
+        let Some(function) = self.by_id.get_mut(&id) else { return };
+        self.by_url.insert(url.id.clone(), (id, qualifier.clone()));
+        function.urls.insert(qualifier, url);
+    }
+
+    pub(super) fn remove_url(&mut self, id: FunctionId, qualifier: &str) -> Option<StoredUrl> {
+        let url = self.by_id.get_mut(&id)?.urls.remove(qualifier)?;
+        self.by_url.remove(&url.id);
+        Some(url)
     }
 
     fn remove(&mut self, id: FunctionId) {
@@ -143,6 +170,7 @@ impl Function {
             provisioned: self.provisioned.clone(),
             event_configs: self.event_configs.clone(),
             attached: self.attached.clone(),
+            urls: self.urls.clone(),
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: self.arn.name.clone(),
@@ -251,6 +279,7 @@ impl Lambda {
                 code_signing_config: request.code_signing_config_arn.filter(|arn| !arn.is_empty()),
                 ..Attached::default()
             },
+            urls: BTreeMap::new(),
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: name.clone(),
@@ -287,6 +316,7 @@ impl Lambda {
             provisioned: stored.provisioned,
             event_configs: stored.event_configs,
             attached: stored.attached,
+            urls: stored.urls,
             tags: stored.tags,
             reserved: stored.reserved,
             load: Load::default(),

@@ -27,12 +27,14 @@ mod report;
 mod requests;
 mod reservation;
 mod scaling;
+mod streaming;
 mod swap;
 mod tags;
 #[cfg(test)]
 mod tests;
 mod throttles;
 mod timers;
+mod urls;
 mod validate;
 mod versions;
 
@@ -51,6 +53,7 @@ pub use provisioned::StoredProvision;
 pub use records::{
     AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction, StoredVersion, VersionRecord,
 };
+pub use urls::{Cors, FunctionUrl, FunctionUrlRequest, InvokeMode, StoredUrl, UrlAuthType};
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -132,6 +135,9 @@ impl Lambda {
         let turn = &mut Turn { cx, sqs, logs };
         match event {
             EnvironmentEvent::Next => self.asks_for_next(turn.cx, turn.logs, serial),
+            EnvironmentEvent::StreamBegun { request_id, content_type } => {
+                self.stream_begun(turn.cx, serial, &request_id, content_type);
+            }
             EnvironmentEvent::Response { request_id, payload, max_memory_used_bytes } => {
                 let answer = invoke::Answer { request_id, payload, is_error: false, max_memory_used_bytes };
                 self.responded(turn, serial, answer);

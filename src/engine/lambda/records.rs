@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attached, CodeRef, CodeSigningRecord, Lambda, MappingRecord, StoredAlias, StoredEventConfig, StoredProvision,
+    Attached, CodeRef, CodeSigningRecord, Lambda, MappingRecord, StoredAlias, StoredEventConfig, StoredProvision, StoredUrl,
     configuration::Settings, versions::Version,
 };
 use crate::{
@@ -54,6 +54,9 @@ pub struct StoredFunction {
     pub event_configs: BTreeMap<String, StoredEventConfig>,
     #[serde(default)]
     pub attached: Attached,
+    /// By alias; empty for the function itself.
+    #[serde(default)]
+    pub urls: BTreeMap<String, StoredUrl>,
 }
 
 /// Sets or removes a published version.

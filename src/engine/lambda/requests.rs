@@ -64,6 +64,12 @@ impl Lambda {
             | Command::GetFunctionEventInvokeConfig { .. }
             | Command::DeleteFunctionEventInvokeConfig { .. }
             | Command::ListFunctionEventInvokeConfigs { .. }) => self.event_config_request(cx, command),
+            command @ (Command::CreateFunctionUrlConfig { .. }
+            | Command::UpdateFunctionUrlConfig { .. }
+            | Command::GetFunctionUrlConfig { .. }
+            | Command::DeleteFunctionUrlConfig { .. }
+            | Command::ListFunctionUrlConfigs { .. }
+            | Command::FindFunctionUrl { .. }) => self.url_request(cx, command),
             Command::PutFunctionConcurrency { name, reserved_concurrent_executions } => {
                 self.put_function_concurrency(cx, &name, reserved_concurrent_executions)
             }

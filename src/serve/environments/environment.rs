@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     engine::{EnvironmentEvent, LaunchSpec},
-    serve::platform::MemoryMeter,
+    serve::{platform::MemoryMeter, streams::Streams},
     task::{End, Tasks},
 };
 
@@ -52,6 +52,7 @@ pub(super) struct Running {
     memory: MemoryMeter,
     peak_memory_bytes: AtomicU64,
     sink: Arc<dyn EnvironmentSink>,
+    pub(super) streams: Arc<Streams>,
 }
 
 impl Running {
@@ -147,6 +148,7 @@ async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String
         memory: MemoryMeter::of(process.id()),
         peak_memory_bytes: AtomicU64::new(0),
         sink: Arc::clone(&launch.sink),
+        streams: Arc::clone(&shared.streams),
     };
     Ok(Started { running: Arc::new(running), process, listener, shared: Arc::clone(shared) })
 }

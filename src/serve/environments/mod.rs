@@ -11,6 +11,7 @@ mod program;
 mod runtime_api;
 #[cfg(test)]
 pub(super) mod sample;
+mod streaming;
 mod variables;
 
 use std::{
@@ -26,7 +27,7 @@ use tokio::sync::mpsc;
 use variables::MARKER;
 pub use variables::{INHERITED_VARIABLES, marker};
 
-use super::report::Report;
+use super::{report::Report, streams::Streams};
 use crate::{
     engine::{EnvironmentEvent, Invocation, LaunchSpec},
     task::{End, Tasks},
@@ -73,6 +74,8 @@ pub struct HostOptions {
     pub endpoint: String,
     /// Of the engine's own variables those that functions get: [`INHERITED_VARIABLES`].
     pub inherited: BTreeMap<String, String>,
+    /// Where the pieces of streamed responses go.
+    pub streams: Arc<Streams>,
     pub report: Report,
 }
 
@@ -87,6 +90,7 @@ struct Shared {
     interpreters: Interpreters,
     keeper: Keeper,
     launched: AtomicU64,
+    streams: Arc<Streams>,
     report: Report,
 }
 
@@ -105,7 +109,7 @@ impl Host {
     /// # Errors
     /// The state directory cannot be written, or there is no shell.
     pub fn open(options: HostOptions) -> io::Result<(Self, HostTasks)> {
-        let HostOptions { state_dir, endpoint, inherited, report } = options;
+        let HostOptions { state_dir, endpoint, inherited, streams, report } = options;
         let (runtime_dir, temporary_dir) = (state_dir.join(RUNTIME_DIR), state_dir.join(TEMPORARY_DIR));
         match fs::remove_dir_all(&temporary_dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -128,6 +132,7 @@ impl Host {
             interpreters,
             keeper,
             launched: AtomicU64::new(1),
+            streams,
             report,
         };
         let shared = Arc::new(shared);
@@ -157,6 +162,11 @@ impl Host {
             let _ = launches.send(launch);
         }
         environment
+    }
+
+    /// Where the pieces of streamed responses go.
+    pub fn streams(&self) -> &Arc<Streams> {
+        &self.shared.streams
     }
 
     /// Starts no more; [`HostTasks::run`] then ends with the last environment.

@@ -108,8 +108,20 @@ fn members(body: &[u8]) -> Value {
 fn accept(caller: &Caller<'_>, served: &Served<'_>, asked: Asked) -> Parsed {
     let scope = caller.scope.clone();
     let success = StatusCode::from_u16(served.success).unwrap_or(StatusCode::OK);
-    let url_base = (served.operation == Operation::GetFunction).then(|| caller.url_base(scope.account));
-    let call = Call { protocol: Protocol::Lambda(success), url_base };
+    let answers_with_urls = matches!(
+        served.operation,
+        Operation::GetFunction
+            | Operation::CreateFunctionUrlConfig
+            | Operation::UpdateFunctionUrlConfig
+            | Operation::GetFunctionUrlConfig
+            | Operation::ListFunctionUrlConfigs
+    );
+    let url_base = answers_with_urls.then(|| caller.url_base(scope.account));
+    let protocol = match served.operation {
+        Operation::InvokeWithResponseStream => Protocol::LambdaStream,
+        _ => Protocol::Lambda(success),
+    };
+    let call = Call { protocol, url_base };
     match asked {
         Asked::Command(command) => Parsed::Command { call, scope, command: engine::Command::Lambda(command) },
         Asked::WithCode(source, command) => Parsed::WithCode { call, scope, source, command },
@@ -121,6 +133,7 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
     let name = || FunctionRef { name: label(), qualifier: query.get("Qualifier") };
     Ok(Asked::Command(Box::new(match served.operation {
         Operation::Invoke => Command::Invoke(invoke(name(), headers, body)?),
+        Operation::InvokeWithResponseStream => Command::Invoke(invoke_with_response_stream(name(), headers, body)?),
         Operation::GetFunction => Command::GetFunction { name: name() },
         Operation::GetFunctionConfiguration => Command::GetFunctionConfiguration { name: name() },
         Operation::ListFunctions => Command::ListFunctions(ListFunctions {
@@ -256,6 +269,21 @@ fn of_versions(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Comm
             marker: query.get("Marker"),
             max_items: query.max_items()?,
         },
+        _ => return of_urls(served, query, body),
+    })
+}
+
+/// The operations on function URLs.
+fn of_urls(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Command> {
+    let name = FunctionRef { name: served.label.clone().into_owned(), qualifier: query.get("Qualifier") };
+    Ok(match served.operation {
+        Operation::CreateFunctionUrlConfig => Command::CreateFunctionUrlConfig { name, config: read(body)? },
+        Operation::UpdateFunctionUrlConfig => Command::UpdateFunctionUrlConfig { name, config: read(body)? },
+        Operation::GetFunctionUrlConfig => Command::GetFunctionUrlConfig { name },
+        Operation::DeleteFunctionUrlConfig => Command::DeleteFunctionUrlConfig { name },
+        Operation::ListFunctionUrlConfigs => {
+            Command::ListFunctionUrlConfigs { name, marker: query.get("Marker"), max_items: query.max_items()? }
+        }
         other => return Err(Refusal::Serialization(format!("`{other:?}` is read elsewhere"))),
     })
 }
@@ -361,7 +389,16 @@ fn invoke(function: FunctionRef, headers: &HeaderMap, body: Bytes) -> Read<Invok
         client_context: header("x-amz-client-context").map(client_context).transpose()?,
         payload: payload(body)?,
         trace_id: header("x-amzn-trace-id").map(str::to_owned),
+        streams: false,
     })
+}
+
+fn invoke_with_response_stream(function: FunctionRef, headers: &HeaderMap, body: Bytes) -> Read<Invoke> {
+    let invoke = invoke(function, headers, body)?;
+    if invoke.invocation_type == InvocationType::Event {
+        return Err(not_in_set("invocationType", "Event", "[RequestResponse, DryRun]"));
+    }
+    Ok(Invoke { streams: true, ..invoke })
 }
 
 /// A payload is JSON; none at all is an empty object.

@@ -29,6 +29,7 @@ pub(super) struct Served<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Invoke,
+    InvokeWithResponseStream,
     GetFunction,
     GetFunctionConfiguration,
     ListFunctions,
@@ -52,6 +53,11 @@ pub(super) enum Operation {
     GetFunctionEventInvokeConfig,
     DeleteFunctionEventInvokeConfig,
     ListFunctionEventInvokeConfigs,
+    CreateFunctionUrlConfig,
+    UpdateFunctionUrlConfig,
+    GetFunctionUrlConfig,
+    DeleteFunctionUrlConfig,
+    ListFunctionUrlConfigs,
     PutFunctionConcurrency,
     GetFunctionConcurrency,
     DeleteFunctionConcurrency,
@@ -277,7 +283,7 @@ const ROUTES: [Route; 85] = [
     refused("POST", "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint", "CheckpointDurableExecution"),
     refused("POST", "/2025-11-30/capacity-providers", "CreateCapacityProvider"),
     served("POST", "/2020-04-22/code-signing-configs", Operation::CreateCodeSigningConfig, 201),
-    refused("POST", "/2021-10-31/functions/{FunctionName}/url", "CreateFunctionUrlConfig"),
+    served("POST", "/2021-10-31/functions/{FunctionName}/url", Operation::CreateFunctionUrlConfig, 201),
     refused("DELETE", "/2025-11-30/capacity-providers/{CapacityProviderName}", "DeleteCapacityProvider"),
     served(
         "DELETE",
@@ -291,7 +297,7 @@ const ROUTES: [Route; 85] = [
         Operation::DeleteFunctionCodeSigningConfig,
         204,
     ),
-    refused("DELETE", "/2021-10-31/functions/{FunctionName}/url", "DeleteFunctionUrlConfig"),
+    served("DELETE", "/2021-10-31/functions/{FunctionName}/url", Operation::DeleteFunctionUrlConfig, 204),
     refused("DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "DeleteLayerVersion"),
     refused("GET", "/2025-11-30/capacity-providers/{CapacityProviderName}", "GetCapacityProvider"),
     served("GET", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", Operation::GetCodeSigningConfig, 200),
@@ -311,7 +317,7 @@ const ROUTES: [Route; 85] = [
         Operation::GetFunctionScalingConfig,
         200,
     ),
-    refused("GET", "/2021-10-31/functions/{FunctionName}/url", "GetFunctionUrlConfig"),
+    served("GET", "/2021-10-31/functions/{FunctionName}/url", Operation::GetFunctionUrlConfig, 200),
     refused("GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "GetLayerVersion"),
     refused("GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "GetLayerVersionPolicy"),
     served("GET", "/2015-03-31/functions/{FunctionName}/policy", Operation::GetPolicy, 200),
@@ -322,11 +328,16 @@ const ROUTES: [Route; 85] = [
         200,
     ),
     served("POST", "/2014-11-13/functions/{FunctionName}/invoke-async", Operation::InvokeAsync, 202),
-    refused("POST", "/2021-11-15/functions/{FunctionName}/response-streaming-invocations", "InvokeWithResponseStream"),
+    served(
+        "POST",
+        "/2021-11-15/functions/{FunctionName}/response-streaming-invocations",
+        Operation::InvokeWithResponseStream,
+        200,
+    ),
     refused("GET", "/2025-11-30/capacity-providers", "ListCapacityProviders"),
     served("GET", "/2020-04-22/code-signing-configs", Operation::ListCodeSigningConfigs, 200),
     refused("GET", "/2025-12-01/functions/{FunctionName}/durable-executions", "ListDurableExecutionsByFunction"),
-    refused("GET", "/2021-10-31/functions/{FunctionName}/urls", "ListFunctionUrlConfigs"),
+    served("GET", "/2021-10-31/functions/{FunctionName}/urls", Operation::ListFunctionUrlConfigs, 200),
     refused(
         "GET",
         "/2025-11-30/capacity-providers/{CapacityProviderName}/function-versions",
@@ -380,7 +391,7 @@ const ROUTES: [Route; 85] = [
     refused("POST", "/2025-12-01/durable-executions/{DurableExecutionArn}/stop", "StopDurableExecution"),
     refused("PUT", "/2025-11-30/capacity-providers/{CapacityProviderName}", "UpdateCapacityProvider"),
     served("PUT", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", Operation::UpdateCodeSigningConfig, 200),
-    refused("PUT", "/2021-10-31/functions/{FunctionName}/url", "UpdateFunctionUrlConfig"),
+    served("PUT", "/2021-10-31/functions/{FunctionName}/url", Operation::UpdateFunctionUrlConfig, 200),
 ];
 
 #[cfg(test)]

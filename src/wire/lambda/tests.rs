@@ -244,12 +244,12 @@ fn invocations_are_read() {
             "POST {F}/invocations?Qualifier=2\nx-amz-invocation-type: Event\nx-amz-log-type: Tail\nx-amz-client-context: eyJhIjoxfQ==\nx-amzn-trace-id: Root=1"
         ),
         r#"{"a":1}"#,
-        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f", qualifier: Some("2") }, invocation_type: Event, log_tail: true, client_context: Some("{\"a\":1}"), payload: b"{\"a\":1}", trace_id: Some("Root=1") }))"#,
+        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f", qualifier: Some("2") }, invocation_type: Event, log_tail: true, client_context: Some("{\"a\":1}"), payload: b"{\"a\":1}", trace_id: Some("Root=1"), streams: false }))"#,
     );
     check(
         &format!("POST {F}/invocations"),
         "",
-        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f" }, invocation_type: RequestResponse, log_tail: false, payload: b"{}" }))"#,
+        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f" }, invocation_type: RequestResponse, log_tail: false, payload: b"{}", streams: false }))"#,
     );
     check_refused(
         &format!("POST {F}/invocations"),

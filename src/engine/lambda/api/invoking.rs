@@ -45,6 +45,8 @@ pub struct Invoke {
     pub payload: Bytes,
     /// `X-Amzn-Trace-Id` of the request.
     pub trace_id: Option<String>,
+    /// Whether a response that the function streams is wanted as it comes (`InvokeWithResponseStream`).
+    pub streams: bool,
 }
 
 /// `X-Amz-Invocation-Type`.
@@ -66,4 +68,13 @@ pub struct InvokeOutcome {
     pub executed_version: String,
     /// The last 4 KB of the log, when asked for, not yet in Base64.
     pub log_tail: Option<String>,
+}
+
+/// A response that comes piece by piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamBegun {
+    pub request_id: String,
+    pub executed_version: String,
+    /// As the runtime named it.
+    pub content_type: Option<String>,
 }

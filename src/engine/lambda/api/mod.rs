@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{FunctionUrl, FunctionUrlRequest};
 use crate::model::ArtifactDigest;
 
 macro_rules! shape {
@@ -130,6 +131,29 @@ pub enum Command {
         name: FunctionRef,
         marker: Option<String>,
         max_items: Option<u32>,
+    },
+    CreateFunctionUrlConfig {
+        name: FunctionRef,
+        config: FunctionUrlRequest,
+    },
+    UpdateFunctionUrlConfig {
+        name: FunctionRef,
+        config: FunctionUrlRequest,
+    },
+    GetFunctionUrlConfig {
+        name: FunctionRef,
+    },
+    DeleteFunctionUrlConfig {
+        name: FunctionRef,
+    },
+    ListFunctionUrlConfigs {
+        name: FunctionRef,
+        marker: Option<String>,
+        max_items: Option<u32>,
+    },
+    /// Not of AWS: what a request to the URL of that id is for, in whichever account and region.
+    FindFunctionUrl {
+        id: String,
     },
     Invoke(Invoke),
     PutFunctionConcurrency {
@@ -286,6 +310,13 @@ pub enum Response {
         next_marker: Option<String>,
     },
     Invoked(InvokeOutcome),
+    /// The function has begun to stream its response: the shell has its pieces, and hears of its end.
+    StreamBegun(Box<StreamBegun>),
+    FunctionUrl(Box<FunctionUrl>),
+    ListFunctionUrls {
+        urls: Vec<FunctionUrl>,
+        next_marker: Option<String>,
+    },
     /// `Event` (202) or `DryRun` (204).
     Accepted,
     DryRun,

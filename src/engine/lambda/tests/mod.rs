@@ -6,8 +6,10 @@ mod events;
 mod invoking;
 mod provisioned;
 mod simulation;
+mod streaming;
 mod swap;
 mod throttling;
+mod urls;
 mod versions;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -21,7 +23,7 @@ use super::{
 use crate::{
     engine::{
         self, Effect, Engine, EngineConfig, EnvironmentEvent, EnvironmentId, Error, Input, Invocation, LaunchSpec,
-        Record, RecordKey, RequestToken, StopReason, ThrottleNotice, logs::LogLine,
+        Record, RecordKey, RequestToken, StopReason, StreamEnd, ThrottleNotice, logs::LogLine,
     },
     model::{AccountId, ArtifactDigest, Region, Scope, Timestamp},
 };
@@ -40,6 +42,8 @@ struct World {
     stopped: Vec<(EnvironmentId, StopReason)>,
     throttled: Vec<ThrottleNotice>,
     logged: Vec<Arc<LogLine>>,
+    /// `None`: nobody wants it.
+    stream_ends: Vec<(RequestToken, Option<StreamEnd>)>,
     store: BTreeMap<RecordKey, Record>,
 }
 
@@ -65,6 +69,7 @@ impl World {
             stopped: Vec::new(),
             throttled: Vec::new(),
             logged: Vec::new(),
+            stream_ends: Vec::new(),
             store,
         }
     }
@@ -96,6 +101,8 @@ impl World {
                 Effect::Stop { id, reason } => self.stopped.push((id, reason)),
                 Effect::Throttled(notice) => self.throttled.push(notice),
                 Effect::Logged { line, .. } => self.logged.push(line),
+                Effect::StreamEnded { token, end } => self.stream_ends.push((token, Some(end))),
+                Effect::StreamUnwanted { token } => self.stream_ends.push((token, None)),
             }
         }
     }
@@ -202,6 +209,7 @@ fn invoke(name: &str) -> Invoke {
         client_context: None,
         payload: Bytes::from_static(b"{\"n\":1}"),
         trace_id: None,
+        streams: false,
     }
 }
 

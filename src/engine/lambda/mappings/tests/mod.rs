@@ -135,7 +135,7 @@ impl Flow {
                 Effect::Invoke { id, invocation } => self.deliver(id, &invocation),
                 Effect::Stop { id, .. } => self.stopped(id),
                 Effect::Throttled(_) => self.throttles += 1,
-                Effect::Logged { .. } => {}
+                Effect::Logged { .. } | Effect::StreamEnded { .. } | Effect::StreamUnwanted { .. } => {}
             }
         }
     }
