@@ -246,6 +246,7 @@ impl Lambda {
         }));
         self.insert_function(name, stored);
         let id = self.functions.id(named.name).ok_or_else(|| named.not_found(&self.scope))?;
+        self.wants_debugger(cx, id);
         if publishes {
             return self.published(cx, id, None);
         }

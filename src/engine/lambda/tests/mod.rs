@@ -1,6 +1,7 @@
 //! Lambda through [`Engine::handle`] alone, as the shell uses it.
 
 mod control;
+mod debugging;
 mod events;
 mod invoking;
 mod provisioned;
