@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{EnvironmentId, Record, Reply, RequestToken, logs::LogLine};
-use crate::model::{ArtifactDigest, FunctionArn, Timestamp};
+use crate::model::{ArtifactDigest, Debugging, FunctionArn, Timestamp};
 
 /// One thing for the shell to do.
 #[derive(Clone, Debug)]
@@ -49,6 +49,8 @@ pub struct LaunchSpec {
     pub log_stream: String,
     /// `on-demand` or `provisioned-concurrency`.
     pub initialization_type: &'static str,
+    /// How a debugger finds it; of `$LATEST` alone.
+    pub debug: Option<Debugging>,
 }
 
 /// One invocation on its way to an environment.
@@ -117,4 +119,6 @@ pub enum ThrottleLimit {
     ScalingRate,
     /// Requests a second, ten for each slot.
     RequestRate,
+    /// A function that is debugged runs one invocation at a time.
+    Debugged,
 }

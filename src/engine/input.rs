@@ -80,6 +80,8 @@ pub enum EnvironmentEvent {
     LaunchFailed { message: String },
     /// The process is gone, with everything it printed before handed over.
     Exited { cause: ExitCause, max_memory_used_bytes: u64 },
+    /// A debugger came, or the last one went.
+    Debugger { is_attached: bool },
     /// It printed a line (without its line feed).
     Output { stream: OutputStream, line: String },
 }

@@ -4,6 +4,7 @@
 
 mod arn;
 mod artifact;
+mod debugging;
 mod durability;
 mod ids;
 pub mod limits;
@@ -12,7 +13,8 @@ mod scope;
 mod time;
 
 pub use arn::{FunctionArn, MappingArn, QueueArn};
-pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest};
+pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest, JAVA_RUNTIME_DIR, RUNTIME_DIR};
+pub use debugging::{DEBUG_VARIABLE, Debugging};
 pub use durability::Durability;
 pub use ids::IdSource;
 pub use names::{FunctionName, NameError, QueueName, StackName};

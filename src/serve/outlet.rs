@@ -149,7 +149,10 @@ impl Inner {
 impl EnvironmentSink for EngineSink {
     fn event(&self, event: EnvironmentEvent) {
         let Some(outlet) = self.outlet.upgrade() else { return };
-        let ends_work = !matches!(event, EnvironmentEvent::Next | EnvironmentEvent::Output { .. });
+        let ends_work = !matches!(
+            event,
+            EnvironmentEvent::Next | EnvironmentEvent::Debugger { .. } | EnvironmentEvent::Output { .. }
+        );
         if matches!(event, EnvironmentEvent::Exited { .. } | EnvironmentEvent::LaunchFailed { .. }) {
             outlet.forget(self.key);
         }

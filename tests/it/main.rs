@@ -12,6 +12,7 @@ mod building;
 mod clients;
 mod converge;
 mod crash;
+mod debugging;
 mod documents;
 mod durability;
 mod environments;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             clients::all(),
             converge::all(),
             crash::all(),
+            debugging::all(),
             documents::all(),
             durability::all(),
             environments::all(),

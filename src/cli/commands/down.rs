@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What the build and the engine keep in a state directory, besides files whose names begin with one of [`PREFIXES`].
-const OURS: [&str; 5] = ["artifacts", "build", "port", "runtime", "tmp"];
+const OURS: [&str; 6] = ["artifacts", "build", "debug", "port", "runtime", "tmp"];
 const PREFIXES: [&str; 2] = ["engine.", "start."];
 
 pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {

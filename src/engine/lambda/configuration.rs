@@ -126,6 +126,7 @@ impl Settings {
             self.runtime.clone_from(runtime);
         }
         update.environment.as_ref().map_or(Ok(()), |environment| validate::variables(&environment.variables))?;
+        self.check_debug().map_err(invalid)?;
         update.logging_config.as_ref().map_or(Ok(()), validate::logging)
     }
 

@@ -287,6 +287,7 @@ impl Lambda {
         }));
         self.insert_function(name, stored);
         let id = self.functions.id(named.name).ok_or_else(|| named.not_found(&self.scope))?;
+        self.wants_debugger(cx, id);
         let response = if publishes {
             self.published(cx, id, None)?
         } else {

@@ -139,6 +139,9 @@ impl Lambda {
 
     fn admit(&mut self, cx: &Cx<'_>, (id, version): Target, is_client: bool) -> Result<(Placement, Kind), Throttle> {
         let Some(function) = self.functions.get_mut(id) else { return Ok((Placement::New, Kind::OnDemand)) };
+        if function.is_held_by_debugger(version) {
+            return Err(Throttle::debugged());
+        }
         let share = function.share();
         // What was started ahead comes first, as long as its own rate of requests lasts; above it the others.
         let ahead = function.version(version).map_or(Placement::New, |version| version.place(Kind::Provisioned));
@@ -260,7 +263,7 @@ impl Lambda {
         if environment.kind == Kind::Provisioned {
             let was_starting = matches!(state, State::Ahead { .. });
             self.ahead_lost(turn, environment.target(), was_starting, environment.has_served());
-        } else if matches!(state, State::Ahead { .. }) {
+        } else if environment.version == VersionId::Candidate {
             self.fail_swap(function, &failure);
         }
         let mut run = match state {

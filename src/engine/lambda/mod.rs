@@ -9,6 +9,7 @@ mod code_signing;
 mod concurrency;
 mod configuration;
 mod counters;
+mod debugging;
 mod destinations;
 mod environments;
 mod error;
@@ -153,6 +154,7 @@ impl Lambda {
             EnvironmentEvent::Exited { cause, max_memory_used_bytes } => {
                 self.exited(turn, serial, cause, max_memory_used_bytes);
             }
+            EnvironmentEvent::Debugger { is_attached } => self.debugger(turn, serial, is_attached),
             EnvironmentEvent::Output { stream: _, line } => {
                 if let Some(environment) = self.environments.get_mut(serial) {
                     environment.write(turn.cx, turn.logs, line);
@@ -171,6 +173,7 @@ impl Lambda {
             match timer {
                 Timer::Environment(serial) => self.environment_timer(&mut Turn { cx, sqs, logs }, serial, at),
                 Timer::Provide(function) => self.provide_timer(cx, logs, function),
+                Timer::Held(serial) => self.held_timer(cx, sqs, serial, at),
                 Timer::Event(event) => self.event_timer(&mut Turn { cx, sqs, logs }, event, at),
                 Timer::Throttles(function) => self.throttles_timer(cx, logs, function, at),
             }

@@ -258,6 +258,7 @@ impl Lambda {
         if let Some(function) = self.functions.get_mut(id) {
             function.settled = false;
             self.provide(cx, logs, id);
+            self.launch_for_debugger(cx, logs, id);
         }
     }
 
@@ -266,7 +267,10 @@ impl Lambda {
         let ids: Vec<_> = self
             .functions
             .ids()
-            .filter(|id| self.functions.get(*id).is_some_and(|function| !function.provisioned.is_empty()))
+            .filter(|id| {
+                let function = self.functions.get(*id);
+                function.is_some_and(|function| !function.provisioned.is_empty() || function.debug().is_some())
+            })
             .collect();
         for id in ids {
             self.timers.set(now, Timer::Provide(id));
@@ -286,6 +290,9 @@ impl Lambda {
     /// Whether one more invocation of that version would find room now.
     pub(super) fn has_room(&self, (id, version): Target) -> bool {
         let Some(function) = self.functions.get(id) else { return true };
+        if function.is_held_by_debugger(version) {
+            return false;
+        }
         let ahead = function.version(version).is_some_and(|version| version.ahead.fleet.has_free());
         let kind = if ahead { Kind::Provisioned } else { Kind::OnDemand };
         self.pool.admit(function.share(), function.load.in_flight(), kind).is_ok()

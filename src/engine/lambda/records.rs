@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attached, CodeRef, CodeSigningRecord, Lambda, MappingRecord, StoredAlias, StoredEventConfig, StoredProvision, StoredUrl,
-    configuration::Settings, versions::Version,
+    Attached, CodeRef, CodeSigningRecord, Lambda, MappingRecord, StoredAlias, StoredEventConfig, StoredProvision,
+    StoredUrl, configuration::Settings, versions::Version,
 };
 use crate::{
     engine::RestoreError,

@@ -13,7 +13,7 @@ use crate::{
         problem::Problem,
         tree::{Node, Value},
     },
-    model::{FunctionName, limits},
+    model::{Debugging, FunctionName, limits},
     stack::{Architecture, Build, DesiredFunction, LogFormat, Provisioned, Template, TemplatePart, Trigger},
 };
 
@@ -45,6 +45,7 @@ impl Lowering<'_> {
                 Some("json") => LogFormat::Json,
                 _ => LogFormat::Text,
             },
+            debug: debugging(&fields.table("debug")),
             tags: tags(fields),
         };
         Some((key.to_owned(), function))
@@ -136,6 +137,11 @@ impl Lowering<'_> {
             filters: fields.node("filters").map(Node::items).unwrap_or_default().iter().map(json).collect(),
         }
     }
+}
+
+fn debugging(fields: &Fields<'_>) -> Option<Debugging> {
+    let port = fields.number("port").and_then(|port| u16::try_from(port).ok())?;
+    Some(Debugging { port, wait: fields.flag("wait") })
 }
 
 fn provisioned(fields: &Fields<'_>) -> Option<Provisioned> {

@@ -494,6 +494,10 @@ function main() {
     whenUncaught(error, 128);
   });
   process.on("beforeExit", () => whenEmpty());
+  if (process.env.STACKCTL_DEBUG_WAIT) {
+    delete process.env.STACKCTL_DEBUG_WAIT;
+    require("node:inspector").waitForDebugger();
+  }
   loadHandler(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER).then(
     (handler) => new Runtime(connection, handler).start(),
     (error) => {

@@ -1,6 +1,7 @@
 //! Execution environments as local processes, each with a Runtime API of its own. Knows no engine: an environment is
 //! started from a [`LaunchSpec`], is given invocations, and tells a sink what it does.
 
+mod debugger;
 mod environment;
 mod interpreters;
 mod keeper;
@@ -30,6 +31,7 @@ pub use variables::{INHERITED_VARIABLES, marker};
 use super::{report::Report, streams::Streams};
 use crate::{
     engine::{EnvironmentEvent, Invocation, LaunchSpec},
+    model::RUNTIME_DIR,
     task::{End, Tasks},
 };
 use environment::{Control, Launch, live};
@@ -37,10 +39,10 @@ use interpreters::Interpreters;
 use keeper::Keeper;
 use runtime_api::Phase;
 
-/// Our runtimes for Python and Node, and what Python compiles, in the state directory.
-const RUNTIME_DIR: &str = "runtime";
 /// The environments' directories for temporary files, in the state directory.
 const TEMPORARY_DIR: &str = "tmp";
+/// The code of functions that are debugged, each at the same path whatever its version, in the state directory.
+const DEBUG_DIR: &str = "debug";
 
 /// Hears what one environment does, in order.
 pub trait EnvironmentSink: fmt::Debug + Send + Sync {

@@ -465,7 +465,7 @@ fn what_is_attached_is_read_and_shown() {
     check(
         "POST /2014-11-13/functions/f/invoke-async/",
         r#"{"a":1}"#,
-        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f" }, invocation_type: Event, log_tail: false, payload: b"{\"a\":1}" }))"#,
+        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f" }, invocation_type: Event, log_tail: false, payload: b"{\"a\":1}", streams: false }))"#,
     );
     answers(
         &format!("GET {F}/policy"),

@@ -22,8 +22,13 @@ pub(crate) enum Tool {
     /// The `aws` CLI, version 2, from Debian.
     Aws2,
     Curl,
+    /// Python that has debugpy.
+    Debugpy,
+    Delve,
+    Esbuild,
     Go,
     Java,
+    Maven,
     Node,
     Python,
     Zip,
@@ -42,12 +47,16 @@ pub(crate) enum Tool {
 }
 
 impl Tool {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 18] = [
         Self::Aws1,
         Self::Aws2,
         Self::Curl,
+        Self::Debugpy,
+        Self::Delve,
+        Self::Esbuild,
         Self::Go,
         Self::Java,
+        Self::Maven,
         Self::Node,
         Self::Python,
         Self::Zip,
@@ -74,10 +83,14 @@ impl Tool {
             Self::Curl => "curl",
             Self::Go => "go",
             Self::Java => "java",
+            Self::Maven => "mvn",
             Self::Node => "node",
             Self::Python => "python3",
             Self::Zip => "zip",
-            Self::PythonClients
+            Self::Debugpy
+            | Self::Delve
+            | Self::Esbuild
+            | Self::PythonClients
             | Self::PythonQueryClients
             | Self::NodeClients
             | Self::GoClients
@@ -93,9 +106,13 @@ impl Tool {
             Self::Curl => ("curl", "--version", "curl "),
             Self::Go => ("go", "version", "go version"),
             Self::Java => ("java", "--version", "openjdk"),
+            Self::Maven => ("mvn", "--version", "Apache Maven"),
             Self::Node => ("node", "--version", "v"),
             Self::Python => ("python3", "--version", "Python 3"),
             Self::Zip => ("zip", "--version", "Copyright"),
+            Self::Debugpy => return installed("debugpy/bin/python"),
+            Self::Delve => return installed("bin/dlv"),
+            Self::Esbuild => return installed("node/node_modules/.bin/esbuild"),
             Self::PythonClients => return installed("python/bin/python"),
             Self::PythonQueryClients => return installed("python-query/bin/python"),
             Self::NodeClients => return installed("node/node_modules"),

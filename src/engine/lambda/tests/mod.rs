@@ -2,6 +2,7 @@
 
 mod attached;
 mod control;
+mod debugging;
 mod events;
 mod invoking;
 mod provisioned;

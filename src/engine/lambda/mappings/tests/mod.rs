@@ -1,6 +1,7 @@
 //! Mappings through [`Engine::handle`] alone, in virtual time: real queues, real functions, handlers that are closures.
 
 mod api;
+mod debugging;
 mod delivering;
 mod simulation;
 
