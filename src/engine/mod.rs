@@ -6,6 +6,7 @@
 
 mod effect;
 mod glob;
+pub mod identity;
 mod input;
 pub mod lambda;
 pub mod logs;
@@ -32,6 +33,7 @@ pub enum Response {
     Sqs(sqs::Response),
     Lambda(lambda::Response),
     Logs(logs::Response),
+    Identity(Box<identity::Response>),
 }
 
 /// A service's refusal. HTTP statuses and wire codes are the wire's business.
@@ -40,6 +42,7 @@ pub enum Error {
     Sqs(sqs::SqsError),
     Lambda(lambda::LambdaError),
     Logs(logs::LogsError),
+    Identity(identity::IdentityError),
     /// The engine could not write down what it was about to acknowledge; nothing was acknowledged.
     Storage(String),
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure values, parsed once into types that cannot be wrong. This module imports no other module of the crate.
 
+mod access_key;
 mod arn;
 mod artifact;
 mod debugging;
@@ -12,6 +13,7 @@ mod names;
 mod scope;
 mod time;
 
+pub use access_key::{account_of_access_key_id, issue_access_key_id};
 pub use arn::{FunctionArn, MappingArn, QueueArn};
 pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest, JAVA_RUNTIME_DIR, RUNTIME_DIR};
 pub use debugging::{DEBUG_VARIABLE, Debugging};

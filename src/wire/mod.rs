@@ -1,4 +1,4 @@
-//! Bytes <-> engine commands: AWS JSON 1.0, AWS Query, Lambda REST, CloudWatch Logs, STS. Pure: no IO, no clock.
+//! Bytes <-> engine commands: AWS JSON 1.0, AWS Query, Lambda REST, CloudWatch Logs, IAM and STS. Pure: no IO, no clock.
 //!
 //! One request goes `guard` -> `parse` -> engine -> `respond`. The caller (the listener) has read the body and enforced
 //! its bound. Signatures are not verified: on loopback any credentials are accepted, and they only choose the world.
@@ -8,6 +8,7 @@ mod dispatch;
 pub mod eventstream;
 pub mod function_url;
 mod guard;
+mod identity;
 mod json;
 mod lambda;
 mod logs;
@@ -19,7 +20,6 @@ mod sqs_errors;
 mod sqs_json;
 mod sqs_peek;
 mod sqs_query;
-mod sts;
 mod xml;
 
 #[cfg(test)]
@@ -51,7 +51,7 @@ pub enum Parsed {
     Command { call: Call, scope: Scope, command: Command },
     /// For the engine once its code is in the store.
     WithCode { call: Call, scope: Scope, source: CodeSource, command: CodeCommand },
-    /// Answered without the engine: refused, or `GetCallerIdentity`.
+    /// Answered without the engine: refused, or a greeting.
     Answered(Response<Bytes>),
 }
 
@@ -73,6 +73,7 @@ enum Protocol {
     Lambda(StatusCode),
     LambdaStream,
     Logs,
+    Identity(identity::Service, &'static str),
 }
 
 impl Call {
@@ -122,6 +123,7 @@ pub fn respond(call: &Call, reply: Reply, request_id: &str) -> Response<Bytes> {
         Protocol::Lambda(success) => lambda::respond(success, url_base, reply, request_id),
         Protocol::LambdaStream => lambda::respond_stream(reply, request_id),
         Protocol::Logs => logs::respond(reply, request_id),
+        Protocol::Identity(service, operation) => identity::respond(service, operation, reply, request_id),
     }
 }
 
@@ -140,6 +142,8 @@ struct Caller<'a> {
     head: &'a request::Parts,
     /// The service that the signature names.
     service: Option<Cow<'a, str>>,
+    /// The access key that it is made with.
+    access_key_id: Option<Cow<'a, str>>,
     /// The account and region of the signature, or the engine's own.
     scope: Scope,
     request_id: &'a str,
@@ -147,8 +151,8 @@ struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     fn of(head: &'a request::Parts, default: &Scope, request_id: &'a str) -> Self {
-        let (service, scope) = scope::of(head, default);
-        Self { head, service, scope, request_id }
+        let scope::Signature { service, access_key_id, scope } = scope::of(head, default);
+        Self { head, service, access_key_id, scope, request_id }
     }
 
     fn url_base(&self, account: AccountId) -> Box<UrlBase> {

@@ -161,6 +161,11 @@ impl Table {
         self.inputs.get_key_value(operation).map(|(name, _)| *name)
     }
 
+    #[cfg(test)]
+    pub(in crate::wire) fn operations(&self) -> impl Iterator<Item = &'static str> {
+        self.inputs.keys().copied()
+    }
+
     pub(super) fn shape(&self, name: &str) -> &Shape {
         self.shapes.get(name).expect("the extract holds every shape that it names")
     }
