@@ -4,6 +4,7 @@
 
 mod arn;
 mod artifact;
+mod container_names;
 mod durability;
 mod ids;
 pub mod limits;
@@ -13,6 +14,7 @@ mod time;
 
 pub use arn::{FunctionArn, MappingArn, QueueArn};
 pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest};
+pub use container_names::{image_name, network_name, resource_name};
 pub use durability::Durability;
 pub use ids::IdSource;
 pub use names::{FunctionName, NameError, QueueName, StackName};
