@@ -5,6 +5,7 @@
 pub mod build;
 pub mod cli;
 pub mod converge;
+pub mod docker;
 pub mod engine;
 pub mod manifest;
 pub mod model;

@@ -11,6 +11,7 @@ mod failure;
 mod input;
 mod project;
 mod sdk;
+mod services;
 mod surroundings;
 mod terminal;
 mod watching;

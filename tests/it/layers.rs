@@ -18,16 +18,17 @@ const TABLE: &[(&str, &[&str])] = &[
     ("plan", &["stack", "model"]),
     ("wire", &["engine", "model"]),
     ("task", &[]),
+    ("docker", &["model"]),
     ("build", &["stack", "model", "task"]),
     ("watch", &["stack", "model", "task", "build"]),
     ("converge", &["plan", "stack", "model", "task"]),
-    ("serve", &["engine", "wire", "model", "task"]),
-    ("provider", &["converge", "plan", "stack", "model", "task"]),
+    ("serve", &["engine", "wire", "docker", "model", "task"]),
+    ("provider", &["converge", "plan", "docker", "stack", "model", "task"]),
     (
         "cli",
         &[
-            "build", "converge", "engine", "manifest", "model", "plan", "provider", "serve", "stack", "task", "watch",
-            "wire",
+            "build", "converge", "docker", "engine", "manifest", "model", "plan", "provider", "serve", "stack", "task",
+            "watch", "wire",
         ],
     ),
 ];

@@ -40,6 +40,7 @@ impl Lowering<'_> {
             environment: self.environment(key, fields),
             reserved_concurrency: concurrency.number("reserved"),
             provisioned_concurrency: provisioned(&concurrency),
+            depends_on: self.service_keys(fields.node("depends_on")),
             triggers: fields.items("triggers").map(|trigger| self.trigger(&trigger)).collect(),
             log_format: match fields.text("log_format").as_deref() {
                 Some("json") => LogFormat::Json,
