@@ -13,28 +13,113 @@ pub type QueueAttributes = BTreeMap<&'static str, String>;
 /// One call to the target's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
-    CreateQueue { name: QueueName, attributes: QueueAttributes, tags: Tags },
-    SetQueueAttributes { url: String, attributes: QueueAttributes },
-    TagQueue { url: String, tags: Tags },
-    UntagQueue { url: String, keys: Vec<String> },
-    DeleteQueue { url: String },
+    CreateQueue {
+        name: QueueName,
+        attributes: QueueAttributes,
+        tags: Tags,
+    },
+    SetQueueAttributes {
+        url: String,
+        attributes: QueueAttributes,
+    },
+    TagQueue {
+        url: String,
+        tags: Tags,
+    },
+    UntagQueue {
+        url: String,
+        keys: Vec<String>,
+    },
+    DeleteQueue {
+        url: String,
+    },
     CreateFunction(Box<NewFunction>),
-    UpdateFunctionCode { name: FunctionName, artifact: ArtifactDigest, architecture: Architecture },
-    UpdateFunctionConfiguration { name: FunctionName, changes: Box<FunctionChanges> },
-    TagFunction { arn: String, tags: Tags },
-    UntagFunction { arn: String, keys: Vec<String> },
-    PutFunctionConcurrency { name: FunctionName, reserved: u32 },
-    DeleteFunctionConcurrency { name: FunctionName },
-    DeleteFunction { name: FunctionName },
-    PublishVersion { name: FunctionName },
-    CreateAlias { name: FunctionName, alias: &'static str, version: AliasVersion },
-    UpdateAlias { name: FunctionName, alias: &'static str, version: AliasVersion },
-    DeleteAlias { name: FunctionName, alias: &'static str },
-    PutProvisionedConcurrency { name: FunctionName, alias: &'static str, count: u32 },
-    DeleteProvisionedConcurrency { name: FunctionName, alias: &'static str },
-    CreateMapping { function: MappedFunction, queue: QueueArn, settings: MappingSettings },
-    UpdateMapping { uuid: String, changes: MappingChanges },
-    DeleteMapping { uuid: String },
+    UpdateFunctionCode {
+        name: FunctionName,
+        artifact: ArtifactDigest,
+        architecture: Architecture,
+    },
+    UpdateFunctionConfiguration {
+        name: FunctionName,
+        changes: Box<FunctionChanges>,
+    },
+    TagFunction {
+        arn: String,
+        tags: Tags,
+    },
+    UntagFunction {
+        arn: String,
+        keys: Vec<String>,
+    },
+    PutFunctionConcurrency {
+        name: FunctionName,
+        reserved: u32,
+    },
+    DeleteFunctionConcurrency {
+        name: FunctionName,
+    },
+    DeleteFunction {
+        name: FunctionName,
+    },
+    PublishVersion {
+        name: FunctionName,
+    },
+    CreateAlias {
+        name: FunctionName,
+        alias: &'static str,
+        version: AliasVersion,
+    },
+    UpdateAlias {
+        name: FunctionName,
+        alias: &'static str,
+        version: AliasVersion,
+    },
+    DeleteAlias {
+        name: FunctionName,
+        alias: &'static str,
+    },
+    PutProvisionedConcurrency {
+        name: FunctionName,
+        alias: &'static str,
+        count: u32,
+    },
+    DeleteProvisionedConcurrency {
+        name: FunctionName,
+        alias: &'static str,
+    },
+    RegisterScalableTarget {
+        name: FunctionName,
+        alias: &'static str,
+        min: u32,
+        max: u32,
+    },
+    DeregisterScalableTarget {
+        name: FunctionName,
+        alias: &'static str,
+    },
+    /// The policy [`SCALING_POLICY`](crate::stack::SCALING_POLICY).
+    PutScalingPolicy {
+        name: FunctionName,
+        alias: &'static str,
+        utilization_percent: u32,
+    },
+    DeleteScalingPolicy {
+        name: FunctionName,
+        alias: &'static str,
+        policy: String,
+    },
+    CreateMapping {
+        function: MappedFunction,
+        queue: QueueArn,
+        settings: MappingSettings,
+    },
+    UpdateMapping {
+        uuid: String,
+        changes: MappingChanges,
+    },
+    DeleteMapping {
+        uuid: String,
+    },
 }
 
 /// The version that an alias shall name.
@@ -147,6 +232,10 @@ impl Call {
             Self::DeleteAlias { .. } => "DeleteAlias",
             Self::PutProvisionedConcurrency { .. } => "PutProvisionedConcurrencyConfig",
             Self::DeleteProvisionedConcurrency { .. } => "DeleteProvisionedConcurrencyConfig",
+            Self::RegisterScalableTarget { .. } => "RegisterScalableTarget",
+            Self::DeregisterScalableTarget { .. } => "DeregisterScalableTarget",
+            Self::PutScalingPolicy { .. } => "PutScalingPolicy",
+            Self::DeleteScalingPolicy { .. } => "DeleteScalingPolicy",
             Self::CreateMapping { .. } => "CreateEventSourceMapping",
             Self::UpdateMapping { .. } => "UpdateEventSourceMapping",
             Self::DeleteMapping { .. } => "DeleteEventSourceMapping",
@@ -161,5 +250,10 @@ impl Call {
     /// Whether the call removes a resource.
     pub fn deletes(&self) -> bool {
         matches!(self, Self::DeleteQueue { .. } | Self::DeleteFunction { .. } | Self::DeleteMapping { .. })
+    }
+
+    /// Whether there is nothing left to do when what the call is about does not exist.
+    pub fn is_done_when_gone(&self) -> bool {
+        self.deletes() || matches!(self, Self::DeregisterScalableTarget { .. } | Self::DeleteScalingPolicy { .. })
     }
 }

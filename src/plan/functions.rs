@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Action, ArtifactInfo, Call, FunctionChanges, FunctionSettings, NewFunction, StepId,
     draft::{Draft, Inputs, NewStep},
-    queues,
+    queues, scaling,
     semantic::{duration, name_changes, optional},
     tags::{TagChanges, owned},
     versions,
@@ -33,6 +33,7 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
             }
         }
     }
+    scaling::let_go(draft, inputs);
     versions::give_back(draft, inputs);
     reserve(draft, inputs);
     versions::make(draft, inputs);
@@ -231,7 +232,9 @@ fn reserve(draft: &mut Draft, inputs: &Inputs<'_>) {
 
 fn delete(draft: &mut Draft, name: &FunctionName, found: &ObservedFunction, observed: &Observed) {
     let mappings = observed.mappings.values().filter(|mapping| mapping.function == *name);
-    let after: Vec<StepId> = mappings.flat_map(|mapping| draft.steps_at(&observed.mapping_address(mapping))).collect();
+    let mut after: Vec<StepId> =
+        mappings.flat_map(|mapping| draft.steps_at(&observed.mapping_address(mapping))).collect();
+    after.extend(scaling::let_go_before_deletion(draft, name, found));
     let call = Call::DeleteFunction { name: name.clone() };
     let step = draft.push(NewStep::new(found.address(name), Action::Delete, call, ""), after);
     if found.reserved_concurrency.is_some() {

@@ -15,6 +15,7 @@ mod mappings;
 mod part;
 mod queues;
 mod render;
+mod scaling;
 mod semantic;
 mod tags;
 #[cfg(test)]

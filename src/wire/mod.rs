@@ -1,8 +1,10 @@
-//! Bytes <-> engine commands: AWS JSON 1.0, AWS Query, Lambda REST, CloudWatch Logs, STS. Pure: no IO, no clock.
+//! Bytes <-> engine commands: AWS JSON 1.0, AWS Query, Lambda REST, CloudWatch Logs,
+//! Application Auto Scaling, STS. Pure: no IO, no clock.
 //!
 //! One request goes `guard` -> `parse` -> engine -> `respond`. The caller (the listener) has read the body and enforced
 //! its bound. Signatures are not verified: on loopback any credentials are accepted, and they only choose the world.
 
+mod autoscaling;
 mod dispatch;
 mod guard;
 mod json;
@@ -68,6 +70,7 @@ enum Protocol {
     /// The status of the operation's success.
     Lambda(StatusCode),
     Logs,
+    Autoscaling,
 }
 
 /// What the URLs of a response begin with.
@@ -109,6 +112,7 @@ pub fn respond(call: &Call, reply: Reply, request_id: &str) -> Response<Bytes> {
         Protocol::SqsPeek(look) => sqs_peek::respond(look, reply, request_id),
         Protocol::Lambda(success) => lambda::respond(success, url_base, reply, request_id),
         Protocol::Logs => logs::respond(reply, request_id),
+        Protocol::Autoscaling => autoscaling::respond(reply, request_id),
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Lambda, counters::Distribution, environments::State, functions::Function};
 use crate::{
-    engine::{ThrottleLimit, sqs::Sqs},
+    engine::{ThrottleLimit, autoscaling::ScalingState, sqs::Sqs},
     model::Timestamp,
 };
 
@@ -18,6 +18,9 @@ pub struct Activity {
     pub mappings: Vec<MappingActivity>,
     /// The last throttles, the newest last.
     pub throttles: Vec<ThrottleActivity>,
+    /// What follows the load, and how.
+    #[serde(default)]
+    pub scaling: Vec<ScalingState>,
     /// What of the engine is not as on AWS, a line each.
     #[serde(default)]
     pub differences: Vec<String>,
@@ -110,12 +113,13 @@ pub struct ThrottleActivity {
 }
 
 impl Lambda {
-    pub(super) fn activity(&self, now: Timestamp, sqs: &Sqs) -> Activity {
+    pub(in crate::engine) fn activity(&self, now: Timestamp, sqs: &Sqs) -> Activity {
         Activity {
             account_concurrency: self.pool.activity(),
             functions: self.functions.iter().map(|function| self.function_activity(now, function)).collect(),
             mappings: self.mapping_activity(now, sqs),
             throttles: self.told.recent(),
+            scaling: Vec::new(),
             differences: Vec::new(),
         }
     }

@@ -114,6 +114,7 @@ impl Lambda {
         }
         function.load.invocations += 1;
         self.running_functions.insert(id);
+        let qualifier = ask.qualifier.clone().filter(|_| !function.provisioned.is_empty());
         let mut arn = function.arn.to_string();
         if let Some(qualifier) = &ask.qualifier {
             arn.push(':');
@@ -130,6 +131,9 @@ impl Lambda {
             tail,
         };
         self.place(cx, logs, (id, version), place, Box::new(job));
+        if qualifier.is_some() {
+            self.measure(cx, id, version, qualifier.as_deref());
+        }
         Ok(())
     }
 

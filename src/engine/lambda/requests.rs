@@ -1,6 +1,6 @@
 //! From a command to the operation that carries it out.
 
-use super::{Activity, Command, Lambda, LambdaError, Response, Turn};
+use super::{Command, Lambda, LambdaError, Response, Turn};
 use crate::{
     engine::{self, Cx, Error, RequestToken, logs::Logs, sqs::Sqs},
     model::MappingArn,
@@ -83,9 +83,7 @@ impl Lambda {
             Command::TagResource { arn, tags } => self.tag_function(cx, &arn, tags),
             Command::UntagResource { arn, tag_keys } => self.untag_function(cx, &arn, &tag_keys),
             Command::ListTags { arn } => self.list_function_tags(&arn),
-            Command::DescribeActivity => {
-                Ok(Response::Activity(Activity { differences: cx.config.differences(), ..self.activity(cx.now, sqs) }))
-            }
+            Command::DescribeActivity => Ok(Response::Activity(self.activity(cx.now, sqs))),
             command @ (Command::CreateEventSourceMapping(_)
             | Command::GetEventSourceMapping { .. }
             | Command::ListEventSourceMappings { .. }
