@@ -114,7 +114,7 @@ def load():
     def call():
         client = boto3.client("lambda")
         while not is_over.is_set():
-            client.invoke(FunctionName="hello", Qualifier="live", Payload=json.dumps({"sleep": 0.05}))
+            client.invoke(FunctionName="hello", Qualifier="live", Payload=json.dumps({"sleep": 0.3}))
 
     callers = [threading.Thread(target=call) for _ in range(4)]
     for caller in callers:
