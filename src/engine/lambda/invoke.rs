@@ -106,6 +106,7 @@ impl Lambda {
         function.load.running += 1;
         if kind == Kind::Provisioned {
             function.load.running_provisioned += 1;
+            function.load.provisioned_invocations += 1;
             if let Some(version) = function.version_mut(version) {
                 version.ahead.served();
             }
