@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{identity, lambda, logs, sqs};
+use super::{autoscaling, identity, lambda, logs, sqs};
 use crate::model::Scope;
 
 /// Names a client's request until it is answered. The driver gives them out and never uses one twice.
@@ -60,6 +60,7 @@ pub enum Command {
     /// Boxed because a function's description is ten times as large as a message, and messages are hot.
     Lambda(Box<lambda::Command>),
     Logs(logs::Command),
+    Autoscaling(Box<autoscaling::Command>),
     Identity(Box<identity::Command>),
 }
 

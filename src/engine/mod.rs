@@ -4,6 +4,7 @@
 //! module never reads a clock, never does IO, never spawns, and no hash-map order reaches an output: the same seed and
 //! the same inputs give the same effects. That is what makes it testable by simulation.
 
+pub mod autoscaling;
 mod effect;
 mod glob;
 pub mod identity;
@@ -33,6 +34,7 @@ pub enum Response {
     Sqs(sqs::Response),
     Lambda(lambda::Response),
     Logs(logs::Response),
+    Autoscaling(autoscaling::Response),
     Identity(Box<identity::Response>),
 }
 
@@ -42,6 +44,7 @@ pub enum Error {
     Sqs(sqs::SqsError),
     Lambda(lambda::LambdaError),
     Logs(logs::LogsError),
+    Autoscaling(autoscaling::AutoscalingError),
     Identity(identity::IdentityError),
     /// The engine could not write down what it was about to acknowledge; nothing was acknowledged.
     Storage(String),

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{identity::IdentityRecord, lambda::LambdaRecord, sqs::SqsRecord};
+use super::{autoscaling::AutoscalingRecord, identity::IdentityRecord, lambda::LambdaRecord, sqs::SqsRecord};
 use crate::model::{AccountId, Region, Scope};
 
 /// One change of one key.
@@ -20,6 +20,7 @@ pub struct Record {
 pub enum RecordEntry {
     Sqs(SqsRecord),
     Lambda(LambdaRecord),
+    Autoscaling(AutoscalingRecord),
     Identity(IdentityRecord),
 }
 
@@ -35,6 +36,7 @@ impl Record {
         let rank = match &self.entry {
             RecordEntry::Sqs(_) => 0,
             RecordEntry::Lambda(_) => 1,
+            RecordEntry::Autoscaling(_) => 2,
             RecordEntry::Identity(_) => 3,
         };
         key.push(rank);
@@ -45,6 +47,7 @@ impl Record {
         match &self.entry {
             RecordEntry::Sqs(record) => record.push_key(&mut key),
             RecordEntry::Lambda(record) => record.push_key(&mut key),
+            RecordEntry::Autoscaling(record) => record.push_key(&mut key),
             RecordEntry::Identity(record) => record.push_key(&mut key),
         }
         RecordKey(key)
@@ -62,6 +65,7 @@ impl Record {
         match &self.entry {
             RecordEntry::Sqs(record) => record.is_removal(),
             RecordEntry::Lambda(record) => record.is_removal(),
+            RecordEntry::Autoscaling(record) => record.is_removal(),
             RecordEntry::Identity(record) => record.is_removal(),
         }
     }
@@ -76,6 +80,12 @@ impl From<SqsRecord> for RecordEntry {
 impl From<LambdaRecord> for RecordEntry {
     fn from(record: LambdaRecord) -> Self {
         Self::Lambda(record)
+    }
+}
+
+impl From<AutoscalingRecord> for RecordEntry {
+    fn from(record: AutoscalingRecord) -> Self {
+        Self::Autoscaling(record)
     }
 }
 

@@ -18,11 +18,6 @@ struct Pending {
 
 const PENDING: &[Pending] = &[
     Pending {
-        path: &["functions", "*", "concurrency", "provisioned", "max"],
-        harmless: "",
-        says: "provisioned concurrency does not follow the load yet: `min` environments are kept",
-    },
-    Pending {
         path: &["functions", "*", "log_format"],
         harmless: "text",
         says: "the embedded engine writes logs as text and refuses `json`: set it in a profile for AWS",

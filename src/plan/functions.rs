@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Action, ArtifactInfo, Call, FunctionChanges, FunctionSettings, NewFunction, StepId,
     draft::{Draft, Inputs, NewStep},
-    queues,
+    queues, scaling,
     semantic::{duration, name_changes, optional},
     services,
     tags::{TagChanges, owned},
@@ -37,6 +37,7 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
             }
         }
     }
+    scaling::let_go(draft, inputs);
     versions::give_back(draft, inputs);
     reserve(draft, inputs);
     versions::make(draft, inputs);
@@ -251,7 +252,8 @@ fn reserve(draft: &mut Draft, inputs: &Inputs<'_>) {
 }
 
 fn delete(draft: &mut Draft, name: &FunctionName, found: &ObservedFunction, observed: &Observed) {
-    let after = mapping_steps(draft, name, observed);
+    let mut after = mapping_steps(draft, name, observed);
+    after.extend(scaling::let_go_before_deletion(draft, name, found));
     let call = Call::DeleteFunction { name: name.clone() };
     let step = draft.push(NewStep::new(found.address(name), Action::Delete, call, ""), after);
     if found.reserved_concurrency.is_some() {

@@ -50,6 +50,8 @@ pub(super) struct Function {
     pub(super) aliases: BTreeMap<String, StoredAlias>,
     /// By version's number or alias.
     pub(super) provisioned: BTreeMap<String, StoredProvision>,
+    /// The last minute's use of provisioned concurrency, with that minute's number, by version's number or alias.
+    pub(super) utilization: BTreeMap<String, (u64, super::Utilization)>,
     /// By version's number, `$LATEST` or alias.
     pub(super) event_configs: BTreeMap<String, StoredEventConfig>,
     /// By alias; empty for the function itself. Changed through [`Functions`], which finds them by id.
@@ -315,6 +317,7 @@ impl Lambda {
             aliases: stored.aliases,
             settled: stored.provisioned.is_empty(),
             provisioned: stored.provisioned,
+            utilization: BTreeMap::new(),
             event_configs: stored.event_configs,
             attached: stored.attached,
             urls: stored.urls,

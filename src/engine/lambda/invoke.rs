@@ -110,6 +110,7 @@ impl Lambda {
         function.load.running += 1;
         if kind == Kind::Provisioned {
             function.load.running_provisioned += 1;
+            function.load.provisioned_invocations += 1;
             if let Some(version) = function.version_mut(version) {
                 version.ahead.served();
             }
@@ -118,6 +119,7 @@ impl Lambda {
         }
         function.load.invocations += 1;
         self.running_functions.insert(id);
+        let qualifier = ask.qualifier.clone().filter(|_| !function.provisioned.is_empty());
         let mut arn = function.arn.to_string();
         if let Some(qualifier) = &ask.qualifier {
             arn.push(':');
@@ -134,6 +136,9 @@ impl Lambda {
             tail,
         };
         self.place(cx, logs, (id, version), place, Box::new(job));
+        if qualifier.is_some() {
+            self.measure(cx, id, version, qualifier.as_deref());
+        }
         Ok(())
     }
 

@@ -27,6 +27,7 @@ mod records;
 mod report;
 mod requests;
 mod reservation;
+mod scalable;
 mod scaling;
 mod streaming;
 mod swap;
@@ -54,6 +55,8 @@ pub use provisioned::StoredProvision;
 pub use records::{
     AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction, StoredVersion, VersionRecord,
 };
+pub(in crate::engine) use scalable::Provisioning;
+pub use scalable::Utilization;
 pub use urls::{Cors, FunctionUrl, FunctionUrlRequest, InvokeMode, StoredUrl, UrlAuthType};
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -96,6 +99,8 @@ pub struct Lambda {
     timers: Timers,
     /// Whether a slot was given back in this turn.
     slots_came_free: bool,
+    /// Whether an invocation of provisioned concurrency was measured.
+    measured: bool,
     mappings: mappings::Mappings,
 }
 
@@ -115,6 +120,7 @@ impl Lambda {
             events: async_queue::AsyncQueue::default(),
             timers: Timers::default(),
             slots_came_free: false,
+            measured: false,
             mappings: mappings::Mappings::new(config.time_factor),
         }
     }
@@ -183,7 +189,7 @@ impl Lambda {
     }
 
     /// Tells the mappings once a turn that slots came free.
-    fn offer_slots(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
+    pub(super) fn offer_slots(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
         if std::mem::take(&mut self.slots_came_free) {
             self.slots_freed(cx, sqs, logs);
         }

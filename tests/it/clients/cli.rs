@@ -1,4 +1,4 @@
-//! Every operation of SQS, and every one of Lambda and CloudWatch Logs that is served, through both versions of the `aws`
+//! Every operation of SQS, and every one of Lambda, Application Auto Scaling and CloudWatch Logs that is served, through both versions of the `aws`
 //! CLI: what people type, and the part of the answer that they would look at. Version 2 speaks AWS Query to SQS.
 
 use std::{collections::BTreeSet, path::Path};
@@ -198,6 +198,66 @@ const FUNCTIONS: &[Line] = &[
         r#"["READY"]"#,
     ),
     (
+        "application-autoscaling register-scalable-target --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency --min-capacity 1 --max-capacity 4",
+        "",
+        "*",
+    ),
+    (
+        "application-autoscaling describe-scalable-targets --service-namespace lambda",
+        "ScalableTargets[].[ResourceId, MinCapacity, MaxCapacity, SuspendedState.DynamicScalingInSuspended]",
+        r#"[["function:hello:live", 1, 4, false]]"#,
+    ),
+    (
+        "application-autoscaling put-scaling-policy --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency --policy-name p --policy-type TargetTrackingScaling \
+         --target-tracking-scaling-policy-configuration 'TargetValue=0.7,PredefinedMetricSpecification={PredefinedMetricType=LambdaProvisionedConcurrencyUtilization}'",
+        "length(Alarms)",
+        "2",
+    ),
+    (
+        "application-autoscaling describe-scaling-policies --service-namespace lambda",
+        "ScalingPolicies[].TargetTrackingScalingPolicyConfiguration.TargetValue",
+        "[0.7]",
+    ),
+    (
+        "application-autoscaling put-scheduled-action --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency --scheduled-action-name night \
+         --schedule 'cron(0 22 * * ? *)' --scalable-target-action MinCapacity=1,MaxCapacity=2",
+        "",
+        "",
+    ),
+    (
+        "application-autoscaling describe-scheduled-actions --service-namespace lambda",
+        "ScheduledActions[].[ScheduledActionName, Schedule]",
+        r#"[["night", "cron(0 22 * * ? *)"]]"#,
+    ),
+    (
+        "application-autoscaling delete-scheduled-action --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency --scheduled-action-name night",
+        "",
+        "",
+    ),
+    ("application-autoscaling describe-scaling-activities --service-namespace lambda", "ScalingActivities", "[]"),
+    (
+        "application-autoscaling delete-scaling-policy --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency --policy-name p",
+        "",
+        "",
+    ),
+    (
+        "application-autoscaling deregister-scalable-target --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency",
+        "",
+        "",
+    ),
+    (
+        "application-autoscaling deregister-scalable-target --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency",
+        "",
+        "! ObjectNotFoundException",
+    ),
+    (
         "lambda invoke --function-name hello --qualifier live --payload fileb://{event} {out}",
         "ExecutedVersion",
         r#""1""#,
@@ -284,7 +344,7 @@ fn the_tables_have_every_operation() {
         });
         operations.filter(|operation| *operation != "wait").collect::<BTreeSet<_>>().len()
     };
-    assert_eq!((count("sqs"), count("lambda"), count("logs")), (23, 31, 6));
+    assert_eq!((count("sqs"), count("lambda"), count("logs"), count("application-autoscaling")), (23, 31, 6, 10));
 }
 
 /// Runs the lines in their order.
