@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{identity::IdentityRecord, lambda::LambdaRecord, sqs::SqsRecord};
+use super::{identity::IdentityRecord, lambda::LambdaRecord, logs::LogsRecord, sqs::SqsRecord};
 use crate::model::{AccountId, Region, Scope};
 
 /// One change of one key.
@@ -21,6 +21,7 @@ pub enum RecordEntry {
     Sqs(SqsRecord),
     Lambda(LambdaRecord),
     Identity(IdentityRecord),
+    Logs(LogsRecord),
 }
 
 /// The key of a record. The order of keys is the order in which [`super::Engine::restore`] wants the records: what is
@@ -36,6 +37,7 @@ impl Record {
             RecordEntry::Sqs(_) => 0,
             RecordEntry::Lambda(_) => 1,
             RecordEntry::Identity(_) => 3,
+            RecordEntry::Logs(_) => 4,
         };
         key.push(rank);
         self.scope.account.push_digits(&mut key);
@@ -46,6 +48,7 @@ impl Record {
             RecordEntry::Sqs(record) => record.push_key(&mut key),
             RecordEntry::Lambda(record) => record.push_key(&mut key),
             RecordEntry::Identity(record) => record.push_key(&mut key),
+            RecordEntry::Logs(record) => record.push_key(&mut key),
         }
         RecordKey(key)
     }
@@ -63,6 +66,7 @@ impl Record {
             RecordEntry::Sqs(record) => record.is_removal(),
             RecordEntry::Lambda(record) => record.is_removal(),
             RecordEntry::Identity(record) => record.is_removal(),
+            RecordEntry::Logs(record) => record.is_removal(),
         }
     }
 }
@@ -82,6 +86,12 @@ impl From<LambdaRecord> for RecordEntry {
 impl From<IdentityRecord> for RecordEntry {
     fn from(record: IdentityRecord) -> Self {
         Self::Identity(record)
+    }
+}
+
+impl From<LogsRecord> for RecordEntry {
+    fn from(record: LogsRecord) -> Self {
+        Self::Logs(record)
     }
 }
 

@@ -83,11 +83,12 @@ impl World {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        [self.sqs.next_deadline(), self.lambda.next_deadline()].into_iter().flatten().min()
+        [self.sqs.next_deadline(), self.lambda.next_deadline(), self.logs.next_deadline()].into_iter().flatten().min()
     }
 
     pub(super) fn fire_timers(&mut self, cx: &mut Cx<'_>) {
         self.sqs.fire_timers(cx);
+        self.logs.fire_timers(cx.now);
         self.lambda.fire_timers(cx, &mut self.sqs, &mut self.logs);
     }
 
@@ -102,6 +103,10 @@ impl World {
         match entry {
             RecordEntry::Sqs(record) => self.sqs.restore(now, &self.scope, record),
             RecordEntry::Lambda(record) => self.lambda.restore(now, &mut self.sqs, record),
+            RecordEntry::Logs(record) => {
+                self.logs.restore(record);
+                Ok(())
+            }
             RecordEntry::Identity(record) => {
                 self.identity.restore(record);
                 Ok(())

@@ -19,6 +19,8 @@ trials!(
     java needs [Tool::Java, Tool::JavaClients],
     lambda_in_python needs [Tool::PythonClients, Tool::Python],
     lambda_in_javascript needs [Tool::Node, Tool::NodeClients, Tool::Python],
+    control_in_python needs [Tool::PythonClients],
+    control_in_javascript needs [Tool::Node, Tool::NodeClients],
     lambda_in_go needs [Tool::Go, Tool::GoClients, Tool::Python],
     celery needs [Tool::PythonClients],
     spring needs [Tool::Java, Tool::JavaClients],
@@ -46,6 +48,10 @@ const SQS_CHECKS: [&str; 15] = [
 /// What the programs of all SDKs check of Lambda.
 const LAMBDA_CHECKS: [&str; 5] = ["lifecycle", "invocations", "configuration", "concurrency", "mappings"];
 
+/// What the programs check of the control plane beside that.
+const CONTROL_CHECKS: [&str; 8] =
+    ["roles", "policies", "credentials", "permissions", "code-signing", "configurations", "written-logs", "the-end"];
+
 fn python_in_json() {
     check(python(Tool::PythonClients, "sqs.py"), &SQS_CHECKS);
 }
@@ -69,6 +75,14 @@ fn java() {
 fn lambda_in_python() {
     let more = [LAMBDA_CHECKS.as_slice(), &["log-groups"]].concat();
     check_lambda(python(Tool::PythonClients, "aws_lambda.py"), &more);
+}
+
+fn control_in_python() {
+    check_lambda(python(Tool::PythonClients, "control.py"), &CONTROL_CHECKS);
+}
+
+fn control_in_javascript() {
+    check_lambda(node("control.js"), &CONTROL_CHECKS);
 }
 
 fn lambda_in_javascript() {
