@@ -20,6 +20,8 @@ trials!(
     lambda_in_python needs [Tool::PythonClients, Tool::Python],
     lambda_in_javascript needs [Tool::Node, Tool::NodeClients, Tool::Python],
     control_in_python needs [Tool::PythonClients],
+    control_in_go needs [Tool::Go, Tool::GoClients],
+    control_in_java needs [Tool::Java, Tool::JavaClients],
     control_in_javascript needs [Tool::Node, Tool::NodeClients],
     lambda_in_go needs [Tool::Go, Tool::GoClients, Tool::Python],
     celery needs [Tool::PythonClients],
@@ -79,6 +81,14 @@ fn lambda_in_python() {
 
 fn control_in_python() {
     check_lambda(python(Tool::PythonClients, "control.py"), &CONTROL_CHECKS);
+}
+
+fn control_in_go() {
+    check_lambda(go_program("./control"), &CONTROL_CHECKS);
+}
+
+fn control_in_java() {
+    check_lambda(java_program("Control.java"), &CONTROL_CHECKS);
 }
 
 fn control_in_javascript() {
