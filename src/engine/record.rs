@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{autoscaling::AutoscalingRecord, identity::IdentityRecord, lambda::LambdaRecord, sqs::SqsRecord};
+use super::{
+    autoscaling::AutoscalingRecord, identity::IdentityRecord, lambda::LambdaRecord, logs::LogsRecord, sqs::SqsRecord,
+};
 use crate::model::{AccountId, Region, Scope};
 
 /// One change of one key.
@@ -22,6 +24,7 @@ pub enum RecordEntry {
     Lambda(LambdaRecord),
     Autoscaling(AutoscalingRecord),
     Identity(IdentityRecord),
+    Logs(LogsRecord),
 }
 
 /// The key of a record. The order of keys is the order in which [`super::Engine::restore`] wants the records: what is
@@ -38,6 +41,7 @@ impl Record {
             RecordEntry::Lambda(_) => 1,
             RecordEntry::Autoscaling(_) => 2,
             RecordEntry::Identity(_) => 3,
+            RecordEntry::Logs(_) => 4,
         };
         key.push(rank);
         self.scope.account.push_digits(&mut key);
@@ -49,6 +53,7 @@ impl Record {
             RecordEntry::Lambda(record) => record.push_key(&mut key),
             RecordEntry::Autoscaling(record) => record.push_key(&mut key),
             RecordEntry::Identity(record) => record.push_key(&mut key),
+            RecordEntry::Logs(record) => record.push_key(&mut key),
         }
         RecordKey(key)
     }
@@ -67,6 +72,7 @@ impl Record {
             RecordEntry::Lambda(record) => record.is_removal(),
             RecordEntry::Autoscaling(record) => record.is_removal(),
             RecordEntry::Identity(record) => record.is_removal(),
+            RecordEntry::Logs(record) => record.is_removal(),
         }
     }
 }
@@ -92,6 +98,12 @@ impl From<AutoscalingRecord> for RecordEntry {
 impl From<IdentityRecord> for RecordEntry {
     fn from(record: IdentityRecord) -> Self {
         Self::Identity(record)
+    }
+}
+
+impl From<LogsRecord> for RecordEntry {
+    fn from(record: LogsRecord) -> Self {
+        Self::Logs(record)
     }
 }
 

@@ -118,10 +118,15 @@ impl World {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        [self.sqs.next_deadline(), self.lambda.next_deadline(), self.autoscaling.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.sqs.next_deadline(),
+            self.lambda.next_deadline(),
+            self.autoscaling.next_deadline(),
+            self.logs.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     pub(super) fn fire_timers(&mut self, cx: &mut Cx<'_>) {
@@ -129,6 +134,7 @@ impl World {
         // A minute ends before anything else of its last moment: what happens now belongs to the next one.
         let Self { autoscaling, lambda, sqs, logs, .. } = self;
         autoscaling.fire_timers(cx, &mut Scaled { lambda, sqs, logs });
+        self.logs.fire_timers(cx.now);
         self.lambda.fire_timers(cx, &mut self.sqs, &mut self.logs);
     }
 
@@ -146,6 +152,10 @@ impl World {
         match entry {
             RecordEntry::Sqs(record) => self.sqs.restore(now, &self.scope, record),
             RecordEntry::Lambda(record) => self.lambda.restore(now, &mut self.sqs, record),
+            RecordEntry::Logs(record) => {
+                self.logs.restore(record);
+                Ok(())
+            }
             RecordEntry::Identity(record) => {
                 self.identity.restore(record);
                 Ok(())

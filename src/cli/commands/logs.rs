@@ -187,6 +187,7 @@ mod tests {
             stream: "s".to_owned(),
             id: 1,
             timestamp_ms,
+            ingested_ms: timestamp_ms,
             message: message.to_owned(),
         }
     }

@@ -162,27 +162,35 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
             object.optional_text("NextMarker", next_marker.as_deref());
         }
         Output::Tags(tags) => value(&mut object, "Tags", tags),
+        Output::CodeSigningConfig(config) => value(&mut object, "CodeSigningConfig", config),
+        Output::FunctionCodeSigningConfig(Some(config)) => return (success, bytes_of(config)),
+        Output::RuntimeManagementConfig(config) => return (success, bytes_of(config)),
+        other => attached(&mut object, other),
+    }
+    object.close();
+    (success, out)
+}
+
+/// What is attached to a function, and lists of it.
+fn attached(object: &mut Object<'_>, output: &Output) {
+    match output {
         Output::Statement(statement) => object.text("Statement", statement),
         Output::Policy { policy, revision_id } => {
             object.text("Policy", policy);
             object.text("RevisionId", revision_id);
         }
-        Output::CodeSigningConfig(config) => value(&mut object, "CodeSigningConfig", config),
         Output::ListCodeSigningConfigs { configs, next_marker } => {
-            value(&mut object, "CodeSigningConfigs", configs);
+            value(object, "CodeSigningConfigs", configs);
             object.optional_text("NextMarker", next_marker.as_deref());
         }
         Output::FunctionArns { arns, next_marker } => {
-            value(&mut object, "FunctionArns", arns);
+            value(object, "FunctionArns", arns);
             object.optional_text("NextMarker", next_marker.as_deref());
         }
-        Output::FunctionCodeSigningConfig(None) => {}
-        Output::FunctionCodeSigningConfig(Some(config)) => return (success, bytes_of(config)),
-        Output::RuntimeManagementConfig(config) => return (success, bytes_of(config)),
         Output::FunctionScalingConfig { function_arn } => object.text("FunctionArn", function_arn),
+        // A function without a code signing configuration has nothing to say of it.
+        _ => {}
     }
-    object.close();
-    (success, out)
 }
 
 fn value(object: &mut Object<'_>, name: &str, value: &impl Serialize) {

@@ -20,6 +20,10 @@ trials!(
     lambda_in_python needs [Tool::PythonClients, Tool::Python],
     autoscaling_in_python needs [Tool::PythonClients, Tool::Python],
     lambda_in_javascript needs [Tool::Node, Tool::NodeClients, Tool::Python],
+    control_in_python needs [Tool::PythonClients],
+    control_in_go needs [Tool::Go, Tool::GoClients],
+    control_in_java needs [Tool::Java, Tool::JavaClients],
+    control_in_javascript needs [Tool::Node, Tool::NodeClients],
     lambda_in_go needs [Tool::Go, Tool::GoClients, Tool::Python],
     streams_in_python needs [Tool::PythonClients, Tool::Node],
     streams_in_javascript needs [Tool::Node, Tool::NodeClients],
@@ -49,6 +53,10 @@ const SQS_CHECKS: [&str; 15] = [
 
 /// What the programs of all SDKs check of Lambda.
 const LAMBDA_CHECKS: [&str; 5] = ["lifecycle", "invocations", "configuration", "concurrency", "mappings"];
+
+/// What the programs check of the control plane beside that.
+const CONTROL_CHECKS: [&str; 8] =
+    ["roles", "policies", "credentials", "permissions", "code-signing", "configurations", "written-logs", "the-end"];
 
 fn python_in_json() {
     check(python(Tool::PythonClients, "sqs.py"), &SQS_CHECKS);
@@ -88,6 +96,22 @@ fn autoscaling_in_python() {
     let mut serve = stackctl(dir.path(), &["serve", "--port", "0", "--time-factor", "60", "--state"]);
     serve.arg(dir.path().join("state"));
     check_on(&Serving::of(serve), with_package, &["target", "policy", "load", "schedule", "end"]);
+}
+
+fn control_in_python() {
+    check_lambda(python(Tool::PythonClients, "control.py"), &CONTROL_CHECKS);
+}
+
+fn control_in_go() {
+    check_lambda(go_program("./control"), &CONTROL_CHECKS);
+}
+
+fn control_in_java() {
+    check_lambda(java_program("Control.java"), &CONTROL_CHECKS);
+}
+
+fn control_in_javascript() {
+    check_lambda(node("control.js"), &CONTROL_CHECKS);
 }
 
 fn lambda_in_javascript() {
