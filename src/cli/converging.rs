@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError},
-    model::{Durability, Scope},
+    model::{Durability, Isolation, Scope},
     plan::{self, Action, Artifacts, Call, Line, Mark, Plan, TargetFacts},
     provider::{AwsProvider, Endpoint},
     stack::{Desired, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Target},
@@ -38,6 +38,14 @@ pub(crate) fn durability(desired: &Desired) -> Durability {
     match desired.targets.get(TARGET) {
         Some(Target::Embedded { durability, .. }) => *durability,
         _ => Durability::default(),
+    }
+}
+
+/// What environments see.
+pub(crate) fn isolation(desired: &Desired) -> Isolation {
+    match desired.targets.get("embedded") {
+        Some(Target::Embedded { isolation, .. }) => *isolation,
+        _ => Isolation::default(),
     }
 }
 

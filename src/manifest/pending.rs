@@ -22,16 +22,6 @@ const PENDING: &[Pending] = &[
         harmless: "",
         says: "provisioned concurrency does not follow the load yet: `min` environments are kept",
     },
-    Pending {
-        path: &["functions", "*", "log_format"],
-        harmless: "text",
-        says: "the embedded engine writes logs as text and refuses `json`: set it in a profile for AWS",
-    },
-    Pending {
-        path: &["functions", "*", "ephemeral_storage"],
-        harmless: "512MiB",
-        says: "the size of `/tmp` is not limited by the embedded engine yet",
-    },
     Pending { path: &["services", "*"], harmless: "", says: "services are not started yet" },
     Pending { path: &["targets", "localstack"], harmless: "", says: "the target `localstack` is not supported yet" },
     Pending { path: &["targets", "aws"], harmless: "", says: "the target `aws` is not supported yet" },

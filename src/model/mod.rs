@@ -8,6 +8,7 @@ mod artifact;
 mod debugging;
 mod durability;
 mod ids;
+mod isolation;
 pub mod limits;
 mod names;
 mod scope;
@@ -19,6 +20,7 @@ pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest, JAVA_RUNTIME
 pub use debugging::{DEBUG_VARIABLE, Debugging};
 pub use durability::Durability;
 pub use ids::IdSource;
+pub use isolation::Isolation;
 pub use names::{FunctionName, NameError, QueueName, StackName};
 pub use scope::{AccountId, Region, Scope};
 pub use time::Timestamp;

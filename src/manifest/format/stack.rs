@@ -11,7 +11,7 @@ use super::{
     queues::QUEUES,
     rules, table,
 };
-use crate::model::{Durability, limits};
+use crate::model::{Durability, Isolation, limits};
 
 /// More than any stack has; bounds what a manifest can ask for.
 const SERVICES_MAX: usize = 100;
@@ -197,6 +197,14 @@ static EMBEDDED: Table = table(
             Default("\"process\""),
             "",
             "What queues, messages and functions survive: `\"memory\"` nothing, `\"process\"` a crash of the engine, `\"disk\"` a power loss.",
+        ),
+        key(
+            "isolation",
+            Shape::OneOf(&Isolation::NAMES),
+            Default("\"namespace\""),
+            "",
+            "What a function's process sees: `\"namespace\"` its code at `/var/task`, layers at `/opt`, a `/tmp` of its own and the \
+             rest of the machine read-only, where the system allows it; `\"process\"` what you see.",
         ),
     ],
 );

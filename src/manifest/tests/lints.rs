@@ -436,10 +436,6 @@ image = "db"
         r#"
 advice: provisioned concurrency does not follow the load yet: `min` environments are kept
   9:42 max: has no effect yet
-advice: the embedded engine writes logs as text and refuses `json`: set it in a profile for AWS
-  10:1 log_format: has no effect yet
-advice: the size of `/tmp` is not limited by the embedded engine yet
-  11:1 ephemeral_storage: has no effect yet
 advice: services are not started yet
   15:11 db: has no effect yet
 advice: the target `localstack` is not supported yet

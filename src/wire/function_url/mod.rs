@@ -74,7 +74,7 @@ impl Addressed<'_> {
 /// Whether a request is signed for Lambda, as `AWS_IAM` wants it. The signature itself is not verified, and permissions are
 /// not evaluated: on this machine any credentials are accepted.
 pub fn is_signed(head: &request::Parts, default: &Scope) -> bool {
-    scope::of(head, default).0.as_deref() == Some("lambda")
+    scope::of(head, default).service.as_deref() == Some("lambda")
 }
 
 /// The answer to a request that is not signed and should be.
