@@ -9,7 +9,7 @@ use super::{dashboard::Sort, failure::EXIT_CODES_HELP};
 use crate::{
     engine::sqs::PEEK_MAX_MESSAGES,
     model::{
-        AccountId, Durability, Region, StackName,
+        AccountId, Durability, Isolation, Region, StackName,
         limits::{CONCURRENCY_DEFAULT, TIME_FACTOR_MAX, UNRESERVED_MIN},
     },
 };
@@ -373,6 +373,10 @@ pub(crate) struct Serve {
     /// What the state in that directory survives: `memory` nothing, `process` a crash of the engine, `disk` a power loss.
     #[arg(long, value_name = "PROMISE", default_value = "process", value_parser = durability, requires = "state")]
     pub(crate) durability: Durability,
+    /// What a function's process sees: `namespace` its code at /var/task, layers at /opt, a /tmp of its own and the rest
+    /// read-only, where the system allows it; `process` what you see.
+    #[arg(long, value_name = "KIND", default_value = "namespace", value_parser = isolation)]
+    pub(crate) isolation: Isolation,
     /// The account of requests that name none.
     #[arg(long, value_name = "ID", default_value = "000000000000", value_parser = account)]
     pub(crate) account: AccountId,
@@ -419,6 +423,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn account(text: &str) -> Result<AccountId, String> {
     AccountId::parse(text).ok_or_else(|| "an account has twelve digits".to_owned())
+}
+
+fn isolation(text: &str) -> Result<Isolation, String> {
+    Isolation::parse(text).ok_or_else(|| format!("it is one of {}", Isolation::NAMES.join(", ")))
 }
 
 fn durability(text: &str) -> Result<Durability, String> {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError},
-    model::{Durability, Scope},
+    model::{Durability, Isolation, Scope},
     plan::{self, Action, Artifacts, Call, ContainerCall, Line, Mark, Plan, Step, TargetFacts},
     provider::{AwsProvider, Endpoint, WholeProvider},
     stack::{Address, Desired, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Target},
@@ -39,6 +39,14 @@ pub(crate) fn durability(desired: &Desired) -> Durability {
     match desired.targets.get(TARGET) {
         Some(Target::Embedded { durability, .. }) => *durability,
         _ => Durability::default(),
+    }
+}
+
+/// What environments see.
+pub(crate) fn isolation(desired: &Desired) -> Isolation {
+    match desired.targets.get("embedded") {
+        Some(Target::Embedded { isolation, .. }) => *isolation,
+        _ => Isolation::default(),
     }
 }
 

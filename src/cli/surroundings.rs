@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, env, path::PathBuf};
 
 use super::failure::Failure;
+use crate::serve::environments::isolation;
 
 /// A variable that is set and is text.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -14,6 +15,11 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 /// Those of `names` that are set and are text.
 pub(crate) fn variables(names: &[&str]) -> BTreeMap<String, String> {
     names.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect()
+}
+
+/// What a process that the engine started to become a function's is asked for.
+pub(crate) fn environment_request() -> Option<String> {
+    (env::args_os().nth(1)? == isolation::SUBCOMMAND).then(|| variable(isolation::REQUEST_VARIABLE)).flatten()
 }
 
 /// The working directory.

@@ -41,12 +41,17 @@ pub struct LaunchSpec {
     pub runtime: String,
     pub handler: String,
     pub artifact: ArtifactDigest,
+    /// The layers' artifacts, in their order.
+    pub layers: Vec<ArtifactDigest>,
     pub memory_mb: u32,
     pub timeout_s: u32,
+    /// The size of `/tmp`.
+    pub ephemeral_storage_mb: u32,
     /// The function's own variables. May hold secrets: never logged.
     pub environment: Arc<BTreeMap<String, String>>,
     pub log_group: String,
     pub log_stream: String,
+    pub logging: super::lambda::Logging,
     /// `on-demand` or `provisioned-concurrency`.
     pub initialization_type: &'static str,
     /// How a debugger finds it; of `$LATEST` alone.

@@ -84,6 +84,11 @@ pub enum EnvironmentEvent {
     Exited { cause: ExitCause, max_memory_used_bytes: u64 },
     /// A debugger came, or the last one went.
     Debugger { is_attached: bool },
+    /// How long what the next event ends has taken: the init phase before [`Self::Next`], an invocation before its answer.
+    /// The engine's own clock counts milliseconds.
+    Measured { elapsed_us: u64 },
+    /// It has more memory than was told before.
+    MemoryUsed { max_bytes: u64 },
     /// It printed a line (without its line feed).
     Output { stream: OutputStream, line: String },
 }
@@ -93,6 +98,8 @@ pub enum EnvironmentEvent {
 pub enum ExitCause {
     Status(i32),
     Signal(i32),
+    /// It was killed because it had more memory than its function may have.
+    OutOfMemory,
 }
 
 /// Where a line was printed.

@@ -351,6 +351,7 @@ mod tests {
             scope: Scope { account: AccountId::DEFAULT, region: Region::default() },
             allowed_hosts: Vec::new(),
             inherited: std::collections::BTreeMap::new(),
+            launcher: None,
         };
         let (sender, ready) = tokio::sync::oneshot::channel();
         let mut tasks = Tasks::new();

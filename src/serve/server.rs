@@ -56,6 +56,8 @@ pub struct ServeOptions {
     pub allowed_hosts: Vec<String>,
     /// The variables of this process that functions get: [`super::environments::INHERITED_VARIABLES`].
     pub inherited: BTreeMap<String, String>,
+    /// This program, when each environment is to have a view of its own: [`super::environments::isolation`].
+    pub launcher: Option<PathBuf>,
 }
 
 /// Which port to serve at.
@@ -286,6 +288,7 @@ fn open_host(
         endpoint: info.endpoint.clone(),
         inherited: options.inherited.clone(),
         streams,
+        launcher: options.launcher.clone(),
         report: report.clone(),
     })
 }
@@ -311,6 +314,7 @@ mod tests {
             scope: Scope { account: AccountId::DEFAULT, region: Region::default() },
             allowed_hosts: Vec::new(),
             inherited: BTreeMap::new(),
+            launcher: None,
         }
     }
 

@@ -74,7 +74,11 @@ impl Service {
 
     /// The longest body that a request may have, by its path.
     pub fn body_max_bytes(head: &request::Parts) -> usize {
-        if head.uri.path().contains("/functions") { CODE_BODY_MAX_BYTES } else { BODY_MAX_BYTES }
+        if ["/functions", "/layers/"].iter().any(|part| head.uri.path().contains(part)) {
+            CODE_BODY_MAX_BYTES
+        } else {
+            BODY_MAX_BYTES
+        }
     }
 
     /// Answers a request. Dropping the future means that the client went away.
@@ -170,6 +174,9 @@ impl Service {
     ) -> Response<Bytes> {
         // Nobody but `stackctl` deploys what is in the store already.
         let by_stackctl = matches!(source, CodeSource::Stored { .. });
+        if let CodeCommand::CreateFunction(function) = &command {
+            self.driver.prepare(function.runtime.as_deref().unwrap_or_default());
+        }
         let reply = match self.stored_code(source).await {
             Ok(code) => {
                 self.ask(Arc::new(scope), Command::Lambda(Box::new(with_code(command, code, by_stackctl)))).await
@@ -200,6 +207,9 @@ pub(super) enum Begun {
 fn with_code(command: CodeCommand, code: engine::lambda::CodeRef, by_stackctl: bool) -> engine::lambda::Command {
     match command {
         CodeCommand::CreateFunction(function) => engine::lambda::Command::CreateFunction { function: *function, code },
+        CodeCommand::PublishLayerVersion { layer, publish } => {
+            engine::lambda::Command::Layer(engine::lambda::LayerCommand::Publish { layer, publish, content: code })
+        }
         CodeCommand::UpdateFunctionCode { name, update } if by_stackctl => {
             engine::lambda::Command::SwapFunctionCode { name, update, code }
         }

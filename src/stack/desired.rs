@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use super::{Condition, DesiredService};
-use crate::model::{AccountId, Debugging, Durability, FunctionName, QueueName, Region, StackName};
+use crate::model::{AccountId, Debugging, Durability, FunctionName, Isolation, QueueName, Region, StackName};
 
 /// Everything that a manifest declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,7 +184,7 @@ pub struct Trigger {
 /// Where a stack can be converged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    Embedded { port: PortChoice, durability: Durability },
+    Embedded { port: PortChoice, durability: Durability, isolation: Isolation },
     LocalStack { image: Option<String>, port: u16 },
     Aws { profile: Option<String>, role: Option<String>, bucket: Option<String>, name_prefix: String },
     Endpoint { url: String },

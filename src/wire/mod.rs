@@ -41,7 +41,7 @@ pub use guard::{guard, guard_host};
 use crate::{
     engine::{
         Command, Reply,
-        lambda::{CreateFunction, FunctionRef, StreamBegun, UpdateFunctionCode},
+        lambda::{CreateFunction, FunctionRef, PublishLayerVersion, StreamBegun, UpdateFunctionCode},
     },
     model::{AccountId, Scope},
 };
@@ -108,6 +108,7 @@ pub enum CodeSource {
 pub enum CodeCommand {
     CreateFunction(Box<CreateFunction>),
     UpdateFunctionCode { name: FunctionRef, update: UpdateFunctionCode },
+    PublishLayerVersion { layer: String, publish: PublishLayerVersion },
 }
 
 /// Reads a request. `default` is the account and region of unsigned requests; `request_id` names the request in the

@@ -119,6 +119,7 @@ fn of_container(provider: &DockerProvider, container: &Container, since_ms: u64,
             stream: stream.to_owned(),
             id: 0,
             timestamp_ms: u64::try_from(line.at_ms).unwrap_or_default(),
+            ingested_ms: u64::try_from(line.at_ms).unwrap_or_default(),
             message: line.text,
         }))
     }))

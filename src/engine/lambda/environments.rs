@@ -12,6 +12,7 @@ use super::{
     fleet::{Fleet, Placement, fleet_of},
     functions::{Function, FunctionId},
     invocation::{Job, Run},
+    logging::PlatformEvent,
     report::{self, Failure},
     timers::Timer,
     versions::{Version, VersionId},
@@ -50,6 +51,8 @@ pub(super) struct Environment {
     pub(super) held: Option<Held>,
     /// As last heard.
     pub(super) max_memory_used_bytes: u64,
+    /// How long what it is ending has taken, when the shell measured it.
+    pub(super) measured_us: Option<u64>,
 }
 
 /// Why an environment was started.
@@ -144,8 +147,19 @@ impl Environment {
             State::Ahead { .. } => Kind::Provisioned,
             _ => Kind::OnDemand,
         };
-        let (timer, held) = (None, None);
-        Self { function, version, generation, kind, served: false, spec, state, timer, held, max_memory_used_bytes: 0 }
+        Self {
+            function,
+            version,
+            generation,
+            kind,
+            served: false,
+            spec,
+            state,
+            timer: None,
+            held: None,
+            max_memory_used_bytes: 0,
+            measured_us: None,
+        }
     }
 
     pub(super) fn target(&self) -> Target {
@@ -169,8 +183,23 @@ impl Environment {
         mem::replace(&mut self.state, State::Idle { rank: 0 })
     }
 
+    fn start_line(&mut self, cx: &mut Cx<'_>, logs: &mut Logs) {
+        let State::Busy(run) = &self.state else { return };
+        let event = PlatformEvent::Start { request_id: &run.job.request_id, version: &self.spec.version };
+        if let Some(line) = self.spec.logging.line(cx.now, &event) {
+            self.write(cx, logs, line);
+        }
+    }
+
+    /// Adds what the function printed to its log.
+    pub(super) fn print(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, line: String) {
+        if self.spec.logging.keeps(&line) {
+            self.write(cx, logs, line);
+        }
+    }
+
     /// Adds a line to its log, and to the tail of what it is doing.
-    pub(super) fn write(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, line: String) {
+    fn write(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, line: String) {
         if let State::Busy(run) = &mut self.state {
             run.job.note(&line);
         }
@@ -186,7 +215,12 @@ impl Lambda {
             Placement::Idle(serial) => {
                 let (started_at, timeout_s) = (cx.now, self.timeout_of(serial));
                 let deadline = started_at.plus_secs(u64::from(timeout_s));
-                self.run(cx, logs, serial, Box::new(Run { job: *job, started_at, deadline, init_ms: None }));
+                self.run(
+                    cx,
+                    logs,
+                    serial,
+                    Box::new(Run { job: *job, started_at, deadline, init_us: None, before_us: 0 }),
+                );
             }
             Placement::Returning(serial) => self.promise(cx, serial, job),
             Placement::New => match self.take_ahead(cx, target, job) {
@@ -205,7 +239,7 @@ impl Lambda {
         let Some(function) = self.functions.get_mut(target.0) else { return };
         function.load.cold_starts += 1;
         let Some((spec, generation)) = function.spec(cx, target.1, "on-demand") else { return };
-        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+        say(cx, logs, &spec, &init_start(&spec));
         let state = State::Starting { since: cx.now, attempt: Attempt::First, job };
         self.add(cx, Environment::new(target, generation, Arc::new(spec), state), INIT_MAX_MS);
     }
@@ -214,7 +248,7 @@ impl Lambda {
     pub(super) fn launch_ahead(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, target: Target) {
         let Some(function) = self.functions.get_mut(target.0) else { return };
         let Some((spec, generation)) = function.spec(cx, target.1, "provisioned-concurrency") else { return };
-        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+        say(cx, logs, &spec, &init_start(&spec));
         let limit_ms = PROVISIONED_INIT_MAX_MS.max(u64::from(spec.timeout_s) * 1000);
         let state = State::Ahead { since: cx.now };
         self.add(cx, Environment::new(target, generation, Arc::new(spec), state), limit_ms);
@@ -238,7 +272,7 @@ impl Lambda {
     pub(super) fn launch_candidate(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId) {
         let Some(function) = self.functions.get_mut(id) else { return };
         let Some((spec, generation)) = function.spec(cx, VersionId::Candidate, "on-demand") else { return };
-        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+        say(cx, logs, &spec, &init_start(&spec));
         let state = State::Ahead { since: cx.now };
         let environment = Environment::new((id, VersionId::Candidate), generation, Arc::new(spec), state);
         self.add(cx, Environment { kind: Kind::OnDemand, ..environment }, INIT_MAX_MS);
@@ -281,7 +315,7 @@ impl Lambda {
         self.leave(serial);
         let id = self.environments.id(serial);
         let Some(environment) = self.environments.get_mut(serial) else { return };
-        let (deadline, start) = (run.deadline, report::start(&run.job.request_id, &environment.spec.version));
+        let deadline = run.deadline;
         let invocation = Invocation {
             request_id: run.job.request_id.clone(),
             payload: run.job.payload.clone(),
@@ -294,7 +328,7 @@ impl Lambda {
         };
         environment.state = State::Busy(run);
         environment.served = true;
-        environment.write(cx, logs, start);
+        environment.start_line(cx, logs);
         cx.effects.push(Effect::Invoke { id, invocation });
         self.arm(cx.now, serial, deadline);
         self.keep_messages(cx.now, serial);
@@ -322,6 +356,7 @@ impl Lambda {
         }
         let timeout_ms = u64::from(environment.spec.timeout_s) * 1000;
         let (target, kind) = (environment.target(), environment.kind);
+        let measured_us = environment.measured_us.take();
         let run = match mem::replace(&mut environment.state, State::Idle { rank: 0 }) {
             State::Ahead { .. } if target.1 == VersionId::Candidate => {
                 return self.candidate_is_ready(cx, serial, target.0);
@@ -335,14 +370,17 @@ impl Lambda {
                 return self.provide(cx, logs, target.0);
             }
             State::Starting { since, attempt: Attempt::First, job } => {
-                let (started_at, init_ms) = (cx.now, Some(cx.now.millis_since(since)));
-                Run { job: *job, started_at, deadline: started_at.plus_millis(timeout_ms), init_ms }
+                let init_us = Some(measured_us.unwrap_or_else(|| cx.now.millis_since(since) * 1000));
+                let (started_at, deadline) = (cx.now, cx.now.plus_millis(timeout_ms));
+                Run { job: *job, started_at, deadline, init_us, before_us: 0 }
             }
             State::Starting { since, attempt: Attempt::Second, job } => {
-                Run { job: *job, started_at: since, deadline: since.plus_millis(timeout_ms), init_ms: None }
+                let (deadline, before_us) = (since.plus_millis(timeout_ms), cx.now.millis_since(since) * 1000);
+                Run { job: *job, started_at: since, deadline, init_us: None, before_us }
             }
             State::Returning { promised: Some(job), .. } => {
-                Run { job: *job, started_at: cx.now, deadline: cx.now.plus_millis(timeout_ms), init_ms: None }
+                let (started_at, deadline) = (cx.now, cx.now.plus_millis(timeout_ms));
+                Run { job: *job, started_at, deadline, init_us: None, before_us: 0 }
             }
             State::Returning { rank, deadline, promised: None } => {
                 environment.state = State::Returning { rank, deadline, promised: None };
@@ -501,8 +539,7 @@ impl Lambda {
         let Some(environment) = self.remove(serial) else { return };
         cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason: StopReason::TimedOut });
         let spec = environment.spec;
-        let line = report::init_report(INIT_MAX_MS, "init", Failure::TimedOut);
-        logs.append(cx, &spec.log_group, &spec.log_stream, line);
+        say(cx, logs, &spec, &init_report(&spec, INIT_MAX_MS, "init", Failure::TimedOut));
         if let State::Starting { job, .. } = environment.state {
             let state = State::Starting { since: cx.now, attempt: Attempt::Second, job };
             let limit_ms = u64::from(spec.timeout_s) * 1000;
@@ -524,8 +561,9 @@ impl Lambda {
             _ => None,
         };
         if let Some((since, phase)) = init {
-            let line = report::init_report(turn.cx.now.millis_since(since), phase, Failure::TimedOut);
-            turn.logs.append(turn.cx, &environment.spec.log_group, &environment.spec.log_stream, line);
+            let spec = &environment.spec;
+            let event = init_report(spec, turn.cx.now.millis_since(since), phase, Failure::TimedOut);
+            say(turn.cx, turn.logs, spec, &event);
         }
         self.abandon(turn, environment, Failure::TimedOut, |job| report::timed_out(&job.request_id, timeout_s));
     }
@@ -585,6 +623,26 @@ impl Lambda {
     }
 }
 
+fn init_start(spec: &LaunchSpec) -> PlatformEvent<'_> {
+    PlatformEvent::InitStart { runtime: &spec.runtime, initialization_type: spec.initialization_type }
+}
+
+pub(super) fn init_report<'a>(
+    spec: &'a LaunchSpec,
+    init_ms: u64,
+    phase: &'a str,
+    failure: Failure<'a>,
+) -> PlatformEvent<'a> {
+    PlatformEvent::InitReport { init_ms, phase, initialization_type: spec.initialization_type, failure }
+}
+
+/// Adds what the platform says to an environment's log.
+pub(super) fn say(cx: &mut Cx<'_>, logs: &mut Logs, spec: &LaunchSpec, event: &PlatformEvent<'_>) {
+    if let Some(line) = spec.logging.line(cx.now, event) {
+        logs.append(cx, &spec.log_group, &spec.log_stream, line);
+    }
+}
+
 impl Function {
     /// What a new environment of a version is launched with, and its generation.
     fn spec(&self, cx: &mut Cx<'_>, id: VersionId, initialization_type: &'static str) -> Option<(LaunchSpec, u64)> {
@@ -597,10 +655,13 @@ impl Function {
             runtime: settings.runtime.clone(),
             handler: settings.handler.clone(),
             artifact: version.code.artifact,
+            layers: settings.layers.iter().map(|layer| layer.artifact).collect(),
             memory_mb: settings.memory_mb,
             timeout_s: settings.timeout_s,
+            ephemeral_storage_mb: settings.ephemeral_storage_mb,
             environment: settings.variables.clone().unwrap_or_default(),
             log_group: settings.log_group_of(self.name()),
+            logging: settings.logging,
             initialization_type,
             debug: if id == VersionId::Latest { version.settings.debug() } else { None },
         };

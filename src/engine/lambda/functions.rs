@@ -14,6 +14,7 @@ use super::{
     concurrency::{Load, Share},
     configuration::{Settings, Shown},
     counters::Counters,
+    layers::check_total,
     names::Named,
     page::Page,
     provisioned::StoredProvision,
@@ -257,7 +258,8 @@ impl Lambda {
         if named.qualifier.is_some() {
             return Err(invalid("The function name of a new function must not have a qualifier."));
         }
-        let settings = Settings::create(&request)?;
+        let settings = Settings { layers: self.used_layers(&request.layers)?, ..Settings::create(&request)? };
+        check_total(&code, &settings.layers)?;
         let publishes = request.publish;
         validate::tags(&request.tags)?;
         self.check_unsigned(request.code_signing_config_arn.as_deref())?;
@@ -388,6 +390,7 @@ impl Lambda {
         function.check_no_swap()?;
         function.check_revision(update.revision_id.as_deref())?;
         let settings = function.updated_for(update)?;
+        check_total(&code, &settings.layers)?;
         if update.dry_run {
             let would_be = Shown {
                 name: function.name(),
@@ -417,9 +420,15 @@ impl Lambda {
         name: &FunctionRef,
         update: &UpdateFunctionConfiguration,
     ) -> Result<Response, LambdaError> {
+        self.whole_function(name, UPDATE_OF_QUALIFIED)?;
+        let layers = update.layers.as_deref().map(|arns| self.used_layers(arns)).transpose()?;
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
         function.check_no_swap()?;
-        let settings = function.latest.settings.updated(update)?;
+        let mut settings = function.latest.settings.updated(update)?;
+        if let Some(layers) = layers {
+            settings.layers = layers;
+        }
+        check_total(&function.latest.code, &settings.layers)?;
         function.check_revision(update.revision_id.as_deref())?;
         function.latest.settings = Arc::new(settings);
         function.changed(cx);

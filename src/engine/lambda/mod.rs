@@ -18,6 +18,8 @@ mod fleet;
 mod functions;
 mod invocation;
 mod invoke;
+mod layers;
+mod logging;
 mod mappings;
 mod names;
 mod page;
@@ -49,6 +51,8 @@ pub use configuration::Settings;
 pub use counters::Distribution;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
 pub use event_config::{StoredEventConfig, Target as EventTarget};
+pub use layers::{LayerFilter, LayerRecord, StoredLayer, StoredLayerVersion, StoredStatement, UsedLayer};
+pub use logging::{LogLevel, Logging};
 pub use mappings::{MappingRecord, StoredMapping};
 pub use policy::Statement;
 pub use provisioned::StoredProvision;
@@ -85,6 +89,7 @@ pub struct Lambda {
     scope: Arc<Scope>,
     functions: functions::Functions,
     code_signing: code_signing::CodeSigning,
+    layers: layers::Layers,
     environments: environments::Environments,
     pool: Pool,
     /// Requests to the functions that share the unreserved part of the pool.
@@ -119,6 +124,7 @@ impl Lambda {
             told: throttles::Told::default(),
             events: async_queue::AsyncQueue::default(),
             timers: Timers::default(),
+            layers: layers::Layers::default(),
             slots_came_free: false,
             measured: false,
             mappings: mappings::Mappings::new(config.time_factor),
@@ -161,9 +167,21 @@ impl Lambda {
                 self.exited(turn, serial, cause, max_memory_used_bytes);
             }
             EnvironmentEvent::Debugger { is_attached } => self.debugger(turn, serial, is_attached),
+            EnvironmentEvent::Measured { elapsed_us } => {
+                if let Some(environment) = self.environments.get_mut(serial) {
+                    environment.measured_us = Some(elapsed_us);
+                }
+                return;
+            }
+            EnvironmentEvent::MemoryUsed { max_bytes } => {
+                if let Some(environment) = self.environments.get_mut(serial) {
+                    environment.max_memory_used_bytes = environment.max_memory_used_bytes.max(max_bytes);
+                }
+                return;
+            }
             EnvironmentEvent::Output { stream: _, line } => {
                 if let Some(environment) = self.environments.get_mut(serial) {
-                    environment.write(turn.cx, turn.logs, line);
+                    environment.print(turn.cx, turn.logs, line);
                 }
             }
         }
@@ -202,6 +220,10 @@ impl Lambda {
                 Ok(())
             }
             LambdaRecord::Version(record) => self.restore_version(record),
+            LambdaRecord::Layer(record) => {
+                self.layers.restore(record);
+                Ok(())
+            }
             LambdaRecord::AsyncEvent(record) => self.restore_event(record),
             LambdaRecord::Mapping(record) => self.restore_mapping(now, sqs, record),
             LambdaRecord::CodeSigning(record) => {

@@ -95,6 +95,7 @@ impl Lambda {
             | Command::PutFunctionCodeSigningConfig { .. }
             | Command::GetFunctionCodeSigningConfig { .. }
             | Command::DeleteFunctionCodeSigningConfig { .. }) => self.code_signing_request(cx, command),
+            Command::Layer(command) => self.layer_request(cx, command),
             Command::DescribeActivity => Ok(Response::Activity(self.activity(cx.now, sqs))),
             command @ (Command::CreateEventSourceMapping(_)
             | Command::GetEventSourceMapping { .. }

@@ -13,7 +13,7 @@ use super::{
     services::SERVICES,
     table,
 };
-use crate::model::{Durability, limits};
+use crate::model::{Durability, Isolation, limits};
 
 /// More than any stack has; bounds what a manifest can ask for.
 const TARGETS_MAX: usize = 20;
@@ -148,6 +148,14 @@ static EMBEDDED: Table = table(
             Default("\"process\""),
             "",
             "What queues, messages and functions survive: `\"memory\"` nothing, `\"process\"` a crash of the engine, `\"disk\"` a power loss.",
+        ),
+        key(
+            "isolation",
+            Shape::OneOf(&Isolation::NAMES),
+            Default("\"namespace\""),
+            "",
+            "What a function's process sees: `\"namespace\"` its code at `/var/task`, layers at `/opt`, a `/tmp` of its own and the \
+             rest of the machine read-only, where the system allows it; `\"process\"` what you see.",
         ),
     ],
 );

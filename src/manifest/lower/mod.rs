@@ -21,7 +21,7 @@ use super::{
     tree::{Files, Node},
 };
 use crate::{
-    model::{AccountId, Durability, Region, StackName, limits},
+    model::{AccountId, Durability, Isolation, Region, StackName, limits},
     stack::{Desired, Pool, PortChoice, Target, Template},
 };
 
@@ -131,7 +131,8 @@ fn targets(fields: &Fields<'_>) -> BTreeMap<String, Target> {
     let mut targets = BTreeMap::new();
     let embedded = fields.table("embedded");
     let durability = embedded.text("durability").and_then(|name| Durability::parse(&name)).unwrap_or_default();
-    targets.insert("embedded".to_owned(), Target::Embedded { port: embedded_port(&embedded), durability });
+    let isolation = embedded.text("isolation").and_then(|name| Isolation::parse(&name)).unwrap_or_default();
+    targets.insert("embedded".to_owned(), Target::Embedded { port: embedded_port(&embedded), durability, isolation });
     if fields.node("localstack").is_some() {
         let localstack = fields.table("localstack");
         let port = localstack.number("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(PORT_DEFAULT);

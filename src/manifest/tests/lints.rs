@@ -432,10 +432,6 @@ filters = [{ body = { kind = ["order"] } }]
 [targets.aws]
 "#,
         r#"
-advice: the embedded engine writes logs as text and refuses `json`: set it in a profile for AWS
-  10:1 log_format: has no effect yet
-advice: the size of `/tmp` is not limited by the embedded engine yet
-  11:1 ephemeral_storage: has no effect yet
 advice: the target `localstack` is not supported yet
   15:10 localstack: has no effect yet
 advice: the target `aws` is not supported yet

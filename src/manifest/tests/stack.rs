@@ -10,7 +10,7 @@ use crate::{
         from_toml, lower, read,
         tree::{Files, Node, Value},
     },
-    model::Durability,
+    model::{Durability, Isolation},
     stack::{
         Architecture, Build, DeadLetter, Desired, DesiredFunction, Fifo, LogFormat, PortChoice, Provisioned,
         RedriveAllow, Reference, Target, TemplatePart, Trigger,
@@ -34,7 +34,11 @@ fn the_smallest_stack_has_aws_defaults() {
     assert_eq!((stack.pool.limit, stack.pool.unreserved_minimum), (1000, 100));
     assert_eq!(
         stack.targets["embedded"],
-        Target::Embedded { port: PortChoice::Fixed(4566), durability: Durability::Process }
+        Target::Embedded {
+            port: PortChoice::Fixed(4566),
+            durability: Durability::Process,
+            isolation: Isolation::Namespace
+        }
     );
     let queue = &stack.queues["q"];
     assert_eq!((queue.visibility_timeout_s, queue.delay_s, queue.retention_s), (30, 0, 345_600));
@@ -80,7 +84,10 @@ fn every_value_arrives() {
     assert_eq!(stack.queues["orders-dlq"].redrive_allow, RedriveAllow::ByQueue(vec!["orders".to_owned()]));
     assert_eq!(queue.policy.as_deref(), Some(r#"{"Statement":[],"Version":"2012-10-17"}"#));
     every_value_of_a_function_arrives(&stack.functions["consumer"]);
-    assert_eq!(stack.targets["embedded"], Target::Embedded { port: PortChoice::Auto, durability: Durability::Disk });
+    assert_eq!(
+        stack.targets["embedded"],
+        Target::Embedded { port: PortChoice::Auto, durability: Durability::Disk, isolation: Isolation::Process }
+    );
     let aws = &stack.targets["aws"];
     assert!(matches!(aws, Target::Aws { name_prefix, .. } if name_prefix == "ann-"), "{aws:?}");
     assert_eq!(stack.targets["ci"], Target::Endpoint { url: "http://ci:4566".to_owned() });

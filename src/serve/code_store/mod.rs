@@ -70,7 +70,7 @@ impl CodeStore {
         if !dir.is_dir() {
             self.unpack(zip, &dir)?;
         }
-        Ok(code_ref(digest, zip.len() as u64))
+        self.code_ref(digest, zip.len() as u64)
     }
 
     /// An artifact that is here already, by what `S3Bucket` and `S3Key` say.
@@ -91,7 +91,12 @@ impl CodeStore {
             Some(size_bytes) => size_bytes,
             None => dir_size_bytes(&self.dir(&digest)).map_err(|error| unreadable(&error))?,
         };
-        Ok(code_ref(digest, size_bytes))
+        self.code_ref(digest, size_bytes)
+    }
+
+    fn code_ref(&self, digest: ArtifactDigest, size_bytes: u64) -> Result<CodeRef, LambdaError> {
+        let unzipped_bytes = dir_size_bytes(&self.dir(&digest)).map_err(|error| unreadable(&error))?;
+        Ok(CodeRef { artifact: digest, sha256: BASE64_STANDARD.encode(digest.as_bytes()), size_bytes, unzipped_bytes })
     }
 
     /// The artifact as a zip file: the same bytes for the same artifact. `None` when it is not here.
@@ -138,10 +143,6 @@ fn unreadable(error: &io::Error) -> LambdaError {
 fn no_object(code: &str, message: &str) -> LambdaError {
     let text = format!("Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}");
     LambdaError::new(LambdaErrorKind::InvalidParameterValue, text)
-}
-
-fn code_ref(digest: ArtifactDigest, size_bytes: u64) -> CodeRef {
-    CodeRef { artifact: digest, sha256: BASE64_STANDARD.encode(digest.as_bytes()), size_bytes }
 }
 
 fn dir_size_bytes(dir: &Path) -> io::Result<u64> {

@@ -105,6 +105,11 @@ enum Turned {
 }
 
 impl Driver {
+    /// A function of this runtime is being made.
+    pub fn prepare(&self, runtime: &str) {
+        self.outlet.prepare(runtime);
+    }
+
     /// A driver of what `store` holds. `outlet` is given a way back to the driver, for the events of environments.
     ///
     /// # Errors

@@ -23,21 +23,23 @@ use tokio::{
 use super::{
     DEBUG_DIR, EnvironmentSink, Shared,
     debugger::{self, Debugger},
-    interpreters::explain,
+    layers,
     output::Output,
     process::Process,
     program::program,
     runtime_api::{self, Phase},
-    variables::{Place, variables},
+    start::Start,
 };
 use crate::{
-    engine::{EnvironmentEvent, LaunchSpec},
+    engine::{EnvironmentEvent, ExitCause, LaunchSpec},
     serve::{platform::MemoryMeter, streams::Streams},
     task::{End, Tasks},
 };
 
 /// Connections of one environment to its Runtime API; a runtime has one or two.
 const CONNECTIONS_MAX: usize = 64;
+
+const BYTES_PER_MB: u64 = 1024 * 1024;
 
 /// What the engine's side of an environment holds on to.
 #[derive(Debug, Default)]
@@ -51,7 +53,10 @@ pub(super) struct Running {
     pub(super) phase: Arc<Mutex<Phase>>,
     output: Output,
     memory: MemoryMeter,
+    memory_limit_bytes: u64,
     peak_memory_bytes: AtomicU64,
+    /// It has more memory than its function may have, and is to be killed.
+    over_memory: Notify,
     sink: Arc<dyn EnvironmentSink>,
     pub(super) streams: Arc<Streams>,
     /// Debuggers that are attached.
@@ -76,10 +81,37 @@ impl Running {
         self.output.drain(self.sink.as_ref());
     }
 
-    /// The peak until now. Of a process that is gone, what was last measured.
-    pub(super) fn max_memory_used_bytes(&self) -> u64 {
-        let measured = self.memory.peak_bytes().unwrap_or_default();
-        self.peak_memory_bytes.fetch_max(measured, Ordering::Relaxed).max(measured)
+    /// The peak until now, of a process that is gone what was last measured; `None` when it is above the limit, for which
+    /// the process is killed now.
+    pub(super) fn max_memory_used_bytes(&self) -> Option<u64> {
+        let measured = self.memory.read(self.memory_limit_bytes).unwrap_or_default();
+        let peak = self.peak_memory_bytes.fetch_max(measured.peak_bytes, Ordering::Relaxed).max(measured.peak_bytes);
+        if measured.peak_own_bytes > self.memory_limit_bytes {
+            self.over_memory.notify_one();
+            return None;
+        }
+        Some(peak)
+    }
+
+    /// Kills it when it has too much, and tells how much it has when that has grown: who runs out of time says nothing
+    /// of it any more.
+    pub(super) fn look_at_memory(&self) {
+        let before = self.last_peak_memory_bytes();
+        if let Some(max_bytes) =
+            self.max_memory_used_bytes().filter(|now| now.div_ceil(BYTES_PER_MB) > before.div_ceil(BYTES_PER_MB))
+        {
+            self.emit(EnvironmentEvent::MemoryUsed { max_bytes });
+        }
+    }
+
+    /// Whether it is doing something.
+    pub(super) fn is_at_work(&self) -> bool {
+        matches!(*self.phase.lock(), Phase::Starting(_) | Phase::Offered(..) | Phase::Busy { .. })
+    }
+
+    /// As last measured.
+    fn last_peak_memory_bytes(&self) -> u64 {
+        self.peak_memory_bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -148,51 +180,51 @@ async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String
         Some(debugger) if debugger.wants_one_path() => one_path(launch, artifact_dir).await?,
         _ => artifact_dir,
     };
-    let program = {
+    let (program, layers_dir) = {
         let (shared, spec, code_dir) = (Arc::clone(shared), Arc::clone(&launch.spec), code_dir.clone());
         // Looking for an interpreter starts a process and waits for it.
-        tokio::task::spawn_blocking(move || program(&spec, &code_dir, &shared.runtime_dir, &shared.interpreters))
+        let find = move || {
+            let layers_dir = layers::merged(&shared.state_dir, &spec.layers)
+                .map_err(|error| format!("cannot make the layers' directory: {error}"))?;
+            Ok::<_, String>((program(&spec, &code_dir, &shared.runtime_dir, &shared.interpreters)?, layers_dir))
+        };
+        tokio::task::spawn_blocking(find)
             .await
             .map_err(|error| format!("looking for the program failed: {error}"))??
     };
     let no_api = |error: io::Error| format!("cannot open the Runtime API's socket: {error}");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_api)?;
     let runtime_api = listener.local_addr().map_err(no_api)?.to_string();
-    let mut program = match &debugger {
+    let program = match &debugger {
         Some(debugger) => debugger.around(program),
         None => program,
     };
-    if launch.spec.runtime.starts_with("java") {
-        // Where AWS's runtime unpacks its native library: Java knows no `TMPDIR`.
-        program.arguments.insert(0, format!("-Djava.io.tmpdir={}", folder.path.display()).into());
-    }
-    let mut variables = variables(
-        &launch.spec,
-        Place {
-            state_dir: &shared.state_dir,
-            code_dir: &code_dir,
-            runtime_dir: &shared.runtime_dir,
-            temporary_dir: &folder.path,
-            runtime_api: &runtime_api,
-            endpoint: &shared.endpoint,
-            inherited: &shared.inherited,
-        },
-    );
-    variables.extend(debugger.iter().flat_map(|debugger| debugger.variables()));
-    let (output, ends) = Output::open().map_err(|error| format!("cannot make pipes for its output: {error}"))?;
-    let process = Process::start(&program, &variables, &code_dir, ends, shared)
-        .await
-        .map_err(|error| explain(&program.path, &error))?;
+    let start = Start {
+        shared,
+        spec: &launch.spec,
+        program: &program,
+        code_dir: &code_dir,
+        layers_dir: layers_dir.as_deref(),
+        folder: &folder.path,
+        number: folder.number,
+        runtime_api: &runtime_api,
+        debugger: debugger.as_deref(),
+    };
+    let (process, output) = start.start().await?;
     let running = Running {
         phase: Arc::clone(&launch.phase),
         output,
         memory: MemoryMeter::of(process.id()),
+        memory_limit_bytes: u64::from(launch.spec.memory_mb) * BYTES_PER_MB,
         peak_memory_bytes: AtomicU64::new(0),
+        over_memory: Notify::new(),
         sink: Arc::clone(&launch.sink),
         streams: Arc::clone(&shared.streams),
         debuggers: AtomicUsize::new(0),
     };
-    Ok(Started { running: Arc::new(running), process, listener, debugger, shared: Arc::clone(shared) })
+    let running = Arc::new(running);
+    shared.memory_watch.add(&running);
+    Ok(Started { running, process, listener, debugger, shared: Arc::clone(shared) })
 }
 
 /// A copy of the code at a path that stays the same, where an editor's debugger looks for it.
@@ -225,7 +257,7 @@ impl Started {
             Some(cause) => {
                 let running = &self.running;
                 running.output.finish(running.sink.as_ref());
-                let max_memory_used_bytes = running.max_memory_used_bytes();
+                let max_memory_used_bytes = running.last_peak_memory_bytes();
                 match cause {
                     Ok(cause) => running.emit(EnvironmentEvent::Exited { cause, max_memory_used_bytes }),
                     Err(error) => running.emit(EnvironmentEvent::LaunchFailed {
@@ -237,12 +269,12 @@ impl Started {
     }
 
     /// Serves the Runtime API and follows the output until the process is gone.
-    async fn serve(&mut self, debugger: Option<&Arc<Debugger>>) -> io::Result<crate::engine::ExitCause> {
+    async fn serve(&mut self, debugger: Option<&Arc<Debugger>>) -> io::Result<ExitCause> {
         let Self { running, process, listener, shared, .. } = self;
         let mut connections = Tasks::new();
         let follow = running.output.follow(running.sink.as_ref());
         tokio::pin!(follow);
-        let mut follows = true;
+        let (mut follows, mut is_over_memory) = (true, false);
         loop {
             tokio::select! {
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
@@ -259,7 +291,13 @@ impl Started {
                     }
                 }
                 () = &mut follow, if follows => follows = false,
-                ended = process.ended() => return ended,
+                () = running.over_memory.notified() => {
+                    is_over_memory = true;
+                    process.kill();
+                }
+                ended = process.ended() => {
+                    return if is_over_memory { ended.map(|_| ExitCause::OutOfMemory) } else { ended };
+                }
             }
         }
     }
@@ -286,13 +324,16 @@ async fn connection(stream: TcpStream, running: Arc<Running>) {
 #[derive(Debug)]
 struct TemporaryDir {
     path: PathBuf,
+    /// No other environment of this engine has it.
+    number: u64,
 }
 
 impl TemporaryDir {
     fn create(shared: &Shared) -> io::Result<Self> {
-        let path = shared.temporary_dir.join(shared.launched.fetch_add(1, Ordering::Relaxed).to_string());
+        let number = shared.launched.fetch_add(1, Ordering::Relaxed);
+        let path = shared.temporary_dir.join(number.to_string());
         fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self { path })
+        Ok(Self { path, number })
     }
 
     async fn remove(self) {

@@ -162,7 +162,7 @@ mod tests {
     fn what_is_missing_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let code = folder.path();
-        let interpreters = Interpreters::new(OsString::new(), Report::silent());
+        let interpreters = Interpreters::new(OsString::new(), folder.path().join("known.json"), Report::silent());
         let check = |runtime: &str, handler: &str, expected: &str| {
             let found = program(&spec(runtime, handler), code, Path::new("/r"), &interpreters);
             let text = found.map_or_else(|message| message, |program| program.path.display().to_string());

@@ -44,10 +44,12 @@ pub(crate) enum Tool {
     JavaClients,
     /// Not a program: the port that a stack takes which names none.
     Port4566,
+    /// Not a program: mount namespaces, which containers often forbid.
+    Namespaces,
 }
 
 impl Tool {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Aws1,
         Self::Aws2,
         Self::Curl,
@@ -66,6 +68,7 @@ impl Tool {
         Self::GoClients,
         Self::JavaClients,
         Self::Port4566,
+        Self::Namespaces,
     ];
 
     /// Where it is; `None` when it is missing.
@@ -96,6 +99,7 @@ impl Tool {
             | Self::GoClients
             | Self::JavaClients => "packages of tests/clients",
             Self::Port4566 => "port 4566, which is taken",
+            Self::Namespaces => "mount namespaces, which this system forbids",
         }
     }
 
@@ -118,6 +122,10 @@ impl Tool {
             Self::NodeClients => return installed("node/node_modules"),
             Self::GoClients => return installed("go"),
             Self::JavaClients => return installed("java"),
+            Self::Namespaces => {
+                let launcher = Path::new(env!("CARGO_BIN_EXE_stackctl"));
+                return stackctl::serve::environments::isolation::probe(launcher).ok().map(|()| launcher.to_owned());
+            }
             Self::Port4566 => return TcpListener::bind((Ipv4Addr::LOCALHOST, 4566)).ok().map(|_| PathBuf::new()),
         };
         let path = env::var_os("PATH")?;

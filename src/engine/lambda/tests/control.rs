@@ -93,7 +93,7 @@ fn what_cannot_be_created() {
         ),
         (CreateFunction { environment: Some(variables("AWS_REGION")), ..base() }, InvalidParameterValue, "AWS_REGION"),
         (CreateFunction { package_type: Some("Image".into()), ..base() }, InvalidParameterValue, "PackageType Image"),
-        (CreateFunction { layers: vec!["arn".into()], ..base() }, InvalidParameterValue, "Layers is not supported"),
+        (CreateFunction { layers: vec!["arn".into()], ..base() }, Validation, "Value '[arn]' at 'layers'"),
         (
             CreateFunction { vpc_config: Some(json!({"SubnetIds": ["s"]})), ..base() },
             InvalidParameterValue,
@@ -106,11 +106,14 @@ fn what_cannot_be_created() {
         ),
         (
             CreateFunction {
-                logging_config: Some(LoggingConfig { log_format: Some("JSON".into()), ..LoggingConfig::default() }),
+                logging_config: Some(LoggingConfig {
+                    system_log_level: Some("INFO".into()),
+                    ..LoggingConfig::default()
+                }),
                 ..base()
             },
             InvalidParameterValue,
-            "LoggingConfig.LogFormat JSON",
+            "Log levels can only be set when LogFormat is JSON.",
         ),
     ];
     for (request, kind, part) in table {

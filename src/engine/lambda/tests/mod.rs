@@ -3,8 +3,10 @@
 mod attached;
 mod control;
 mod debugging;
+mod environment;
 mod events;
 mod invoking;
+mod layers;
 mod provisioned;
 mod simulation;
 mod streaming;
@@ -208,7 +210,12 @@ fn create(function: CreateFunction) -> Command {
 }
 
 fn code(byte: u8) -> CodeRef {
-    CodeRef { artifact: ArtifactDigest::from_bytes([byte; 32]), sha256: format!("sha-{byte}"), size_bytes: 100 }
+    CodeRef {
+        artifact: ArtifactDigest::from_bytes([byte; 32]),
+        sha256: format!("sha-{byte}"),
+        size_bytes: 100,
+        unzipped_bytes: 300,
+    }
 }
 
 fn invoke(name: &str) -> Invoke {
