@@ -34,6 +34,8 @@ pub(crate) enum Tool {
     Zip,
     /// Python with the current boto3, and Celery on SQS.
     PythonClients,
+    /// Not a program: the folder of the programs that deploy functions, from PyPI.
+    DeployTools,
     /// Python with the last boto3 that speaks AWS Query to SQS.
     PythonQueryClients,
     /// Not a program: the folder of the packages for Node.
@@ -64,6 +66,7 @@ impl Tool {
         Self::Zip,
         Self::PythonClients,
         Self::PythonQueryClients,
+        Self::DeployTools,
         Self::NodeClients,
         Self::GoClients,
         Self::JavaClients,
@@ -95,6 +98,7 @@ impl Tool {
             | Self::Esbuild
             | Self::PythonClients
             | Self::PythonQueryClients
+            | Self::DeployTools
             | Self::NodeClients
             | Self::GoClients
             | Self::JavaClients => "packages of tests/clients",
@@ -119,6 +123,7 @@ impl Tool {
             Self::Esbuild => return installed("node/node_modules/.bin/esbuild"),
             Self::PythonClients => return installed("python/bin/python"),
             Self::PythonQueryClients => return installed("python-query/bin/python"),
+            Self::DeployTools => return installed("deploy-tools/bin"),
             Self::NodeClients => return installed("node/node_modules"),
             Self::GoClients => return installed("go"),
             Self::JavaClients => return installed("java"),
