@@ -15,8 +15,13 @@ mod snapshot;
 mod tree;
 
 mod command;
+mod esbuild;
 mod golang;
+mod identity;
+mod java;
+mod node_modules;
 mod python;
+mod requirements;
 mod rust;
 mod source;
 mod toolchain;
@@ -28,6 +33,7 @@ use std::{
 };
 
 pub use error::BuildError;
+pub use identity::{TOOL_VARIABLES, ToolEnvironment};
 pub use inputs::{Added, Inputs};
 pub use progress::{BuildEvent, Progress};
 pub use snapshot::Earlier;
@@ -55,6 +61,8 @@ pub struct BuildRequest {
     pub architecture: Architecture,
     /// Whether a debugger will look at it.
     pub debug: bool,
+    /// What the toolchain will see of this process's environment.
+    pub environment: ToolEnvironment,
     /// Absolute; created when it is missing.
     pub state_dir: PathBuf,
     /// Absolute paths inside the source that are no code: the manifest itself, say.
@@ -78,6 +86,7 @@ impl BuildRequest {
             handler: function.handler.clone(),
             architecture: function.architecture,
             debug: function.debug.is_some(),
+            environment: ToolEnvironment::default(),
             state_dir: state_dir.to_owned(),
             leave_out: Vec::new(),
             watch: function.watch.clone(),
@@ -118,7 +127,7 @@ pub async fn build(request: &BuildRequest) -> Result<Artifact, BuildError> {
     if let Some(artifact) = cached.as_ref().and_then(|cached| cached.artifact(request, &fingerprint)) {
         return Ok(artifact);
     }
-    let adapter = Adapter::of(request)?;
+    let adapter = Adapter::of(request);
     let unfinished = off_thread(request, |request| Unfinished::new(&request.state_dir)).await?;
     let (unfinished, elsewhere) = adapter.fill(unfinished, listing).await?;
     off_thread(request, move |request| {
