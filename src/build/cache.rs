@@ -16,10 +16,9 @@ use super::{
     pack::create_private_dir,
     tree::{self, Entry, Kind},
 };
+pub(super) use crate::model::BUILD_DIR;
 use crate::{model::ArtifactDigest, stack::Build};
 
-/// The folder of a state directory with this cache and the adapters' own.
-pub(super) const BUILD_DIR: &str = "build";
 /// Raised when fingerprints come to mean something else.
 const FINGERPRINT_HEADER: &[u8] = b"stackctl fingerprint 1\n";
 

@@ -13,7 +13,7 @@ use super::{
     BuildError, BuildRequest,
     adapter::Elsewhere,
     cache::BUILD_DIR,
-    off_thread, pack,
+    kept, off_thread, pack,
     toolchain::{Stdout, Tool},
     tree::{self, Rules},
 };
@@ -125,6 +125,9 @@ async fn maven(request: &BuildRequest, dir: &Path) -> Result<Elsewhere, BuildErr
         return Err(error);
     }
     fetch_with_maven(request, &maven).await?;
+    if let Some(dir) = lib.parent() {
+        kept::mark_used(dir);
+    }
     let (classes, dir) = (source.join("target/classes"), dir.to_owned());
     let elsewhere = outside(source, root.as_deref(), &poms);
     off_thread(request, move |_| {
@@ -232,6 +235,7 @@ async fn gradle(request: &BuildRequest, dir: &Path) -> Result<Elsewhere, BuildEr
     let (made, file) = (kept.clone(), script.clone());
     off_thread(request, move |_| {
         pack::create_private_dir(&made)?;
+        kept::mark_used(&made);
         fs::write(&file, GRADLE_SCRIPT).map_err(BuildError::disk("write", file))
     })
     .await?;

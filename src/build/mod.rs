@@ -19,6 +19,7 @@ mod esbuild;
 mod golang;
 mod identity;
 mod java;
+mod kept;
 mod node_modules;
 mod python;
 mod requirements;
@@ -143,6 +144,11 @@ pub async fn build(request: &BuildRequest) -> Result<Artifact, BuildError> {
 /// changes. Blocking.
 pub fn prepare(request: &BuildRequest) {
     request.earlier.prepare(&request.state_dir);
+}
+
+/// Lets go what builds have kept of dependencies that no build has used for long. Blocking.
+pub fn prune(state_dir: &Path) {
+    kept::prune(state_dir);
 }
 
 /// Forgets what is known of a function's last build, so that the next one runs the toolchain. Blocking.

@@ -13,7 +13,7 @@ use super::{
     BuildError, BuildRequest,
     adapter::Elsewhere,
     cache::BUILD_DIR,
-    off_thread,
+    kept, off_thread,
     pack::{self, Unfinished},
     requirements::Requirements,
     source,
@@ -42,6 +42,7 @@ pub(super) async fn fill(
         let file = wanted.file(request).await?;
         install(request, &file, &installed).await?;
     }
+    kept::mark_used(&installed);
     let unfinished = off_thread(request, move |request| {
         request.earlier.pack(unfinished, over(tree::list(&installed, &INSTALLED_RULES)?, listing))
     });

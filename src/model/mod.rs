@@ -13,7 +13,7 @@ mod scope;
 mod time;
 
 pub use arn::{FunctionArn, MappingArn, QueueArn};
-pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest, JAVA_RUNTIME_DIR, RUNTIME_DIR};
+pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest, BUILD_DIR, JAVA_RUNTIME_DIR, RUNTIME_DIR};
 pub use debugging::{DEBUG_VARIABLE, Debugging};
 pub use durability::Durability;
 pub use ids::IdSource;
