@@ -4,10 +4,11 @@ use super::{
     Session,
     failure::{Failure, Message},
     project::Project,
+    surroundings::{variable, variables},
     terminal::{GREEN, Verbosity, count},
 };
 use crate::{
-    build::{self, Artifact, BuildEvent, BuildRequest, Progress},
+    build::{self, Artifact, BuildEvent, BuildRequest, Progress, TOOL_VARIABLES, ToolEnvironment},
     plan::{ArtifactInfo, Artifacts},
     serve::clock::Stopwatch,
     stack::{Build, Desired},
@@ -43,6 +44,7 @@ pub(crate) async fn build(session: &Session, project: &Project, desired: &Desire
 
 pub(crate) fn request(session: &Session, project: &Project, function: &crate::stack::DesiredFunction) -> BuildRequest {
     let mut request = BuildRequest::of(function, &project.state_dir());
+    request.environment = tool_environment();
     request.leave_out = vec![project.file.clone(), project.overlay_file()];
     let (terminal, name) = (session.terminal, function.name.clone());
     request.progress = Progress::new(move |event| match event {
@@ -60,11 +62,19 @@ pub(crate) fn request(session: &Session, project: &Project, function: &crate::st
     request
 }
 
+fn tool_environment() -> ToolEnvironment {
+    ToolEnvironment {
+        search_path: variable("PATH").unwrap_or_default().into(),
+        home: variable("HOME").map(Into::into),
+        variables: variables(TOOL_VARIABLES),
+    }
+}
+
 fn built(key: &str, build: &Build, artifact: &Artifact) -> String {
     let way = match build {
         Build::Go { .. } => "go",
         Build::Rust { .. } => "rust",
-        Build::Node => "node",
+        Build::Node { .. } => "node",
         Build::Python { .. } => "python",
         Build::Java { .. } => "java",
         Build::Command { .. } => "command",

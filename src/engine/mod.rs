@@ -190,6 +190,11 @@ impl Engine {
         self.worlds.iter().filter_map(World::next_deadline).min()
     }
 
+    /// The code that functions have, all their versions, and environments that run still.
+    pub fn artifacts(&self) -> std::collections::BTreeSet<crate::model::ArtifactDigest> {
+        self.worlds.iter().flat_map(World::artifacts).collect()
+    }
+
     fn fire_timers(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         for world in 0..self.worlds.len() {
             if self.worlds[world].next_deadline().is_some_and(|deadline| deadline <= now) {

@@ -117,6 +117,10 @@ impl World {
         self.lambda.environment(cx, &mut self.sqs, &mut self.logs, id, event);
     }
 
+    pub(super) fn artifacts(&self) -> impl Iterator<Item = crate::model::ArtifactDigest> {
+        self.lambda.artifacts()
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         [
             self.sqs.next_deadline(),

@@ -196,6 +196,7 @@ impl Running {
             shutdown.clone(),
             seed.rotate_left(32),
         ));
+        service.prune_code();
         let (mut tasks, mut environments) = (Tasks::new(), Tasks::new());
         environments.spawn_endless("environments", host_tasks.run());
         tasks.spawn_endless("timers", async move { driver.run_timers().await });

@@ -29,6 +29,9 @@ pub const CODE_BODY_MAX_BYTES: usize = 72 * 1024 * 1024;
 /// Body of any other request: the largest message or payload, written as wastefully as its protocol allows.
 pub const BODY_MAX_BYTES: usize = 16 * 1024 * 1024;
 
+/// How often it is looked which code nobody needs any more.
+const DEPLOYMENTS_PER_PRUNING: u64 = 20;
+
 /// What the engine says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineInfo {
@@ -56,6 +59,7 @@ pub struct Service {
     pub(super) info: Arc<EngineInfo>,
     pub(super) shutdown: Shutdown,
     request_ids: RequestIds,
+    deployments: AtomicU64,
 }
 
 impl Service {
@@ -69,7 +73,7 @@ impl Service {
         seed: u64,
     ) -> Self {
         let request_ids = RequestIds { next: AtomicU64::new(seed) };
-        Self { driver, code, followers, streams, info, shutdown, request_ids }
+        Self { driver, code, followers, streams, info, shutdown, request_ids, deployments: AtomicU64::new(0) }
     }
 
     /// The longest body that a request may have, by its path.
@@ -183,7 +187,21 @@ impl Service {
             }
             Err(refusal) => Err(Error::Lambda(refusal)),
         };
+        if self.deployments.fetch_add(1, Ordering::Relaxed) % DEPLOYMENTS_PER_PRUNING == DEPLOYMENTS_PER_PRUNING - 1 {
+            self.prune_code();
+        }
         wire::respond(&call, reply, request_id)
+    }
+
+    /// Lets go the code that nobody needs any more, beside everything else.
+    pub(super) fn prune_code(&self) {
+        let (code, driver) = (Arc::clone(&self.code), Arc::clone(&self.driver));
+        drop(tokio::task::spawn_blocking(move || {
+            if let Some(used) = driver.artifacts() {
+                // What cannot be removed takes room; the next pruning tries again.
+                let _ = code.prune(&used);
+            }
+        }));
     }
 
     async fn stored_code(&self, source: CodeSource) -> Result<engine::lambda::CodeRef, LambdaError> {

@@ -148,8 +148,12 @@ pub enum Build {
         bin: Option<String>,
         profile: String,
     },
-    /// Plain JavaScript as it is, with its `node_modules`.
-    Node,
+    /// JavaScript as it is, with its `node_modules`; or bundled, as TypeScript is when nothing is said.
+    Node {
+        bundle: Option<bool>,
+        /// Packages that are left out of the bundle, and put beside it.
+        external: Vec<String>,
+    },
     /// Python as it is, with its requirements installed beside it.
     Python {
         requirements: Option<PathBuf>,

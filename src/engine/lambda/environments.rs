@@ -131,6 +131,10 @@ impl Environments {
         self.by_serial.get_mut(&serial)
     }
 
+    pub(super) fn artifacts(&self) -> impl Iterator<Item = crate::model::ArtifactDigest> {
+        self.by_serial.values().map(|environment| environment.spec.artifact)
+    }
+
     fn next_rank(&mut self) -> u64 {
         self.ranks += 1;
         self.ranks
@@ -223,7 +227,7 @@ impl Lambda {
                 );
             }
             Placement::Returning(serial) => self.promise(cx, serial, job),
-            Placement::New => match self.take_ahead(cx, target, job) {
+            Placement::New => match self.take_unclaimed(cx, target, job) {
                 None => {}
                 Some(job) => self.launch(cx, logs, target, job),
             },
@@ -258,6 +262,16 @@ impl Lambda {
         }
     }
 
+    /// Gives an invocation to an environment that initialises for nobody yet. Gives it back when there is none.
+    fn take_unclaimed(&mut self, cx: &Cx<'_>, target: Target, job: Box<Job>) -> Option<Box<Job>> {
+        let version = self.functions.get_mut(target.0).and_then(|function| function.version_mut(target.1));
+        let Some(serial) = version.and_then(|version| version.fleet.unclaimed.pop_first()) else { return Some(job) };
+        let Some(environment) = self.environments.get_mut(serial) else { return Some(job) };
+        environment.begin_with(job);
+        self.keep_messages(cx.now, serial);
+        None
+    }
+
     /// Starts the one environment of a function that is debugged, so that a debugger finds it.
     pub(super) fn launch_debugged(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId) {
         let Some(function) = self.functions.get_mut(id) else { return };
@@ -266,6 +280,10 @@ impl Lambda {
         let state = State::Ahead { since: cx.now };
         let environment = Environment::new((id, VersionId::Latest), generation, Arc::new(spec), state);
         self.add(cx, Environment { kind: Kind::OnDemand, ..environment }, INIT_MAX_MS);
+        let serial = self.environments.started;
+        if let Some(function) = self.functions.get_mut(id) {
+            function.latest.fleet.unclaimed.insert(serial);
+        }
     }
 
     /// Starts an environment of code that is to take the place of a function's.
@@ -278,16 +296,21 @@ impl Lambda {
         self.add(cx, Environment { kind: Kind::OnDemand, ..environment }, INIT_MAX_MS);
     }
 
-    /// The candidate has initialised: it is the first environment of the new code.
+    /// A candidate has initialised: it is the first environment of the new code, and those beside it will be the next.
     fn candidate_is_ready(&mut self, cx: &mut Cx<'_>, serial: Serial, id: FunctionId) {
-        if !self.commit_swap(cx, id) {
+        let Some(candidates) = self.commit_swap(cx, id) else {
             return self.stop(cx, serial, StopReason::Replaced);
-        }
+        };
         let Some(function) = self.functions.get_mut(id) else { return };
         let fleet = &mut function.latest.fleet;
-        fleet.all.insert(serial);
-        if let Some(environment) = self.environments.get_mut(serial) {
-            (environment.version, environment.generation) = (VersionId::Latest, fleet.generation);
+        for candidate in candidates {
+            fleet.all.insert(candidate);
+            if candidate != serial {
+                fleet.unclaimed.insert(candidate);
+            }
+            if let Some(environment) = self.environments.get_mut(candidate) {
+                (environment.version, environment.generation) = (VersionId::Latest, fleet.generation);
+            }
         }
         self.rest(cx, serial);
     }
@@ -364,6 +387,7 @@ impl Lambda {
             State::Ahead { .. } => {
                 let function = self.functions.get_mut(target.0);
                 if let Some(version) = function.and_then(|function| function.version_mut(target.1)) {
+                    version.fleet.unclaimed.remove(&serial);
                     version.ahead.initialised(serial);
                 }
                 self.rest(cx, serial);
@@ -458,7 +482,10 @@ impl Lambda {
         function.settled &= environment.kind == Kind::OnDemand;
         if let Some(version) = function.version_mut(environment.version) {
             match environment.kind {
-                Kind::OnDemand => drop(version.fleet.all.remove(&serial)),
+                Kind::OnDemand => {
+                    version.fleet.all.remove(&serial);
+                    version.fleet.unclaimed.remove(&serial);
+                }
                 Kind::Provisioned => version.ahead.forget(serial),
             }
         }
@@ -471,10 +498,11 @@ impl Lambda {
         let fleet = &mut function.latest.fleet;
         fleet.generation += 1;
         fleet.returning.clear();
-        for (_, serial) in mem::take(&mut fleet.idle) {
+        let unclaimed = mem::take(&mut fleet.unclaimed);
+        let idle = mem::take(&mut fleet.idle).into_iter().map(|(_, serial)| serial);
+        for serial in idle.chain(unclaimed) {
             self.stop(cx, serial, StopReason::Replaced);
         }
-        self.stop_ahead_of_debugger(cx, id);
         self.wants_debugger(cx, id);
     }
 

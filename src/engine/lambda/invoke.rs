@@ -270,7 +270,7 @@ impl Lambda {
             let was_starting = matches!(state, State::Ahead { .. });
             self.ahead_lost(turn, environment.target(), was_starting, environment.has_served());
         } else if environment.version == VersionId::Candidate {
-            self.fail_swap(function, &failure);
+            self.fail_swap(turn.cx, function, &failure);
         }
         let mut run = match state {
             State::Ahead { .. } | State::Idle { .. } | State::Returning { promised: None, .. } => return,

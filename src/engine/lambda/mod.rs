@@ -213,6 +213,16 @@ impl Lambda {
         }
     }
 
+    /// The code of all versions, and of environments that run still.
+    pub(super) fn artifacts(&self) -> impl Iterator<Item = crate::model::ArtifactDigest> {
+        let candidate = |function: &functions::Function| function.swap.candidate().map(|version| version.code.artifact);
+        let of_function = move |function| {
+            let versions = functions::Function::versions(function).map(|(_, version)| version.code.artifact);
+            versions.chain(candidate(function)).collect::<Vec<_>>()
+        };
+        self.functions.iter().flat_map(of_function).chain(self.environments.artifacts())
+    }
+
     pub(super) fn restore(&mut self, now: Timestamp, sqs: &mut Sqs, record: LambdaRecord) -> Result<(), RestoreError> {
         match record {
             LambdaRecord::Function(record) => {

@@ -92,7 +92,11 @@ impl Lowering<'_> {
                 let rust = tools.table("rust");
                 Build::Rust { bin: rust.text("bin"), profile: rust.text("profile").unwrap_or_default() }
             }
-            Some("node") => Build::Node,
+            Some("node") => {
+                let node = tools.table("node");
+                let bundle = node.node("bundle").map(|_| node.flag("bundle"));
+                Build::Node { bundle, external: node.texts("external") }
+            }
             Some("python") => Build::Python {
                 requirements: tools.table("python").text("requirements").map(|text| self.source(fields).join(text)),
             },

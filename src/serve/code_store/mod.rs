@@ -3,6 +3,7 @@
 //! The layout is [`ArtifactDigest::dir_in`]'s, shared with the build, which writes its artifacts there directly. An
 //! artifact never changes once its directory has its name.
 
+mod prune;
 mod unzip;
 mod zipped;
 
@@ -91,6 +92,8 @@ impl CodeStore {
             Some(size_bytes) => size_bytes,
             None => dir_size_bytes(&self.dir(&digest)).map_err(|error| unreadable(&error))?,
         };
+        // It is used now: so it is fresh.
+        let _ = fs::write(digest.size_file_in(&self.state_dir), size_bytes.to_string());
         self.code_ref(digest, size_bytes)
     }
 

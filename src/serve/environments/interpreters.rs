@@ -366,6 +366,17 @@ mod tests {
     }
 
     #[test]
+    fn java_is_asked_by_its_properties() {
+        let folder = tempfile::tempdir().unwrap();
+        let interpreters = Interpreters::new(folder.path().into(), Report::silent());
+        let properties = "    java.home = /opt/jdk\n    java.specification.version = 1.8\n    user.dir = /\n";
+        interpreter(folder.path(), "java", &format!("cat >&2 <<'EOF'\n{properties}EOF"));
+        let (language, version) = Language::of_runtime("java8.al2").unwrap();
+        assert_eq!((language, version), (Language::Java, "8"));
+        assert_eq!(interpreters.look_for(language, version).unwrap().program, Path::new("/opt/jdk/bin/java"));
+    }
+
+    #[test]
     fn a_program_that_does_not_start_is_explained_by_its_first_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bootstrap");

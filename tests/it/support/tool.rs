@@ -114,7 +114,7 @@ impl Tool {
             Self::Curl => ("curl", "--version", "curl "),
             Self::Go => ("go", "version", "go version"),
             Self::Java => ("java", "--version", "openjdk"),
-            Self::Maven => ("mvn", "--version", "Apache Maven"),
+            Self::Maven => ("mvn", "--version", "\u{1b}[1mApache Maven"),
             Self::Node => ("node", "--version", "v"),
             Self::Python => ("python3", "--version", "Python 3"),
             Self::Zip => ("zip", "--version", "Copyright"),

@@ -252,6 +252,11 @@ impl Lambda {
         match started {
             Ok(()) => {
                 mapping.delivers(batch.held.len());
+                if batch.has_waited(cx.now) {
+                    // What the wait took of the leases is not the function's loss: its messages would come a second time.
+                    let visible_s = sqs.visibility_timeout_s(queue).unwrap_or_default();
+                    sqs.release_leases(cx, queue, &leases(&batch.held), visible_s);
+                }
                 self.mappings
                     .running
                     .insert(batch_id, Running { mapping: id, queue, held: batch.held, report_failures });

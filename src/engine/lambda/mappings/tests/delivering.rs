@@ -584,3 +584,19 @@ fn a_mapping_of_an_alias_follows_it() {
     assert_eq!(versions, ["1", "1", "2"]);
     assert_eq!(flow.activity()[0].function, "f:live");
 }
+
+/// What waited for a slot has its whole visibility timeout when it is handed over.
+#[test]
+fn a_batch_that_waited_for_a_slot_is_not_delivered_a_second_time_while_it_runs() {
+    let mut flow = Flow::new(|_| ok(20_000));
+    flow.queue("q", &[("VisibilityTimeout", "30")]);
+    flow.function("f", 25);
+    flow.reserve("f", 1);
+    flow.map("q", "f", json!({ "BatchSize": 1 }));
+    flow.send("q", "a");
+    flow.wait(100);
+    flow.send("q", "b");
+    flow.wait(60_000);
+    assert_eq!(flow.bodies(), ["a", "b"]);
+    assert_eq!(flow.depth("q"), (0, 0));
+}
