@@ -19,6 +19,7 @@ mod functions;
 mod invocation;
 mod invoke;
 mod layers;
+mod listing;
 mod logging;
 mod mappings;
 mod names;

@@ -83,7 +83,8 @@ pub(in crate::wire) fn parse(caller: &Caller<'_>, body: Bytes) -> Parsed {
 /// Checks a request against the service model. An invocation by a plain name, the hot path, has nothing to be checked that
 /// is not looked at anyway.
 fn check(caller: &Caller<'_>, served: &Served<'_>, query: &str, body: &[u8]) -> Result<(), Violations> {
-    let invokes = matches!(served.operation, Operation::Invoke | Operation::InvokeAsync);
+    use Operation::{Invoke, InvokeAsync, InvokeWithResponseStream};
+    let invokes = matches!(served.operation, Invoke | InvokeAsync | InvokeWithResponseStream);
     if invokes && query.is_empty() && FunctionName::parse(&served.label).is_ok() {
         return Ok(());
     }
