@@ -116,6 +116,7 @@ fn update(draft: &mut Draft, key: &str, found: &ObservedFunction, new: NewFuncti
     let mut calls = Vec::new();
     let (changes, cause) = configuration_changes(found, &new.settings);
     let changes_environment = changes.environment.is_some();
+    let raises_timeout = changes.timeout_s.is_some_and(|timeout_s| timeout_s > found.timeout_s);
     if !cause.is_empty() {
         calls.push((Call::UpdateFunctionConfiguration { name: new.name.clone(), changes: Box::new(changes) }, cause));
     }
@@ -132,6 +133,10 @@ fn update(draft: &mut Draft, key: &str, found: &ObservedFunction, new: NewFuncti
         calls.push((Call::UntagFunction { arn: found.arn.clone(), keys: unset }, cause));
     }
     let mut after = queue_steps(draft, &inputs.desired.functions[key]);
+    if raises_timeout {
+        // A mapping that goes holds the timeout down to its queue's visibility timeout.
+        after.extend(mapping_steps(draft, &inputs.desired.functions[key].name, inputs.observed));
+    }
     for (call, cause) in calls {
         let lets_go = changes_environment && matches!(call, Call::UpdateFunctionConfiguration { .. });
         let step = draft.push(NewStep::new(address(key), Action::Update, call, cause), after);
@@ -231,9 +236,7 @@ fn reserve(draft: &mut Draft, inputs: &Inputs<'_>) {
 }
 
 fn delete(draft: &mut Draft, name: &FunctionName, found: &ObservedFunction, observed: &Observed) {
-    let mappings = observed.mappings.values().filter(|mapping| mapping.function == *name);
-    let mut after: Vec<StepId> =
-        mappings.flat_map(|mapping| draft.steps_at(&observed.mapping_address(mapping))).collect();
+    let mut after = mapping_steps(draft, name, observed);
     after.extend(scaling::let_go_before_deletion(draft, name, found));
     let call = Call::DeleteFunction { name: name.clone() };
     let step = draft.push(NewStep::new(found.address(name), Action::Delete, call, ""), after);
@@ -241,6 +244,12 @@ fn delete(draft: &mut Draft, name: &FunctionName, found: &ObservedFunction, obse
         draft.gives_back_at(step);
     }
     release_queues(draft, step, found, observed.queues.keys());
+}
+
+/// The steps so far of a function's mappings.
+fn mapping_steps(draft: &Draft, name: &FunctionName, observed: &Observed) -> Vec<StepId> {
+    let mappings = observed.mappings.values().filter(|mapping| mapping.function == *name);
+    mappings.flat_map(|mapping| draft.steps_at(&observed.mapping_address(mapping))).collect()
 }
 
 /// After `step` the function no longer knows those of `queues` that its environment spoke of.

@@ -45,6 +45,8 @@ pub enum Command {
     ListFunctions {
         marker: Option<String>,
         max_items: Option<u32>,
+        /// `FunctionVersion`: `ALL` lists published versions too.
+        function_version: Option<String>,
     },
     PublishVersion {
         name: FunctionRef,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::Arc,
 };
 
@@ -30,6 +31,8 @@ use crate::{
 const LIST_PAGE_MAX: u32 = 50;
 /// `MaxItems` of the service model.
 const LIST_MAX_ITEMS: u32 = 10_000;
+/// `FunctionVersion`: the published versions as well.
+const ALL_VERSIONS: &str = "ALL";
 
 /// Names a function while the engine runs; a function created again under the same name is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -306,22 +309,45 @@ impl Lambda {
         shown.map(|shown| Response::Function(Box::new(shown))).ok_or_else(|| named.not_found(&self.scope))
     }
 
-    pub(super) fn list_functions(&self, marker: Option<&str>, max_items: Option<u32>) -> Result<Response, LambdaError> {
+    pub(super) fn list_functions(
+        &self,
+        marker: Option<&str>,
+        max_items: Option<u32>,
+        function_version: Option<&str>,
+    ) -> Result<Response, LambdaError> {
         let mut constraints = Constraints::default();
         let most = max_items.map_or(LIST_PAGE_MAX, |most| {
             constraints.number("maxItems", i64::from(most), 1, LIST_MAX_ITEMS).min(LIST_PAGE_MAX)
         });
+        if let Some(other) = function_version.filter(|version| *version != ALL_VERSIONS) {
+            constraints.violated("functionVersion", other, &format!("satisfy enum value set: [{ALL_VERSIONS}]"));
+        }
         constraints.finish()?;
-        let after = marker.unwrap_or_default();
-        let mut rest = self
-            .functions
-            .by_name
-            .range::<str, _>((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded))
-            .filter_map(|(_, id)| self.functions.get(*id));
-        let page = rest.by_ref().take(most as usize);
-        let functions: Vec<_> = page.filter_map(|function| function.show(VersionId::Latest, None)).collect();
-        let next_marker = rest.next().and(functions.last()).map(|last| last.function_name.clone());
-        Ok(Response::ListFunctions { functions, next_marker })
+        let lists_all = function_version.is_some();
+        let (after, version) = match marker.map(|marker| marker.split_once(':').unwrap_or((marker, ""))) {
+            Some((name, version)) => (name, VersionId::parse(version).filter(|_| lists_all)),
+            None => ("", None),
+        };
+        let start = if version.is_some() { Bound::Included(after) } else { Bound::Excluded(after) };
+        let functions = self.functions.by_name.range::<str, _>((start, Bound::Unbounded));
+        let versions = functions.filter_map(|(_, id)| self.functions.get(*id)).flat_map(|function| {
+            let is_first = function.name() == after;
+            let versions = function.versions().map(move |(id, _)| (function, id));
+            versions
+                .take(if lists_all { usize::MAX } else { 1 })
+                .filter(move |(_, id)| !is_first || version.is_none_or(|version| *id > version))
+        });
+        let mut rest = versions.peekable();
+        let page: Vec<_> = rest.by_ref().take(most as usize).collect();
+        let marker_of = |(function, version): &(&Function, VersionId)| match lists_all {
+            true => format!("{}:{version}", function.name()),
+            false => function.name().to_owned(),
+        };
+        let next_marker = rest.peek().and(page.last()).map(marker_of);
+        let shown = page.into_iter().filter_map(|(function, version)| {
+            function.show(version, lists_all.then(|| version.to_string()).as_deref())
+        });
+        Ok(Response::ListFunctions { functions: shown.collect(), next_marker })
     }
 
     pub(super) fn update_function_code(

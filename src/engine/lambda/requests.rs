@@ -48,7 +48,9 @@ impl Lambda {
                 self.update_function_configuration(cx, &name, &update)
             }
             Command::DeleteFunction { name } => self.delete_function(&mut Turn { cx, sqs, logs }, &name),
-            Command::ListFunctions { marker, max_items } => self.list_functions(marker.as_deref(), max_items),
+            Command::ListFunctions { marker, max_items, function_version } => {
+                self.list_functions(marker.as_deref(), max_items, function_version.as_deref())
+            }
             Command::PublishVersion { name, publish } => self.publish_version(cx, &name, publish),
             Command::ListVersionsByFunction { name, marker, max_items } => {
                 self.list_versions(&name, marker.as_deref(), max_items)

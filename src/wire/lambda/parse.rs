@@ -76,9 +76,11 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
         Operation::Invoke => Command::Invoke(invoke(name(), headers, body)?),
         Operation::GetFunction => Command::GetFunction { name: name() },
         Operation::GetFunctionConfiguration => Command::GetFunctionConfiguration { name: name() },
-        Operation::ListFunctions => {
-            Command::ListFunctions { marker: query.get("Marker"), max_items: query.max_items()? }
-        }
+        Operation::ListFunctions => Command::ListFunctions {
+            marker: query.get("Marker"),
+            max_items: query.max_items()?,
+            function_version: query.get("FunctionVersion"),
+        },
         Operation::CreateFunction => {
             let source = read::<CodeMember>(&body)?.code.ok_or_else(|| missing("code"))?.source()?;
             return Ok(Asked::WithCode(source, CodeCommand::CreateFunction(read(&body)?)));

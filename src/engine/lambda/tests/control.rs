@@ -136,7 +136,8 @@ fn pages_of_functions_in_the_order_of_names() {
     }
     let (mut marker, mut pages, mut names) = (None, Vec::new(), Vec::new());
     loop {
-        let page = world.call(Command::ListFunctions { marker, max_items: Some(10_000) }).unwrap();
+        let page =
+            world.call(Command::ListFunctions { marker, max_items: Some(10_000), function_version: None }).unwrap();
         let Response::ListFunctions { functions, next_marker } = page else { panic!() };
         pages.push(functions.len());
         names.extend(functions.into_iter().map(|function| function.function_name));
@@ -147,7 +148,7 @@ fn pages_of_functions_in_the_order_of_names() {
     }
     assert_eq!(pages, [50, 50, 20]);
     assert!(names.is_sorted() && names.len() == 120);
-    assert!(world.call(Command::ListFunctions { marker: None, max_items: Some(0) }).is_err());
+    assert!(world.call(Command::ListFunctions { marker: None, max_items: Some(0), function_version: None }).is_err());
 }
 
 #[test]

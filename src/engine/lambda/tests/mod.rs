@@ -9,6 +9,7 @@ mod swap;
 mod throttling;
 mod tracking;
 mod versions;
+mod worked_examples;
 
 use std::{collections::BTreeMap, sync::Arc};
 
