@@ -80,12 +80,16 @@ impl EngineConfig {
         if self.concurrency_limit != aws.concurrency_limit {
             lines.push(format!("the pool has {} slots, {} on AWS", self.concurrency_limit, aws.concurrency_limit));
         }
+        if self.unreserved_minimum != aws.unreserved_minimum {
+            let (here, there) = (self.unreserved_minimum, aws.unreserved_minimum);
+            lines.push(format!("reservations must leave {here} slots, {there} on AWS"));
+        }
         if self.time_factor > 1 {
             lines.push(format!("ramps, retries and idle times pass {} times as fast as on AWS", self.time_factor));
         }
         if self.first_retry_delay_ms != aws.first_retry_delay_ms {
             let (here, there) = (self.first_retry_delay_ms, aws.first_retry_delay_ms / 1000);
-            lines.push(format!("asynchronous invocations are first retried after {here} ms, {there} s on AWS"));
+            lines.push(format!("asynchronous retries begin after {here} ms, {there} s on AWS"));
         }
         lines
     }
@@ -99,7 +103,7 @@ impl Default for EngineConfig {
             unreserved_minimum: crate::model::limits::UNRESERVED_MIN,
             environment_idle_ms: 10 * 60 * 1000,
             time_factor: 1,
-            first_retry_delay_ms: 60_000,
+            first_retry_delay_ms: u64::from(crate::model::limits::FIRST_RETRY_DELAY_S) * 1_000,
         }
     }
 }
