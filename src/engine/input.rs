@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{lambda, logs, sqs};
+use super::{lambda, logs, scheduler, sqs};
 use crate::model::Scope;
 
 /// Names a client's request until it is answered. The driver gives them out and never uses one twice.
@@ -60,6 +60,8 @@ pub enum Command {
     /// Boxed because a function's description is ten times as large as a message, and messages are hot.
     Lambda(Box<lambda::Command>),
     Logs(logs::Command),
+    /// Boxed for the same reason.
+    Scheduler(Box<scheduler::Command>),
 }
 
 /// What an execution environment does, as its Runtime API calls and its process show it.

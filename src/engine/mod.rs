@@ -10,6 +10,7 @@ mod input;
 pub mod lambda;
 pub mod logs;
 mod record;
+pub mod scheduler;
 pub mod sqs;
 mod world;
 
@@ -32,6 +33,7 @@ pub enum Response {
     Sqs(sqs::Response),
     Lambda(lambda::Response),
     Logs(logs::Response),
+    Scheduler(scheduler::Response),
 }
 
 /// A service's refusal. HTTP statuses and wire codes are the wire's business.
@@ -40,6 +42,7 @@ pub enum Error {
     Sqs(sqs::SqsError),
     Lambda(lambda::LambdaError),
     Logs(logs::LogsError),
+    Scheduler(scheduler::SchedulerError),
     /// The engine could not write down what it was about to acknowledge; nothing was acknowledged.
     Storage(String),
 }
@@ -122,9 +125,13 @@ impl Restoration {
 
     /// The engine, after the last record.
     pub fn finish(mut self) -> Engine {
-        for world in &mut self.engine.worlds {
-            world.finish_restore(self.now);
+        let Engine { config, ids, worlds, .. } = &mut self.engine;
+        let mut effects = Vec::new();
+        for world in worlds {
+            let scope = std::sync::Arc::clone(world.scope());
+            world.finish_restore(&mut Cx { now: self.now, scope: &scope, config, ids, effects: &mut effects });
         }
+        debug_assert!(effects.is_empty(), "a restored engine only waits");
         self.engine
     }
 }

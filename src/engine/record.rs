@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{lambda::LambdaRecord, sqs::SqsRecord};
+use super::{lambda::LambdaRecord, scheduler::SchedulerRecord, sqs::SqsRecord};
 use crate::model::{AccountId, Region, Scope};
 
 /// One change of one key.
@@ -20,6 +20,7 @@ pub struct Record {
 pub enum RecordEntry {
     Sqs(SqsRecord),
     Lambda(LambdaRecord),
+    Scheduler(SchedulerRecord),
 }
 
 /// The key of a record. The order of keys is the order in which [`super::Engine::restore`] wants the records: what is
@@ -34,6 +35,7 @@ impl Record {
         let rank = match &self.entry {
             RecordEntry::Sqs(_) => 0,
             RecordEntry::Lambda(_) => 1,
+            RecordEntry::Scheduler(_) => 2,
         };
         key.push(rank);
         self.scope.account.push_digits(&mut key);
@@ -43,6 +45,7 @@ impl Record {
         match &self.entry {
             RecordEntry::Sqs(record) => record.push_key(&mut key),
             RecordEntry::Lambda(record) => record.push_key(&mut key),
+            RecordEntry::Scheduler(record) => record.push_key(&mut key),
         }
         RecordKey(key)
     }
@@ -59,6 +62,7 @@ impl Record {
         match &self.entry {
             RecordEntry::Sqs(record) => record.is_removal(),
             RecordEntry::Lambda(record) => record.is_removal(),
+            RecordEntry::Scheduler(record) => record.is_removal(),
         }
     }
 }
@@ -66,6 +70,12 @@ impl Record {
 impl From<SqsRecord> for RecordEntry {
     fn from(record: SqsRecord) -> Self {
         Self::Sqs(record)
+    }
+}
+
+impl From<SchedulerRecord> for RecordEntry {
+    fn from(record: SchedulerRecord) -> Self {
+        Self::Scheduler(record)
     }
 }
 

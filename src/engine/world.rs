@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use super::{
     Command, Effect, EngineConfig, EnvironmentEvent, EnvironmentId, Error, Record, RecordEntry, Reply, RequestToken,
-    RestoreError, lambda::Lambda, logs::Logs, sqs::Sqs,
+    RestoreError,
+    lambda::{Lambda, LambdaErrorKind},
+    logs::Logs,
+    scheduler::{Call, Delivery, Outcome, Scheduler},
+    sqs::{SendMessage, Sqs},
 };
 use crate::model::{IdSource, Scope, Timestamp};
 
@@ -37,13 +41,15 @@ pub(super) struct World {
     sqs: Sqs,
     lambda: Lambda,
     logs: Logs,
+    scheduler: Scheduler,
 }
 
 impl World {
     pub(super) fn new(index: usize, scope: Scope, config: &EngineConfig) -> Self {
         let scope = Arc::new(scope);
         let lambda = Lambda::new(index, Arc::clone(&scope), config);
-        Self { scope, sqs: Sqs::new(), lambda, logs: Logs::new() }
+        let scheduler = Scheduler::new(Arc::clone(&scope));
+        Self { scope, sqs: Sqs::new(), lambda, logs: Logs::new(), scheduler }
     }
 
     pub(super) fn scope(&self) -> &Arc<Scope> {
@@ -60,6 +66,12 @@ impl World {
                 }
             }
             Command::Lambda(command) => self.lambda.request(cx, &mut self.sqs, &mut self.logs, token, *command),
+            Command::Scheduler(command) => {
+                let reply = self.scheduler.request(cx, *command);
+                cx.reply(token, reply.map(super::Response::Scheduler).map_err(Error::Scheduler));
+                // What is due at once does not wait for the next tick.
+                self.fire_schedules(cx);
+            }
             Command::Logs(command) => {
                 let reply = self.logs.request(cx, command).map(super::Response::Logs).map_err(Error::Logs);
                 cx.reply(token, reply);
@@ -81,12 +93,65 @@ impl World {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        [self.sqs.next_deadline(), self.lambda.next_deadline()].into_iter().flatten().min()
+        let deadlines = [self.sqs.next_deadline(), self.lambda.next_deadline(), self.scheduler.next_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     pub(super) fn fire_timers(&mut self, cx: &mut Cx<'_>) {
         self.sqs.fire_timers(cx);
         self.lambda.fire_timers(cx, &mut self.sqs, &mut self.logs);
+        self.fire_schedules(cx);
+    }
+
+    fn fire_schedules(&mut self, cx: &mut Cx<'_>) {
+        while let Some(delivery) = self.scheduler.take_due(cx) {
+            let outcome = self.carry_out(cx, &delivery);
+            if let Some((queue, letter)) = self.scheduler.ended(cx, delivery, outcome) {
+                // A queue that is gone loses it, as on AWS.
+                let _ = self.sqs.send(cx, &queue, letter);
+            }
+        }
+    }
+
+    /// Makes the invocation of a schedule.
+    fn carry_out(&mut self, cx: &mut Cx<'_>, delivery: &Delivery) -> Outcome {
+        match delivery.call(cx) {
+            Err(message) => Outcome::Refused { code: "ValidationException", message },
+            Ok(Call::Invoke { function, payload }) => {
+                match self.lambda.invoke_event(cx, &mut self.sqs, &mut self.logs, &function, payload.into()) {
+                    Ok(()) => Outcome::Done,
+                    Err(error) => {
+                        let message = error.message;
+                        match error.kind {
+                            LambdaErrorKind::TooManyRequests(_) => {
+                                Outcome::Busy { code: "TooManyRequestsException", message }
+                            }
+                            LambdaErrorKind::ResourceNotFound => {
+                                Outcome::Refused { code: "ResourceNotFoundException", message }
+                            }
+                            LambdaErrorKind::InvalidRequestContent => {
+                                Outcome::Refused { code: "InvalidRequestContentException", message }
+                            }
+                            _ => Outcome::Refused { code: "ServiceException", message },
+                        }
+                    }
+                }
+            }
+            Ok(Call::Send { queue, body, group }) => {
+                let message_deduplication_id = group.as_ref().map(|_| cx.ids.uuid());
+                let message_body = Some(body);
+                let message = SendMessage {
+                    message_body,
+                    message_group_id: group,
+                    message_deduplication_id,
+                    ..SendMessage::default()
+                };
+                match self.sqs.send(cx, &queue, message) {
+                    Ok(()) => Outcome::Done,
+                    Err(error) => Outcome::Refused { code: "AWS.SimpleQueueService", message: error.message },
+                }
+            }
+        }
     }
 
     /// Hands messages that became visible to the mappings of their queue, until nothing moves any more.
@@ -100,11 +165,13 @@ impl World {
         match entry {
             RecordEntry::Sqs(record) => self.sqs.restore(now, &self.scope, record),
             RecordEntry::Lambda(record) => self.lambda.restore(now, &mut self.sqs, record),
+            RecordEntry::Scheduler(record) => self.scheduler.restore(record),
         }
     }
 
-    pub(super) fn finish_restore(&mut self, now: Timestamp) {
-        self.sqs.finish_restore(now);
-        self.lambda.finish_restore(now);
+    pub(super) fn finish_restore(&mut self, cx: &mut Cx<'_>) {
+        self.sqs.finish_restore(cx.now);
+        self.lambda.finish_restore(cx.now);
+        self.scheduler.resume(cx);
     }
 }

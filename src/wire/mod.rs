@@ -12,6 +12,7 @@ mod lambda;
 mod logs;
 mod queue_url;
 mod response;
+mod scheduler;
 mod scope;
 mod sqs_errors;
 mod sqs_json;
@@ -71,6 +72,7 @@ enum Protocol {
     Lambda(StatusCode),
     LambdaStream,
     Logs,
+    Scheduler,
 }
 
 impl Call {
@@ -120,6 +122,7 @@ pub fn respond(call: &Call, reply: Reply, request_id: &str) -> Response<Bytes> {
         Protocol::Lambda(success) => lambda::respond(success, url_base, reply, request_id),
         Protocol::LambdaStream => lambda::respond_stream(reply, request_id),
         Protocol::Logs => logs::respond(reply, request_id),
+        Protocol::Scheduler => scheduler::respond(reply, request_id),
     }
 }
 

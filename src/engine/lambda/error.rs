@@ -19,6 +19,8 @@ pub enum LambdaErrorKind {
     InvalidZipFile,
     PreconditionFailed,
     ProvisionedConcurrencyConfigNotFound,
+    /// A chain of requests has been through the function too often.
+    RecursiveInvocation,
     RequestTooLarge,
     ResourceConflict,
     ResourceInUse,

@@ -55,6 +55,8 @@ pub(super) struct Function {
     pub(super) provisioned: BTreeMap<String, StoredProvision>,
     /// By version's number, `$LATEST` or alias.
     pub(super) event_configs: BTreeMap<String, StoredEventConfig>,
+    /// Whether its recursive loops go on (`RecursiveLoop`).
+    pub(super) allows_loops: bool,
     /// By alias; empty for the function itself. Changed through [`Functions`], which finds them by id.
     pub(super) urls: BTreeMap<String, StoredUrl>,
     /// Whether its provisioned environments are what they should be.
@@ -172,6 +174,7 @@ impl Function {
             provisioned: self.provisioned.clone(),
             event_configs: self.event_configs.clone(),
             urls: self.urls.clone(),
+            allows_loops: self.allows_loops,
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: self.arn.name.clone(),
@@ -268,6 +271,7 @@ impl Lambda {
             provisioned: BTreeMap::new(),
             event_configs: BTreeMap::new(),
             urls: BTreeMap::new(),
+            allows_loops: false,
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: name.clone(),
@@ -302,6 +306,7 @@ impl Lambda {
             provisioned: stored.provisioned,
             event_configs: stored.event_configs,
             urls: stored.urls,
+            allows_loops: stored.allows_loops,
             tags: stored.tags,
             reserved: stored.reserved,
             load: Load::default(),

@@ -44,6 +44,7 @@ fn message_member(name: &str) -> &'static str {
     match name {
         "InvalidRuntimeException"
         | "InvalidZipFileException"
+        | "RecursiveInvocationException"
         | "ResourceInUseException"
         | "ResourceNotFoundException"
         | "ServiceException" => "Message",
@@ -62,6 +63,7 @@ fn name_and_status(kind: LambdaErrorKind) -> (&'static str, StatusCode) {
         Kind::ProvisionedConcurrencyConfigNotFound => {
             ("ProvisionedConcurrencyConfigNotFoundException", StatusCode::NOT_FOUND)
         }
+        Kind::RecursiveInvocation => ("RecursiveInvocationException", StatusCode::BAD_REQUEST),
         Kind::RequestTooLarge => ("RequestTooLargeException", StatusCode::PAYLOAD_TOO_LARGE),
         Kind::ResourceConflict => ("ResourceConflictException", StatusCode::CONFLICT),
         Kind::ResourceInUse => ("ResourceInUseException", StatusCode::BAD_REQUEST),
