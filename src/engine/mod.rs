@@ -12,6 +12,7 @@ mod input;
 pub mod lambda;
 pub mod logs;
 mod record;
+pub mod scheduler;
 pub mod sqs;
 mod world;
 
@@ -36,6 +37,7 @@ pub enum Response {
     Logs(logs::Response),
     Autoscaling(autoscaling::Response),
     Identity(Box<identity::Response>),
+    Scheduler(scheduler::Response),
 }
 
 /// A service's refusal. HTTP statuses and wire codes are the wire's business.
@@ -46,6 +48,7 @@ pub enum Error {
     Logs(logs::LogsError),
     Autoscaling(autoscaling::AutoscalingError),
     Identity(identity::IdentityError),
+    Scheduler(scheduler::SchedulerError),
     /// The engine could not write down what it was about to acknowledge; nothing was acknowledged.
     Storage(String),
 }
@@ -132,9 +135,13 @@ impl Restoration {
 
     /// The engine, after the last record.
     pub fn finish(mut self) -> Engine {
-        for world in &mut self.engine.worlds {
-            world.finish_restore(self.now);
+        let Engine { config, ids, worlds, .. } = &mut self.engine;
+        let mut effects = Vec::new();
+        for world in worlds {
+            let scope = std::sync::Arc::clone(world.scope());
+            world.finish_restore(&mut Cx { now: self.now, scope: &scope, config, ids, effects: &mut effects });
         }
+        debug_assert!(effects.is_empty(), "a restored engine only waits");
         self.engine
     }
 }

@@ -63,6 +63,7 @@ fn report() -> ActivityReport {
         },
         queues: vec![queue("example-queue", 1_200, 20), queue("example-queue-dlq", 0, 0)],
         queues_left_out: false,
+        schedules: Vec::new(),
     }
 }
 

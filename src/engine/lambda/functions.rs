@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::Bound,
     sync::Arc,
 };
 
@@ -55,6 +54,8 @@ pub(super) struct Function {
     pub(super) utilization: BTreeMap<String, (u64, super::Utilization)>,
     /// By version's number, `$LATEST` or alias.
     pub(super) event_configs: BTreeMap<String, StoredEventConfig>,
+    /// Whether its recursive loops go on (`RecursiveLoop`).
+    pub(super) allows_loops: bool,
     /// By alias; empty for the function itself. Changed through [`Functions`], which finds them by id.
     pub(super) urls: BTreeMap<String, StoredUrl>,
     /// Whether its provisioned environments are what they should be.
@@ -174,6 +175,7 @@ impl Function {
             event_configs: self.event_configs.clone(),
             attached: self.attached.clone(),
             urls: self.urls.clone(),
+            allows_loops: self.allows_loops,
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: self.arn.name.clone(),
@@ -284,6 +286,7 @@ impl Lambda {
                 ..Attached::default()
             },
             urls: BTreeMap::new(),
+            allows_loops: false,
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: name.clone(),
@@ -323,6 +326,7 @@ impl Lambda {
             event_configs: stored.event_configs,
             attached: stored.attached,
             urls: stored.urls,
+            allows_loops: stored.allows_loops,
             tags: stored.tags,
             reserved: stored.reserved,
             load: Load::default(),

@@ -283,7 +283,7 @@ fn of_versions(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Comm
     })
 }
 
-/// The operations on function URLs.
+/// The operations on function URLs, and on recursive loops.
 fn of_urls(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Command> {
     let name = FunctionRef { name: served.label.clone().into_owned(), qualifier: query.get("Qualifier") };
     Ok(match served.operation {
@@ -291,11 +291,22 @@ fn of_urls(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Command>
         Operation::UpdateFunctionUrlConfig => Command::UpdateFunctionUrlConfig { name, config: read(body)? },
         Operation::GetFunctionUrlConfig => Command::GetFunctionUrlConfig { name },
         Operation::DeleteFunctionUrlConfig => Command::DeleteFunctionUrlConfig { name },
+        Operation::PutFunctionRecursionConfig => {
+            let RecursionConfig { recursive_loop } = read(body)?;
+            Command::PutFunctionRecursionConfig { name, recursive_loop }
+        }
+        Operation::GetFunctionRecursionConfig => Command::GetFunctionRecursionConfig { name },
         Operation::ListFunctionUrlConfigs => {
             Command::ListFunctionUrlConfigs { name, marker: query.get("Marker"), max_items: query.max_items()? }
         }
         other => return Err(Refusal::Serialization(format!("`{other:?}` is read elsewhere"))),
     })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct RecursionConfig {
+    recursive_loop: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -60,6 +60,8 @@ pub(super) enum Operation {
     GetFunctionUrlConfig,
     DeleteFunctionUrlConfig,
     ListFunctionUrlConfigs,
+    PutFunctionRecursionConfig,
+    GetFunctionRecursionConfig,
     PutFunctionConcurrency,
     GetFunctionConcurrency,
     DeleteFunctionConcurrency,
@@ -340,7 +342,7 @@ const ROUTES: [Route; 85] = [
         Operation::GetFunctionCodeSigningConfig,
         200,
     ),
-    refused("GET", "/2024-08-31/functions/{FunctionName}/recursion-config", "GetFunctionRecursionConfig"),
+    served("GET", "/2024-08-31/functions/{FunctionName}/recursion-config", Operation::GetFunctionRecursionConfig, 200),
     served(
         "GET",
         "/2025-11-30/functions/{FunctionName}/function-scaling-config",
@@ -393,7 +395,7 @@ const ROUTES: [Route; 85] = [
         Operation::PutFunctionCodeSigningConfig,
         200,
     ),
-    refused("PUT", "/2024-08-31/functions/{FunctionName}/recursion-config", "PutFunctionRecursionConfig"),
+    served("PUT", "/2024-08-31/functions/{FunctionName}/recursion-config", Operation::PutFunctionRecursionConfig, 200),
     served(
         "PUT",
         "/2025-11-30/functions/{FunctionName}/function-scaling-config",

@@ -51,7 +51,7 @@ pub(crate) enum Tool {
 }
 
 impl Tool {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Aws1,
         Self::Aws2,
         Self::Curl,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::{AliasConfiguration, CreateAlias, PublishVersion, UpdateAlias, UpdateFunctionCode},
+    super::{AliasConfiguration, CreateAlias, ListFunctions, PublishVersion, UpdateAlias, UpdateFunctionCode},
     Command, CreateFunction, FunctionConfiguration, FunctionRef, Invoke, LambdaErrorKind, Response, StopReason, World,
     code, configuration, create, function, invoke, named,
 };
@@ -254,7 +254,12 @@ fn all_versions_of_all_functions_page_by_page() {
     }
     let (mut marker, mut seen, mut pages) = (None, Vec::new(), 0);
     loop {
-        let list = Command::ListFunctions { marker, max_items: Some(3), function_version: Some("ALL".into()) };
+        let list = Command::ListFunctions(ListFunctions {
+            marker,
+            max_items: Some(3),
+            function_version: Some("ALL".into()),
+            ..ListFunctions::default()
+        });
         let Ok(Response::ListFunctions { functions, next_marker }) = world.call(list) else { panic!() };
         pages += 1;
         let short = |arn: &str| arn.rsplitn(3, ':').take(2).collect::<Vec<_>>().join(" of ");
@@ -266,6 +271,4 @@ fn all_versions_of_all_functions_page_by_page() {
     }
     assert_eq!(pages, 3);
     assert_eq!(seen, ["$LATEST of a", "1 of a", "2 of a", "3 of a", "$LATEST of b", "1 of b", "2 of b", "3 of b"]);
-    let list = Command::ListFunctions { marker: None, max_items: None, function_version: Some("1".into()) };
-    assert!(world.refusal(list).1.contains("Member must satisfy enum value set: [ALL]"));
 }
