@@ -3,7 +3,7 @@
 
     python3 benches/control_plane.py target/release/stackctl
 
-Prints the table of docs/performance.md. One client, one connection, one call after the other: the client's own share, which is
+Prints medians and 99th percentiles. One client, one connection, one call after the other: the client's own share, which is
 Python's, is in the figures.
 """
 
