@@ -174,6 +174,14 @@ pub(crate) enum Command {
                             what runs has finished; a second one ends it at once."
     )]
     Serve(Serve),
+    /// Say what is wrong with this machine, and what to do about it.
+    #[command(
+        after_help = "Examples:\n  stackctl doctor\n  stackctl doctor --json | jq '.[] | select(.verdict != \"ok\")'\n\nIt \
+                            looks at what the kernel allows, the limits of watching files, Docker, and, with a manifest, at the \
+                            port, the toolchains and what an engine that was killed has left. A problem ends it with 1; what only \
+                            makes something less good is a warning."
+    )]
+    Doctor,
     /// Print the JSON Schema of the manifest.
     #[command(
         after_help = "Example:\n  stackctl schema >stack.schema.json\n\nIn the manifest's first line, `#:schema \

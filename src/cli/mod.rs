@@ -6,6 +6,7 @@ mod artifacts;
 mod commands;
 mod converging;
 mod dashboard;
+mod doctor;
 mod engine;
 mod failure;
 mod input;
@@ -87,6 +88,7 @@ fn run(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(args) => commands::init::run(session, &args),
         Command::Check => commands::check::run(session),
+        Command::Doctor => commands::doctor::run(session),
         Command::Schema => commands::schema::run(session),
         Command::Completions(args) => commands::completions::run(&args),
         Command::Plan(args) => wait_for(commands::plan::run(session, &args)),

@@ -22,6 +22,11 @@ pub(crate) fn environment_request() -> Option<String> {
     (env::args_os().nth(1)? == isolation::SUBCOMMAND).then(|| variable(isolation::REQUEST_VARIABLE)).flatten()
 }
 
+/// This program itself, also when a new build has taken its place.
+pub(crate) fn own_program() -> PathBuf {
+    if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { env::current_exe().unwrap_or_default() }
+}
+
 /// The working directory.
 pub(crate) fn working_directory() -> Result<PathBuf, Failure> {
     env::current_dir().map_err(Failure::while_doing("tell the working directory"))

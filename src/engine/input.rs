@@ -100,6 +100,8 @@ pub enum EnvironmentEvent {
 pub enum ExitCause {
     Status(i32),
     Signal(i32),
+    /// One of its extensions ended, or said that it cannot go on.
+    ExtensionGone,
     /// It was killed because it had more memory than its function may have.
     OutOfMemory,
 }

@@ -18,7 +18,7 @@ use super::{
     report::Report,
     streams::Streams,
 };
-use crate::engine::{Effect, EnvironmentEvent, EnvironmentId, Invocation, LaunchSpec};
+use crate::engine::{Effect, EnvironmentEvent, EnvironmentId, Invocation, LaunchSpec, StopReason};
 
 /// Carries out the engine's effects; all clones are one.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl Outlet for ProcessOutlet {
         match effect {
             Effect::Launch { id, spec } => self.inner.launch((generation, id), spec),
             Effect::Invoke { id, invocation } => self.inner.invoke((generation, id), invocation),
-            Effect::Stop { id, .. } => self.inner.forget((generation, id)),
+            Effect::Stop { id, reason } => self.inner.stop((generation, id), reason),
             Effect::StreamEnded { token, end } => self.inner.streams.end(token, end),
             Effect::StreamUnwanted { token } => self.inner.streams.abandon(token),
             Effect::Logged { scope, line } => self.inner.followers.publish(&scope, &line),
@@ -135,6 +135,13 @@ impl Inner {
         if let Some(environment) = self.environments.lock().get(&key) {
             environment.invoke(invocation);
         }
+    }
+
+    fn stop(&self, key: Key, reason: StopReason) {
+        if let Some(environment) = self.environments.lock().get(&key) {
+            environment.ends_because(reason);
+        }
+        self.forget(key);
     }
 
     fn forget(&self, key: Key) {
@@ -182,7 +189,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        engine::StopReason,
         model::Timestamp,
         serve::environments::{HostOptions, HostTasks, sample::spec},
         task::Tasks,

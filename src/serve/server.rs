@@ -37,8 +37,8 @@ use crate::{
 
 /// How long requests and invocations that run may go on after the end was asked for.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
-/// How long killed environments may take to be gone.
-const KILL_GRACE: Duration = Duration::from_secs(2);
+/// How long environments that are ended may take to be gone, with the two seconds that their extensions have.
+const KILL_GRACE: Duration = Duration::from_secs(4);
 
 /// What an engine is to be.
 #[derive(Clone, Debug)]

@@ -30,6 +30,7 @@ mod robustness;
 #[cfg(test)]
 mod testing;
 
+pub mod extensions;
 pub mod runtime;
 
 use std::borrow::Cow;

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use stackctl::{
     engine::{
-        EnvironmentEvent, ExitCause, Invocation, LaunchSpec,
+        EnvironmentEvent, ExitCause, Invocation, LaunchSpec, StopReason,
         lambda::{LogLevel, Logging},
     },
     model::{AccountId, ArtifactDigest, FunctionArn, FunctionName, Region, Scope, Timestamp},
@@ -46,6 +46,10 @@ trials!(
     an_isolated_program_that_cannot_start_says_what_to_do needs [Tool::Namespaces],
     layers_are_seen_at_opt needs [Tool::Python, Tool::Namespaces],
     layers_are_found_without_isolation needs [Tool::Python],
+    an_extension_hears_of_invocations_and_of_the_end needs [Tool::Curl],
+    an_isolated_extension_sees_what_its_runtime_sees needs [Tool::Curl, Tool::Namespaces],
+    an_extension_that_ends_ends_its_environment needs [Tool::Curl],
+    telemetry_goes_to_those_who_subscribe needs [Tool::Curl],
     python_logs_json needs [Tool::Python],
     node_logs_json needs [Tool::Node],
     too_much_memory_ends_an_environment needs [Tool::Python],
@@ -850,5 +854,129 @@ fn node_logs_json() {
             json!(["ERROR", "id-1", "x", "RangeError"]),
         ];
         assert_eq!(told(&lines, ["message", "errorType"]), expected, "{lines:?}");
+    });
+}
+
+/// An extension in the shell: says what it hears, and writes the last of it to `$OUT`.
+const EXTENSION: &str = r#"#!/bin/sh
+api="http://$AWS_LAMBDA_RUNTIME_API"
+head=$(curl -sS -D - -o "$TMPDIR/registered" -X POST "$api/2020-01-01/extension/register" -H 'Lambda-Extension-Name: ext' -d '{"events":["INVOKE","SHUTDOWN"]}')
+id=$(echo "$head" | grep -i lambda-extension-identifier | tr -d '\r' | cut -d' ' -f2)
+echo "registered for $(cat "$TMPDIR/registered")"
+if [ -n "$PORT" ]; then
+  curl -sS -X PUT "$api/2022-07-01/telemetry" -H "Lambda-Extension-Identifier: $id" -d '{"schemaVersion":"2022-12-13",
+    "types":["platform","function"],"buffering":{"maxItems":1000,"maxBytes":262144,"timeoutMs":25},
+    "destination":{"protocol":"TCP","port":'"$PORT"'}}'
+fi
+while event=$(curl -sS "$api/2020-01-01/extension/event/next" -H "Lambda-Extension-Identifier: $id"); do
+  case $event in
+    *SHUTDOWN*) echo "$event" >"$OUT"; exit 0 ;;
+    *) echo "extension heard $event"; [ -z "$ENDS" ] || exit 7 ;;
+  esac
+done
+"#;
+
+/// A function with that extension in a layer.
+fn with_extension(script: &Script, variables: &[(&str, &str)]) -> LaunchSpec {
+    let layer = ArtifactDigest::from_bytes([2; 32]);
+    let path = layer.dir_in(&script.state_dir).join("extensions/ext");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, EXTENSION).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let environment: BTreeMap<_, _> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    LaunchSpec { layers: vec![layer], environment: environment.into(), ..spec("provided.al2023", "main") }
+}
+
+/// Lines until one that has `part`; what else happens is nothing.
+async fn line_with(launched: &mut Launched, part: &str) -> String {
+    loop {
+        match launched.next().await.expect("the environment to be there") {
+            EnvironmentEvent::Output { line, .. } if line.contains(part) => return line,
+            EnvironmentEvent::Exited { cause, .. } => panic!("{cause:?} before `{part}`"),
+            _ => {}
+        }
+    }
+}
+
+fn an_extension_hears_of_invocations_and_of_the_end() {
+    block_on(async {
+        let script = Script::new(&[("bootstrap", 0o755, SHELL)]);
+        let out = script.state_dir.join("out");
+        let mut launched = script.launch_spec(with_extension(&script, &[("OUT", out.to_str().unwrap())]));
+        let (lines, event) = launched.invoke("{}").await;
+        assert_eq!(outcome(&event).1["echo"], json!({}), "{lines:?}");
+        let registered = r#"registered for {"functionName":"f","functionVersion":"$LATEST","handler":"main"}"#;
+        assert!(lines.iter().any(|line| line == registered), "{lines:?}");
+        let heard = match lines.iter().find(|line| line.contains("extension heard")) {
+            Some(line) => line.clone(),
+            None => line_with(&mut launched, "extension heard").await,
+        };
+        assert!(heard.contains(r#""eventType":"INVOKE""#) && heard.contains(r#""requestId":"id-1""#), "{heard}");
+        // Free once more, when both have asked.
+        let (lines, event) = launched.invoke("[1]").await;
+        assert_eq!(outcome(&event).1["echo"], json!([1]), "{lines:?}");
+        let environment = launched.environment.take().unwrap();
+        environment.ends_because(StopReason::Idle);
+        drop(environment);
+        while !fs::read_to_string(&out).is_ok_and(|text| text.contains(r#""shutdownReason":"spindown""#)) {
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+fn an_isolated_extension_sees_what_its_runtime_sees() {
+    block_on(async {
+        // The runtime finds what the extension has written to their `/tmp`.
+        let text = SHELL.replace("echo \"got $event\"", "echo \"got $(cut -c1-13 </tmp/registered)\"");
+        let script = Script::isolated(&[("bootstrap", 0o755, &text)]);
+        let mut launched = script.launch_spec(with_extension(&script, &[("OUT", "/tmp/out")]));
+        let (lines, event) = launched.invoke("{}").await;
+        assert_eq!(outcome(&event).1["cwd"], json!("/var/task"), "{lines:?}");
+        assert!(lines.iter().any(|line| line == "got {\"functionNam"), "{lines:?}");
+    });
+}
+
+fn an_extension_that_ends_ends_its_environment() {
+    block_on(async {
+        let script = Script::new(&[("bootstrap", 0o755, SHELL)]);
+        let mut launched = script.launch_spec(with_extension(&script, &[("OUT", "/dev/null"), ("ENDS", "1")]));
+        let (_, event) = launched.until_event().await;
+        assert_eq!(event, EnvironmentEvent::Next);
+        launched.give("{}");
+        loop {
+            match launched.until_event().await.1 {
+                EnvironmentEvent::Response { .. } => {}
+                EnvironmentEvent::Exited { cause, .. } => return assert_eq!(cause, ExitCause::ExtensionGone),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+fn telemetry_goes_to_those_who_subscribe() {
+    block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let script = Script::new(&[("bootstrap", 0o755, SHELL)]);
+        let mut launched = script.launch_spec(with_extension(&script, &[("OUT", "/dev/null"), ("PORT", &port)]));
+        launched.invoke("{}").await;
+        let mut heard: Vec<Value> = Vec::new();
+        while !heard.iter().any(|event| event["type"] == "platform.report") {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut text = String::new();
+            tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut text).await.unwrap();
+            heard.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
+        }
+        let of = |kind: &str| {
+            heard.iter().find(|event| event["type"] == kind).unwrap_or_else(|| panic!("{kind}: {heard:?}"))
+        };
+        assert_eq!(of("platform.initStart")["record"]["initializationType"], "on-demand");
+        assert_eq!(of("platform.initRuntimeDone")["record"]["status"], "success");
+        assert_eq!(of("platform.start")["record"]["requestId"], "id-1");
+        assert_eq!(of("platform.runtimeDone")["record"]["status"], "success");
+        assert_eq!(of("platform.report")["record"]["metrics"]["memorySizeMB"], 128);
+        assert!(heard.iter().any(|event| event["type"] == "function" && event["record"] == "got {}"), "{heard:?}");
+        assert!(heard.iter().all(|event| event["type"] != "extension"), "{heard:?}");
     });
 }

@@ -14,7 +14,7 @@ use crate::{
         Session,
         args::Serve,
         failure::{Failure, Message},
-        surroundings::{variable, variables, working_directory},
+        surroundings::{own_program, variable, variables, working_directory},
         terminal::{CYAN, Terminal},
     },
     engine::EngineConfig,
@@ -54,7 +54,7 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
         scope: Scope { account: args.account, region: args.region.clone() },
         allowed_hosts: Vec::new(),
         inherited: variables(&INHERITED_VARIABLES),
-        launcher: (args.isolation == Isolation::Namespace).then(launcher),
+        launcher: (args.isolation == Isolation::Namespace).then(own_program),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -65,11 +65,6 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
         discard(&state_dir);
     }
     served
-}
-
-/// This program itself, also when a new build has taken its place.
-fn launcher() -> PathBuf {
-    if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { env::current_exe().unwrap_or_default() }
 }
 
 /// Removes the state of an engine that has ended, unless it is another's: of one that has taken the port since, or that had

@@ -124,6 +124,7 @@ const SIGKILL: i32 = 9;
 pub(super) fn exit_error_type(cause: ExitCause) -> &'static str {
     match cause {
         ExitCause::OutOfMemory => "Runtime.OutOfMemory",
+        ExitCause::ExtensionGone => "Extension.Crash",
         ExitCause::Status(_) | ExitCause::Signal(_) => "Runtime.ExitError",
     }
 }
@@ -136,6 +137,7 @@ pub(super) fn exit_message(request_id: &str, cause: ExitCause) -> String {
             format!("RequestId: {request_id} Error: Runtime exited with error: exit status {status}")
         }
         ExitCause::OutOfMemory => exit_message(request_id, ExitCause::Signal(SIGKILL)),
+        ExitCause::ExtensionGone => format!("RequestId: {request_id} Error: an extension has ended"),
         ExitCause::Signal(signal) => {
             format!("RequestId: {request_id} Error: Runtime exited with error: signal: {}", signal_name(signal))
         }

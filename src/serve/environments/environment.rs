@@ -2,7 +2,9 @@
 
 use std::{
     convert::Infallible,
-    fs, io,
+    fs,
+    hash::{BuildHasher, RandomState},
+    io,
     net::Ipv4Addr,
     os::unix::fs::DirBuilderExt,
     path::PathBuf,
@@ -10,6 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use hyper::{server::conn::http1, service::service_fn};
@@ -23,6 +26,7 @@ use tokio::{
 use super::{
     DEBUG_DIR, EnvironmentSink, Shared,
     debugger::{self, Debugger},
+    extensions::{Extensions, Kind},
     layers,
     output::Output,
     process::Process,
@@ -31,8 +35,9 @@ use super::{
     start::Start,
 };
 use crate::{
-    engine::{EnvironmentEvent, ExitCause, LaunchSpec},
-    serve::{platform::MemoryMeter, streams::Streams},
+    engine::{EnvironmentEvent, ExitCause, LaunchSpec, OutputStream, StopReason},
+    model::IdSource,
+    serve::{clock::Clock, platform::MemoryMeter, streams::Streams},
     task::{End, Tasks},
 };
 
@@ -40,11 +45,26 @@ use crate::{
 const CONNECTIONS_MAX: usize = 64;
 
 const BYTES_PER_MB: u64 = 1024 * 1024;
+/// What extensions may take to end (Lambda developer guide, "Shutdown phase").
+const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
 
 /// What the engine's side of an environment holds on to.
 #[derive(Debug, Default)]
 pub(super) struct Control {
     pub(super) stop: Notify,
+    /// Why, once it is known.
+    pub(super) reason: Mutex<Option<StopReason>>,
+}
+
+impl Control {
+    /// In the words of `SHUTDOWN`.
+    fn shutdown_reason(&self) -> &'static str {
+        match *self.reason.lock() {
+            Some(StopReason::TimedOut) => "timeout",
+            Some(StopReason::Failed) => "failure",
+            _ => "spindown",
+        }
+    }
 }
 
 /// An environment whose process runs.
@@ -58,6 +78,10 @@ pub(super) struct Running {
     /// It has more memory than its function may have, and is to be killed.
     over_memory: Notify,
     sink: Arc<dyn EnvironmentSink>,
+    pub(super) spec: Arc<LaunchSpec>,
+    pub(super) extensions: Extensions,
+    /// For the identifiers that extensions get.
+    pub(super) identifiers: Mutex<IdSource>,
     pub(super) streams: Arc<Streams>,
     /// Debuggers that are attached.
     debuggers: AtomicUsize,
@@ -76,9 +100,14 @@ impl Running {
         self.sink.event(event);
     }
 
+    /// Adds a line to the log.
+    pub(super) fn log(&self, line: String) {
+        self.emit(EnvironmentEvent::Output { stream: OutputStream::Stdout, line });
+    }
+
     /// Hands on what was printed before now.
     pub(super) fn drain_output(&self) {
-        self.output.drain(self.sink.as_ref());
+        self.output.drain(&Heard { running: self, kind: Kind::Function });
     }
 
     /// The peak until now, of a process that is gone what was last measured; `None` when it is above the limit, for which
@@ -110,7 +139,7 @@ impl Running {
     }
 
     /// As last measured.
-    fn last_peak_memory_bytes(&self) -> u64 {
+    pub(super) fn last_peak_memory_bytes(&self) -> u64 {
         self.peak_memory_bytes.load(Ordering::Relaxed)
     }
 }
@@ -124,6 +153,22 @@ impl Drop for Attached {
         if self.0.debuggers.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.0.emit(EnvironmentEvent::Debugger { is_attached: false });
         }
+    }
+}
+
+/// The way of what is printed to the log, past those who listen to it.
+#[derive(Debug)]
+struct Heard<'a> {
+    running: &'a Running,
+    kind: Kind,
+}
+
+impl EnvironmentSink for Heard<'_> {
+    fn event(&self, event: EnvironmentEvent) {
+        if let EnvironmentEvent::Output { line, .. } = &event {
+            self.running.extensions.telemetry.printed(self.kind, line);
+        }
+        self.running.emit(event);
     }
 }
 
@@ -164,6 +209,10 @@ pub(super) async fn live(launch: Launch) {
 struct Started {
     running: Arc<Running>,
     process: Process,
+    /// The external ones.
+    extensions: Vec<Process>,
+    /// What is served, and what is sent.
+    connections: Tasks,
     listener: TcpListener,
     debugger: Option<Arc<Debugger>>,
     shared: Arc<Shared>,
@@ -219,12 +268,39 @@ async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String
         peak_memory_bytes: AtomicU64::new(0),
         over_memory: Notify::new(),
         sink: Arc::clone(&launch.sink),
+        spec: Arc::clone(&launch.spec),
+        extensions: Extensions::default(),
+        identifiers: Mutex::new(IdSource::new(RandomState::new().hash_one(folder.number))),
         streams: Arc::clone(&shared.streams),
         debuggers: AtomicUsize::new(0),
     };
     let running = Arc::new(running);
     shared.memory_watch.add(&running);
-    Ok(Started { running, process, listener, debugger, shared: Arc::clone(shared) })
+    let (extensions, connections) = start_extensions(&running, start, &process).await?;
+    Ok(Started { running, process, extensions, connections, listener, debugger, shared: Arc::clone(shared) })
+}
+
+/// Starts what the layers bring beside the runtime, and follows what it prints.
+async fn start_extensions(
+    running: &Arc<Running>,
+    start: Start<'_>,
+    process: &Process,
+) -> Result<(Vec<Process>, Tasks), String> {
+    let spec = &running.spec;
+    let telemetry = &running.extensions.telemetry;
+    telemetry.begin(spec.initialization_type, &spec.runtime, spec.function.name.as_str(), &spec.version);
+    let names = start.extensions();
+    running.extensions.expect(names.iter().map(|name| name.to_string_lossy().into_owned()).collect());
+    let (mut extensions, mut connections) = (Vec::new(), Tasks::new());
+    for name in &names {
+        let (extension, output) = start.extension(name, process).await?;
+        extensions.push(extension);
+        let running = Arc::clone(running);
+        connections.spawn_endless("extension's output", async move {
+            output.follow(&Heard { running: &running, kind: Kind::Extension }).await;
+        });
+    }
+    Ok((extensions, connections))
 }
 
 /// A copy of the code at a path that stays the same, where an editor's debugger looks for it.
@@ -248,6 +324,7 @@ impl Started {
             debugger::kill_helpers(self.listener.local_addr()).await;
         }
         drop(debugger);
+        let reason = if ended.is_some() { "failure" } else { control.shutdown_reason() };
         match ended {
             None => {
                 self.process.kill();
@@ -256,7 +333,7 @@ impl Started {
             }
             Some(cause) => {
                 let running = &self.running;
-                running.output.finish(running.sink.as_ref());
+                running.output.finish(&Heard { running: running.as_ref(), kind: Kind::Function });
                 let max_memory_used_bytes = running.last_peak_memory_bytes();
                 match cause {
                     Ok(cause) => running.emit(EnvironmentEvent::Exited { cause, max_memory_used_bytes }),
@@ -264,15 +341,49 @@ impl Started {
                         message: format!("cannot wait for the process: {error}"),
                     }),
                 }
+                self.process.kill();
+                // It may have ended before; now it is reaped in any case.
+                let _ = self.process.ended().await;
             }
+        }
+        self.shut_down(reason).await;
+    }
+
+    /// Lets extensions come to their end, within AWS's time for it.
+    async fn shut_down(mut self, reason: &str) {
+        let Self { running, extensions, connections, listener, .. } = &mut self;
+        if extensions.is_empty() {
+            return;
+        }
+        let deadline = Clock::new().now().plus_millis(u64::try_from(SHUTDOWN_MAX.as_millis()).unwrap_or_default());
+        if running.extensions.shut_down(reason, deadline.as_millis()) {
+            let ending = async {
+                while !extensions.is_empty() {
+                    tokio::select! {
+                        gone = any_ended(extensions) => drop(extensions.remove(gone)),
+                        Some(_) = connections.next_end() => {}
+                        Ok((stream, _)) = listener.accept() => {
+                            connections.spawn_endless("Runtime API connection", connection(stream, Arc::clone(running)));
+                        }
+                    }
+                }
+            };
+            // Those that are left are killed.
+            let _ = tokio::time::timeout(SHUTDOWN_MAX, ending).await;
+        }
+        for extension in extensions {
+            extension.kill();
+            // Only reaped.
+            let _ = extension.ended().await;
         }
     }
 
     /// Serves the Runtime API and follows the output until the process is gone.
     async fn serve(&mut self, debugger: Option<&Arc<Debugger>>) -> io::Result<ExitCause> {
-        let Self { running, process, listener, shared, .. } = self;
-        let mut connections = Tasks::new();
-        let follow = running.output.follow(running.sink.as_ref());
+        let Self { running, process, extensions, connections, listener, shared, .. } = self;
+        let running = &*running;
+        let heard = Heard { running: running.as_ref(), kind: Kind::Function };
+        let follow = running.output.follow(&heard);
         tokio::pin!(follow);
         let (mut follows, mut is_over_memory) = (true, false);
         loop {
@@ -291,6 +402,14 @@ impl Started {
                     }
                 }
                 () = &mut follow, if follows => follows = false,
+                started = running.extensions.telemetry.started() => {
+                    started.into_iter().for_each(|sending| connections.spawn_endless("telemetry", sending));
+                }
+                gone = any_ended(extensions) => {
+                    extensions.remove(gone);
+                    return Ok(ExitCause::ExtensionGone);
+                }
+                () = running.extensions.failed.notified() => return Ok(ExitCause::ExtensionGone),
                 () = running.over_memory.notified() => {
                     is_over_memory = true;
                     process.kill();
@@ -301,6 +420,16 @@ impl Started {
             }
         }
     }
+}
+
+/// Which of these has ended; for ever without any.
+async fn any_ended(processes: &mut [Process]) -> usize {
+    let mut ends: Vec<_> = processes.iter_mut().map(|process| Box::pin(process.ended())).collect();
+    std::future::poll_fn(|cx| {
+        let ended = ends.iter_mut().position(|end| end.as_mut().poll(cx).is_ready());
+        ended.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
+    })
+    .await
 }
 
 /// Serves one connection until the runtime ends it: between an invocation and its response there is no time limit but the

@@ -3,6 +3,7 @@
 
 mod debugger;
 mod environment;
+mod extensions;
 mod interpreters;
 pub mod isolation;
 mod keeper;
@@ -35,7 +36,7 @@ pub use variables::{INHERITED_VARIABLES, marker};
 
 use super::{clock::Stopwatch, report::Report, streams::Streams};
 use crate::{
-    engine::{EnvironmentEvent, Invocation, LaunchSpec},
+    engine::{EnvironmentEvent, Invocation, LaunchSpec, StopReason},
     model::RUNTIME_DIR,
     task::{End, Tasks},
 };
@@ -247,6 +248,11 @@ impl Environment {
     pub fn invoke(&self, invocation: Invocation) {
         self.phase.lock().offer(invocation, Stopwatch::start());
         self.shared.memory_watch.wake();
+    }
+
+    /// It will be dropped, for this reason.
+    pub fn ends_because(&self, reason: StopReason) {
+        *self.control.reason.lock() = Some(reason);
     }
 
     /// Whether it has an invocation that it has not answered.

@@ -70,6 +70,11 @@ impl Process {
         self.group.as_raw_nonzero().get().unsigned_abs()
     }
 
+    /// Whether it has a view of its own.
+    pub(super) fn is_isolated(&self) -> bool {
+        self.member.as_ref().is_some_and(|member| member.mount_namespace.is_some())
+    }
+
     /// From now on these are known to be its own, whatever group they are in.
     pub(super) fn owns(&mut self, member: Member) {
         self.member = Some(member);

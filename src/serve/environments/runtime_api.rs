@@ -10,11 +10,14 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
-use super::{environment::Running, streaming};
+use super::{environment::Running, extensions, streaming};
 use crate::{
     engine::{EnvironmentEvent, Invocation, RequestToken},
     serve::{body::ResponseBody, clock::Stopwatch},
-    wire::runtime::{self, RESPONSE_MAX_BYTES, RuntimeCall, RuntimeRefusal, RuntimeRequest},
+    wire::{
+        extensions::ExtensionCall,
+        runtime::{self, RESPONSE_MAX_BYTES, RuntimeCall, RuntimeRefusal, RuntimeRequest},
+    },
 };
 
 /// Of a response that is too long, this much is read and thrown away, so that the runtime is told instead of cut off.
@@ -71,6 +74,9 @@ impl Phase {
 
 /// Answers one request.
 pub(super) async fn answer(environment: &Arc<Running>, request: Request<Incoming>) -> Response<ResponseBody> {
+    if let Some(call) = ExtensionCall::parse(request.method(), request.uri().path()) {
+        return extensions::answer(environment, call, request).await.map(ResponseBody::Whole);
+    }
     let (head, body) = request.into_parts();
     let answered = match RuntimeCall::parse(&head.method, head.uri.path()) {
         Ok(RuntimeCall::Next) => next(environment).await,
@@ -87,8 +93,13 @@ pub(super) async fn answer(environment: &Arc<Running>, request: Request<Incoming
 async fn next(environment: &Running) -> Result<Response<Bytes>, RuntimeRefusal> {
     if let Some(init) = environment.becomes_idle()? {
         environment.drain_output();
-        init.into_iter().for_each(|started| environment.measured(started));
-        environment.emit(EnvironmentEvent::Next);
+        if let Some(started) = init {
+            let elapsed_us = environment.measured(started);
+            environment.extensions.telemetry.initialised(environment.spec.initialization_type, elapsed_us);
+        }
+        if environment.extensions.runtime_asks() {
+            environment.is_free();
+        }
     }
     let invocation = std::future::poll_fn(|cx| {
         let mut phase = environment.phase.lock();
@@ -109,7 +120,11 @@ async fn next(environment: &Running) -> Result<Response<Bytes>, RuntimeRefusal> 
             }
         }
     });
-    Ok(runtime::next_response(invocation.await?))
+    let invocation = invocation.await?;
+    let telemetry = &environment.extensions.telemetry;
+    telemetry.invoked(&invocation.request_id, &environment.spec.version, &invocation.trace_id);
+    environment.extensions.invoked(&invocation);
+    Ok(runtime::next_response(invocation))
 }
 
 async fn init_error(
@@ -164,11 +179,14 @@ async fn finish<'a>(
     };
     let since = environment.answers(request_id)?;
     environment.drain_output();
-    environment.measured(since);
+    let elapsed_us = environment.measured(since);
+    let answered = |status| environment.extensions.telemetry.answered(request_id, status, elapsed_us);
     let request_id = request_id.to_owned();
     match read {
         Ok(request) => {
-            environment.emit(event(request, request_id, memory));
+            let event = event(request, request_id, memory);
+            answered(if matches!(event, EnvironmentEvent::Error { .. }) { "error" } else { "success" });
+            environment.emit(event);
             Ok(runtime::accepted())
         }
         Err(unread) => {
@@ -179,9 +197,10 @@ async fn finish<'a>(
 }
 
 impl Running {
-    fn measured(&self, since: Stopwatch) {
+    fn measured(&self, since: Stopwatch) -> u64 {
         let elapsed_us = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.emit(EnvironmentEvent::Measured { elapsed_us });
+        elapsed_us
     }
 
     /// Something when this call is the first to say that the environment is free, with the start of its init phase when it
@@ -233,8 +252,9 @@ impl Running {
     /// The response that was passed on has ended.
     pub(super) fn has_answered(&self) {
         let before = std::mem::replace(&mut *self.phase.lock(), Phase::Answered);
-        if let Phase::Busy { since, .. } = before {
-            self.measured(since);
+        if let Phase::Busy { since, request_id, .. } = before {
+            let elapsed_us = self.measured(since);
+            self.extensions.telemetry.answered(&request_id, "success", elapsed_us);
         }
     }
 

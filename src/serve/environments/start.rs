@@ -1,9 +1,12 @@
 //! Starts an environment's process: with a view of its own where the system lets it, plainly elsewhere.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs, io,
-    os::{fd::OwnedFd, unix::fs::DirBuilderExt},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{DirBuilderExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -30,6 +33,8 @@ use crate::{
     serve::platform::{Member, MountNamespace},
 };
 
+/// The extensions in the layers.
+const EXTENSIONS_DIR: &str = "extensions";
 /// A refusal's length at most.
 const REFUSAL_MAX_BYTES: u64 = 4096;
 /// What Python compiles, in the runtime directory: of the interpreter's own library.
@@ -153,9 +158,43 @@ impl Start<'_> {
     }
 
     async fn isolated(self, launcher: &Path) -> Result<(Process, Output), Refused> {
+        let request = self.request().map_err(|error| Refused::View(error.to_string()))?;
+        self.launched(launcher, &request).await
+    }
+
+    /// Starts an extension, which sees what the environment's `runtime` sees.
+    ///
+    /// # Errors
+    /// It cannot be started; the message says what to do.
+    pub(super) async fn extension(self, name: &OsStr, runtime: &Process) -> Result<(Process, Output), String> {
+        let file = self.layers_dir.unwrap_or(Path::new(LAYERS_DIR)).join(EXTENSIONS_DIR).join(name);
+        let program = Program { path: file, arguments: Vec::new() };
+        let start = Start { program: &program, ..self };
+        let launcher = self.shared.launcher.path().filter(|_| runtime.is_isolated());
+        let Some(launcher) = launcher else { return start.plain().await };
+        let mut request = start.request().map_err(|error| error.to_string())?;
+        request.join = Some(runtime.id());
+        request.program.path = Path::new(LAYERS_DIR).join(EXTENSIONS_DIR).join(name);
+        start.launched(&launcher, &request).await.map_err(|refused| match refused {
+            Refused::View(message) | Refused::Start(message) => message,
+        })
+    }
+
+    /// The files that are started beside the runtime.
+    pub(super) fn extensions(self) -> Vec<OsString> {
+        let entries = self.layers_dir.and_then(|dir| fs::read_dir(dir.join(EXTENSIONS_DIR)).ok());
+        let is_program = |entry: &fs::DirEntry| {
+            fs::metadata(entry.path()).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+        };
+        let programs = entries.into_iter().flatten().flatten().filter(is_program);
+        let mut names: Vec<_> = programs.map(|entry| entry.file_name()).collect();
+        names.sort();
+        names
+    }
+
+    async fn launched(self, launcher: &Path, request: &Request) -> Result<(Process, Output), Refused> {
         let view = |error: io::Error| Refused::View(error.to_string());
-        let request = self.request().map_err(view)?;
-        let text = serde_json::to_string(&request).map_err(|error| Refused::View(error.to_string()))?;
+        let text = serde_json::to_string(request).map_err(|error| Refused::View(error.to_string()))?;
         let (output, ends) = Output::open().map_err(|error| Refused::Start(no_pipe(&error)))?;
         let (reading, writing) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| view(error.into()))?;
         let mut command = Command::new(launcher);
@@ -197,6 +236,7 @@ impl Start<'_> {
         let place = self.place(Path::new(TASK_DIR), Path::new(RUNTIME_DIR), Path::new(TEMPORARY_DIR), &number);
         let place = Place { layers_dir: Some(Path::new(LAYERS_DIR)), ..place };
         Ok(Request {
+            join: None,
             program: Target {
                 path: seen(&self.program.path),
                 arguments: self.arguments(seen, place),

@@ -173,6 +173,15 @@ pub fn kill_members(members: &[Member]) -> usize {
     killed
 }
 
+/// How many processes there are whose environment has `marker`.
+pub fn count_marked(marker: &str) -> usize {
+    let has_it = |process: &PathBuf| {
+        let environment = fs::read(process.join("environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|entry| entry == marker.as_bytes())
+    };
+    processes().filter(has_it).count()
+}
+
 /// Kills every process whose environment has `marker` (`NAME=VALUE`), each with its process group, except this process's
 /// own group. Returns how many there were.
 pub fn kill_marked(marker: &str) -> usize {

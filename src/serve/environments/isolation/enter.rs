@@ -14,7 +14,7 @@ use std::{
 
 use rustix::{
     process::{Gid, Uid, getegid, geteuid},
-    thread::{UnshareFlags, unshare_unsafe},
+    thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe},
 };
 
 use super::{REQUEST_VARIABLE, Refusal, Request, SUBCOMMAND, TASK_DIR, Target, View, view::make_view};
@@ -32,7 +32,7 @@ pub fn enter(request: &str) -> ExitCode {
     // Closed when another program takes this process over, which is how the engine knows that it did.
     let Ok(mut pipe) = io::stdin().as_fd().try_clone_to_owned().map(fs::File::from) else { return ExitCode::FAILURE };
     let refusal = match serde_json::from_str::<Request>(request) {
-        Ok(request) => match isolate(&request.view) {
+        Ok(request) => match isolate(&request) {
             Ok(()) if request.program.path.as_os_str().is_empty() => return ExitCode::SUCCESS,
             Ok(()) => Refusal::Program { errno: errno(&become_program(&request.program)) },
             Err((doing, error)) => Refusal::View { doing, errno: errno(&error) },
@@ -60,7 +60,7 @@ pub fn probe(launcher: &Path) -> Result<(), String> {
         kept: Vec::new(),
         temporary_mb: 1,
     };
-    let request = Request { view, program: Target::default() };
+    let request = Request { view, join: None, program: Target::default() };
     let text = serde_json::to_string(&request).map_err(|error| error.to_string())?;
     let (reading, writing) = io::pipe().map_err(|error| error.to_string())?;
     let mut command = Command::new(launcher);
@@ -99,9 +99,26 @@ impl Drop for ProbeDir {
     }
 }
 
-fn isolate(view: &View) -> Result<(), Failed> {
+fn isolate(request: &Request) -> Result<(), Failed> {
+    if let Some(pid) = request.join {
+        return join(pid).map_err(|error| ("see what its environment sees".to_owned(), error));
+    }
     enter_namespaces()?;
-    make_view(view)
+    make_view(&request.view)
+}
+
+/// Enters the namespaces of another process of the same environment.
+fn join(pid: u32) -> io::Result<()> {
+    let open = |name: &str| fs::File::open(format!("/proc/{pid}/ns/{name}"));
+    let is_own = |name: &str| -> io::Result<bool> {
+        Ok(fs::read_link(format!("/proc/{pid}/ns/{name}"))? == fs::read_link(format!("/proc/self/ns/{name}"))?)
+    };
+    let mounts = open("mnt")?;
+    if !is_own("user")? {
+        move_into_link_name_space(open("user")?.as_fd(), Some(LinkNameSpaceType::User))?;
+    }
+    move_into_link_name_space(mounts.as_fd(), Some(LinkNameSpaceType::Mount))?;
+    Ok(())
 }
 
 /// Privileged processes need a mount namespace alone; others get it with a user namespace in which they are who they were.

@@ -40,6 +40,9 @@ pub(super) const TEMPORARY_DIR: &str = "/tmp";
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Request {
     pub view: View,
+    /// Sees what this process sees instead of a view of its own.
+    #[serde(default)]
+    pub join: Option<u32>,
     pub program: Target,
 }
 

@@ -1,0 +1,208 @@
+//! The extensions of one environment: those in `/opt/extensions`, each a process, and those that a runtime registers itself.
+//! An environment is free when its runtime and all its extensions have asked for more.
+
+mod api;
+mod telemetry;
+
+use std::{collections::BTreeMap, sync::Arc, task::Waker};
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::{engine::Invocation, wire::extensions::Registration};
+pub(super) use api::answer;
+pub(super) use telemetry::Kind;
+use telemetry::Telemetry;
+
+/// Extensions of one function, as AWS limits them.
+const EXTENSIONS_MAX: usize = 10;
+
+/// What is known of an environment's extensions.
+#[derive(Debug, Default)]
+pub(super) struct Extensions {
+    state: Mutex<State>,
+    /// An external extension reported that it cannot go on.
+    pub(super) failed: Notify,
+    pub(super) telemetry: Telemetry,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    by_id: BTreeMap<String, Extension>,
+    /// Names of external ones that were started and have not registered.
+    expected: Vec<String>,
+    /// The runtime has asked for more, and the engine was not told: extensions have not.
+    runtime_waits: bool,
+    /// The runtime has asked for work once: nobody registers any more.
+    is_initialised: bool,
+    events: u64,
+}
+
+#[derive(Debug)]
+struct Extension {
+    registration: Registration,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// It has registered and not asked for events yet.
+    Registered,
+    /// It waits for an event; the waker is its call's.
+    Waiting(Option<Waker>),
+    /// There is one, which it has not fetched.
+    Given(Arc<Value>),
+    /// It does what the event asks for.
+    Working,
+}
+
+impl Extensions {
+    /// These were started.
+    pub(super) fn expect(&self, names: Vec<String>) {
+        self.state.lock().expected = names;
+    }
+
+    /// The runtime asks for more. Whether the environment is free now; when it is not, [`Self::has_asked`] says when.
+    pub(super) fn runtime_asks(&self) -> bool {
+        let mut state = self.state.lock();
+        state.is_initialised = true;
+        let free = state.all_wait();
+        state.runtime_waits = !free;
+        free
+    }
+
+    /// The runtime got an invocation, and so do those that want to know.
+    pub(super) fn invoked(&self, invocation: &Invocation) {
+        let mut state = self.state.lock();
+        if state.by_id.is_empty() {
+            return;
+        }
+        let event = Arc::new(json!({
+            "eventType": "INVOKE",
+            "deadlineMs": invocation.deadline.as_millis(),
+            "requestId": invocation.request_id,
+            "invokedFunctionArn": invocation.invoked_function_arn,
+            "tracing": { "type": "X-Amzn-Trace-Id", "value": invocation.trace_id },
+        }));
+        state.give(&event, |registration| registration.wants_invoke);
+    }
+
+    /// Asks those that want to know to end. Whether there are any.
+    pub(super) fn shut_down(&self, reason: &str, deadline_ms: u64) -> bool {
+        let event = Arc::new(json!({ "eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": deadline_ms }));
+        self.state.lock().give(&event, |registration| registration.wants_shutdown)
+    }
+
+    /// A new extension, with its identifier; `None` when there are too many, or nobody may register any more.
+    fn register(&self, identifier: String, registration: Registration) -> Option<String> {
+        let mut state = self.state.lock();
+        let is_external = state.expected.iter().position(|name| *name == registration.name);
+        if state.by_id.len() == EXTENSIONS_MAX || (is_external.is_none() && state.is_initialised) {
+            return None;
+        }
+        if let Some(index) = is_external {
+            state.expected.remove(index);
+        }
+        state.by_id.insert(identifier.clone(), Extension { registration, phase: Phase::Registered });
+        Some(identifier)
+    }
+
+    fn is_known(&self, identifier: &str) -> bool {
+        self.state.lock().by_id.contains_key(identifier)
+    }
+
+    fn name_of(&self, identifier: &str) -> String {
+        let state = self.state.lock();
+        state.by_id.get(identifier).map(|extension| extension.registration.name.clone()).unwrap_or_default()
+    }
+
+    /// The extension asks for an event. Whether that makes the environment free.
+    fn has_asked(&self, identifier: &str) -> bool {
+        let mut state = self.state.lock();
+        let Some(extension) = state.by_id.get_mut(identifier) else { return false };
+        if matches!(extension.phase, Phase::Registered | Phase::Working) {
+            extension.phase = Phase::Waiting(None);
+        }
+        let free = state.runtime_waits && state.all_wait();
+        state.runtime_waits &= !free;
+        free
+    }
+
+    /// The event that is there, with its number; without one, `waker` is told of it.
+    fn fetch(&self, identifier: &str, waker: &Waker) -> Option<(Arc<Value>, u64)> {
+        let mut state = self.state.lock();
+        state.events += 1;
+        let number = state.events;
+        let extension = state.by_id.get_mut(identifier)?;
+        match std::mem::replace(&mut extension.phase, Phase::Working) {
+            Phase::Given(event) => Some((event, number)),
+            other => {
+                extension.phase = match other {
+                    Phase::Working | Phase::Given(_) => Phase::Working,
+                    Phase::Registered | Phase::Waiting(_) => Phase::Waiting(Some(waker.clone())),
+                };
+                None
+            }
+        }
+    }
+}
+
+impl State {
+    fn all_wait(&self) -> bool {
+        self.expected.is_empty() && self.by_id.values().all(|extension| matches!(extension.phase, Phase::Waiting(_)))
+    }
+
+    /// Whether any got it.
+    fn give(&mut self, event: &Arc<Value>, wants: impl Fn(&Registration) -> bool) -> bool {
+        let mut any = false;
+        for extension in self.by_id.values_mut().filter(|extension| wants(&extension.registration)) {
+            any = true;
+            let before = std::mem::replace(&mut extension.phase, Phase::Given(Arc::clone(event)));
+            if let Phase::Waiting(Some(waker)) = before {
+                waker.wake();
+            }
+        }
+        any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registration(name: &str, wants_invoke: bool) -> Registration {
+        Registration { name: name.into(), wants_invoke, wants_shutdown: true }
+    }
+
+    #[test]
+    fn an_environment_is_free_when_all_have_asked_for_more() {
+        let extensions = Extensions::default();
+        assert!(extensions.runtime_asks(), "without extensions at once");
+        let extensions = Extensions::default();
+        extensions.expect(vec!["a".into()]);
+        assert!(!extensions.runtime_asks(), "it has not registered");
+        assert_eq!(extensions.register("1".into(), registration("a", true)).as_deref(), Some("1"));
+        assert_eq!(extensions.register("2".into(), registration("late", true)), None);
+        assert!(extensions.has_asked("1"));
+        assert!(!extensions.has_asked("1"), "it is told once");
+        assert!(!extensions.has_asked("unknown") && !extensions.is_known("unknown"));
+    }
+
+    #[test]
+    fn an_event_is_fetched_once_by_those_that_want_it() {
+        let extensions = Extensions::default();
+        extensions.register("1".into(), registration("a", true));
+        extensions.register("2".into(), registration("b", false));
+        let waker = Waker::noop();
+        assert!(!extensions.has_asked("1") && !extensions.has_asked("2"));
+        assert!(extensions.fetch("1", waker).is_none());
+        extensions.state.lock().give(&Arc::new(json!(1)), |registration| registration.wants_invoke);
+        assert_eq!(extensions.fetch("1", waker).map(|(event, _)| (*event).clone()), Some(json!(1)));
+        assert!(extensions.fetch("2", waker).is_none());
+        assert!(!extensions.runtime_asks(), "the first has not asked again");
+        assert!(extensions.has_asked("1"));
+        assert!(extensions.shut_down("spindown", 7));
+        assert_eq!(extensions.fetch("2", waker).unwrap().0["shutdownReason"], "spindown");
+    }
+}

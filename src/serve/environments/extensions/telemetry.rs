@@ -1,0 +1,261 @@
+//! The Telemetry API's events: made as things happen, kept until the init phase is over for those who subscribe late, and
+//! sent to subscribers in their own portions.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::Full;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
+    sync::{Notify, mpsc},
+};
+
+use crate::{
+    serve::clock::{Clock, Stopwatch},
+    wire::extensions::{Destination, Subscription},
+};
+
+/// Events that are kept for a subscriber; further ones are dropped, and said to be.
+const WAITING_MAX: usize = 10_000;
+/// Events that are kept for those who subscribe late.
+const EARLY_MAX: usize = 1_000;
+/// What a subscriber may take for one portion.
+const SEND_MAX: Duration = Duration::from_secs(2);
+
+/// What an environment tells its subscribers.
+#[derive(Debug, Default)]
+pub(in super::super) struct Telemetry {
+    state: Mutex<State>,
+    subscribed: Notify,
+    clock: Clock,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    subscribers: Vec<Subscriber>,
+    /// The tasks that are to be started for new ones.
+    started: Vec<(Subscription, mpsc::Receiver<Value>)>,
+    /// Until the first invocation.
+    early: Option<Vec<(Kind, Value)>>,
+    /// What the next `platform.report` says.
+    report: Option<Ended>,
+    init_us: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    subscription: Subscription,
+    sender: mpsc::Sender<Value>,
+    dropped: u64,
+}
+
+#[derive(Debug)]
+struct Ended {
+    request_id: String,
+    status: &'static str,
+    elapsed_us: u64,
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Kind {
+    Platform,
+    Function,
+    Extension,
+}
+
+impl Telemetry {
+    /// Keeps what happens from now on for those who subscribe while the environment initialises.
+    pub(in super::super) fn begin(&self, initialization_type: &str, runtime: &str, function: &str, version: &str) {
+        self.state.lock().early = Some(Vec::new());
+        let record = json!({ "initializationType": initialization_type, "phase": "init", "runtimeVersion": runtime,
+            "functionName": function, "functionVersion": version });
+        self.say(Kind::Platform, "platform.initStart", || record);
+    }
+
+    /// The init phase is over.
+    pub(in super::super) fn initialised(&self, initialization_type: &str, elapsed_us: u64) {
+        self.state.lock().init_us = Some(elapsed_us);
+        let of = |more: Value| {
+            let mut record = json!({ "initializationType": initialization_type, "phase": "init", "status": "success" });
+            if let (Some(record), Value::Object(more)) = (record.as_object_mut(), more) {
+                record.extend(more);
+            }
+            record
+        };
+        self.say(Kind::Platform, "platform.initRuntimeDone", || of(json!({})));
+        self.say(Kind::Platform, "platform.initReport", || of(json!({ "metrics": { "durationMs": ms(elapsed_us) } })));
+    }
+
+    /// An invocation begins.
+    pub(in super::super) fn invoked(&self, request_id: &str, version: &str, trace_id: &str) {
+        self.say(Kind::Platform, "platform.start", || {
+            let tracing = json!({ "type": "X-Amzn-Trace-Id", "value": trace_id });
+            json!({ "requestId": request_id, "version": version, "tracing": tracing })
+        });
+        // Nobody subscribes any more.
+        self.state.lock().early = None;
+    }
+
+    /// The runtime has answered.
+    pub(in super::super) fn answered(&self, request_id: &str, status: &'static str, elapsed_us: u64) {
+        if !self.is_wanted() {
+            return;
+        }
+        self.say(
+            Kind::Platform,
+            "platform.runtimeDone",
+            || json!({ "requestId": request_id, "status": status, "metrics": { "durationMs": ms(elapsed_us) } }),
+        );
+        self.state.lock().report = Some(Ended { request_id: request_id.to_owned(), status, elapsed_us });
+    }
+
+    /// The environment is free again.
+    pub(super) fn reported(&self, memory_mb: u32, max_memory_used_bytes: u64) {
+        let (ended, init_us) = {
+            let mut state = self.state.lock();
+            let Some(ended) = state.report.take() else { return };
+            (ended, state.init_us.take())
+        };
+        self.say(Kind::Platform, "platform.report", || {
+            let mut metrics = json!({
+                "durationMs": ms(ended.elapsed_us),
+                "billedDurationMs": (ended.elapsed_us + init_us.unwrap_or_default()).div_ceil(1000),
+                "memorySizeMB": memory_mb,
+                "maxMemoryUsedMB": max_memory_used_bytes.div_ceil(1024 * 1024).min(memory_mb.into()),
+            });
+            if let Some(init_us) = init_us {
+                metrics["initDurationMs"] = json!(ms(init_us));
+            }
+            json!({ "requestId": ended.request_id, "status": ended.status, "metrics": metrics })
+        });
+    }
+
+    /// A line was printed.
+    pub(in super::super) fn printed(&self, kind: Kind, line: &str) {
+        let name = if kind == Kind::Extension { "extension" } else { "function" };
+        self.say(kind, name, || json!(line));
+    }
+
+    /// Whether anybody listens, or may come to listen.
+    fn is_wanted(&self) -> bool {
+        let state = self.state.lock();
+        state.early.is_some() || !state.subscribers.is_empty()
+    }
+
+    fn say(&self, kind: Kind, name: &str, record: impl FnOnce() -> Value) {
+        if !self.is_wanted() {
+            return;
+        }
+        let time = jiff::Timestamp::from_millisecond(i64::try_from(self.clock.now().as_millis()).unwrap_or_default());
+        let time = time.unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        let event = json!({ "time": time, "type": name, "record": record() });
+        let mut state = self.state.lock();
+        state.subscribers.iter_mut().for_each(|subscriber| subscriber.take(kind, &event));
+        if let Some(early) = state.early.as_mut().filter(|early| early.len() < EARLY_MAX) {
+            early.push((kind, event));
+        }
+    }
+
+    /// One more listener, who hears of what has happened already.
+    pub(super) fn subscribe(&self, name: &str, subscription: &Subscription) {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        let mut subscriber = Subscriber { subscription: subscription.clone(), sender, dropped: 0 };
+        {
+            let mut state = self.state.lock();
+            state.early.iter().flatten().for_each(|(kind, event)| subscriber.take(*kind, event));
+            state.subscribers.push(subscriber);
+            state.started.push((subscription.clone(), receiver));
+        }
+        self.subscribed.notify_one();
+        let types = [
+            ("platform", subscription.platform),
+            ("function", subscription.function),
+            ("extension", subscription.extension),
+        ];
+        let types: Vec<_> = types.into_iter().filter_map(|(name, wanted)| wanted.then_some(name)).collect();
+        self.say(
+            Kind::Platform,
+            "platform.telemetrySubscription",
+            || json!({ "name": name, "state": "Subscribed", "types": types }),
+        );
+    }
+
+    /// The sending to those who have subscribed since the last call, when there are any; for the environment to run.
+    pub(in super::super) async fn started(&self) -> Vec<impl Future<Output = ()> + Send + use<>> {
+        self.subscribed.notified().await;
+        let started = std::mem::take(&mut self.state.lock().started);
+        started.into_iter().map(|(subscription, receiver)| send_all(subscription, receiver)).collect()
+    }
+}
+
+impl Subscriber {
+    fn take(&mut self, kind: Kind, event: &Value) {
+        let wanted = match kind {
+            Kind::Platform => self.subscription.platform,
+            Kind::Function => self.subscription.function,
+            Kind::Extension => self.subscription.extension,
+        };
+        if wanted && self.sender.try_send(event.clone()).is_err() {
+            self.dropped += 1;
+        } else if self.dropped > 0 && self.sender.capacity() > 1 {
+            let record = json!({ "reason": "the subscriber was too slow", "droppedRecords": self.dropped });
+            let dropped = json!({ "time": event["time"], "type": "platform.logsDropped", "record": record });
+            self.dropped = if self.sender.try_send(dropped).is_ok() { 0 } else { self.dropped };
+        }
+    }
+}
+
+/// Sends portions until nothing more comes.
+async fn send_all(subscription: Subscription, mut receiver: mpsc::Receiver<Value>) {
+    while let Some(first) = receiver.recv().await {
+        let (mut portion, waiting) = (vec![first], Stopwatch::start());
+        let mut bytes = portion[0].to_string().len();
+        let limit = Duration::from_millis(subscription.timeout_ms);
+        while portion.len() < subscription.max_items && bytes < subscription.max_bytes {
+            let left = limit.saturating_sub(waiting.elapsed());
+            let Ok(Some(event)) = tokio::time::timeout(left, receiver.recv()).await else { break };
+            bytes += event.to_string().len();
+            portion.push(event);
+        }
+        // A subscriber that does not take it loses it.
+        let _ = tokio::time::timeout(SEND_MAX, send(&subscription.to, &portion)).await;
+    }
+}
+
+async fn send(to: &Destination, portion: &[Value]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    match to {
+        Destination::Tcp { port } => {
+            let mut stream = TcpStream::connect(("127.0.0.1", *port)).await?;
+            let lines: String = portion.iter().map(|event| format!("{event}\n")).collect();
+            stream.write_all(lines.as_bytes()).await?;
+        }
+        Destination::Http { port, path } => {
+            let stream = TcpStream::connect(("127.0.0.1", *port)).await?;
+            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+            let body = Bytes::from(serde_json::to_vec(portion)?);
+            let request = Request::post(path.as_str())
+                .header(header::HOST, format!("sandbox.localdomain:{port}"))
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(Full::new(body))?;
+            tokio::select! {
+                answered = sender.send_request(request) => drop(answered?),
+                ended = connection => ended?,
+            }
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a duration of 285 years")]
+fn ms(us: u64) -> f64 {
+    us as f64 / 1000.0
+}
