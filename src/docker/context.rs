@@ -13,12 +13,14 @@ use tokio::sync::mpsc;
 
 /// What a context may have in it at most: a folder that is larger is one that was not meant.
 const FILES_MAX: usize = 100_000;
+/// What of a file's mode is its permissions.
+const MODE_BITS: u32 = 0o7777;
 /// Blocks of the tar stream on their way to the engine.
 const BLOCKS_MAX: usize = 16;
 /// Size of a block.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// The files of a context, in the order of their paths.
+/// The files and folders of a context, in the order of their paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
     root: PathBuf,
@@ -70,14 +72,28 @@ impl Context {
 
     fn write(&self, blocks: Blocks) -> io::Result<()> {
         let mut tar = tar::Builder::new(blocks);
-        // Times and owners of the machine are no part of what is built.
-        tar.mode(tar::HeaderMode::Deterministic);
-        tar.follow_symlinks(false);
         for file in &self.files {
-            tar.append_path_with_name(self.root.join(file), file)?;
+            append(&mut tar, &self.root.join(file), file)?;
         }
         tar.into_inner()?.finish()
     }
+}
+
+/// As `docker build` does it: modes are kept, and everything is root's.
+fn append(tar: &mut tar::Builder<Blocks>, path: &Path, name: &Path) -> io::Result<()> {
+    let meta = fs::symlink_metadata(path)?;
+    let mut header = tar::Header::new_gnu();
+    header.set_metadata(&meta);
+    header.set_uid(0);
+    header.set_gid(0);
+    if meta.is_symlink() {
+        return tar.append_link(&mut header, name, fs::read_link(path)?);
+    }
+    if meta.is_dir() {
+        return tar.append_data(&mut header, name, io::empty());
+    }
+    // A file that grows meanwhile would spoil what follows it.
+    tar.append_data(&mut header, name, io::Read::take(fs::File::open(path)?, meta.len()))
 }
 
 fn walk(root: &Path, below: &Path, rules: &Rules, dockerfile: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -87,6 +103,9 @@ fn walk(root: &Path, below: &Path, rules: &Rules, dockerfile: &Path, files: &mut
         let kind = entry.file_type()?;
         let is_ignored = rules.ignore(&path, kind.is_dir());
         if kind.is_dir() {
+            if !is_ignored {
+                files.push(path.clone());
+            }
             // A later `!` rule may take back something within.
             if !is_ignored || rules.has_exceptions || dockerfile.starts_with(&path) {
                 walk(root, &path, rules, dockerfile, files)?;
@@ -120,8 +139,8 @@ fn digest(root: &Path, files: &[PathBuf], dockerfile: &Path) -> io::Result<Strin
             part(b"link");
             part(fs::read_link(&path)?.as_os_str().as_encoded_bytes());
         } else {
-            part(if meta.permissions().mode() & 0o100 == 0 { b"file" } else { b"program" });
-            part(&fs::read(&path)?);
+            part(&(meta.permissions().mode() & MODE_BITS).to_be_bytes());
+            part(&if meta.is_dir() { Vec::new() } else { fs::read(&path)? });
         }
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
@@ -224,8 +243,14 @@ mod tests {
                 ("b/a/one.txt", "3"),
             ]);
             let context = Context::read(dir.path(), Path::new("Dockerfile")).unwrap();
-            let files: Vec<&str> =
-                context.files().iter().filter_map(|path| path.to_str()).filter(|path| !path.starts_with('.')).collect();
+            let is_file = |path: &&PathBuf| dir.path().join(path).is_file();
+            let files: Vec<&str> = context
+                .files()
+                .iter()
+                .filter(is_file)
+                .filter_map(|path| path.to_str())
+                .filter(|path| !path.starts_with('.'))
+                .collect();
             assert_eq!(files, expected, "{rules}");
         };
         check("", &["Dockerfile", "a/one.txt", "a/two.md", "b/a/one.txt"]);
@@ -260,18 +285,34 @@ mod tests {
     #[tokio::test]
     async fn the_stream_is_a_tar_of_the_files() {
         let dir = folder(&[("Dockerfile", "FROM scratch"), ("a/large", &"x".repeat(3 * BLOCK_BYTES))]);
+        fs::create_dir(dir.path().join("empty")).unwrap();
+        for (path, mode) in [("Dockerfile", 0o640), ("a/large", 0o640), ("a", 0o755), ("empty", 0o1777)] {
+            fs::set_permissions(dir.path().join(path), fs::Permissions::from_mode(mode)).unwrap();
+        }
         let mut blocks = Context::read(dir.path(), Path::new("Dockerfile")).unwrap().stream();
         let mut bytes = Vec::new();
         while let Some(block) = blocks.recv().await {
             bytes.extend_from_slice(&block.unwrap());
         }
         let mut archive = tar::Archive::new(bytes.as_slice());
-        let sizes: Vec<(String, u64)> = archive
+        let sizes: Vec<(String, u64, u32)> = archive
             .entries()
             .unwrap()
             .map(|entry| entry.unwrap())
-            .map(|entry| (entry.path().unwrap().display().to_string(), entry.size()))
+            .map(|entry| {
+                let mode = entry.header().mode().unwrap() & MODE_BITS;
+                (entry.path().unwrap().display().to_string(), entry.size(), mode)
+            })
             .collect();
-        assert_eq!(sizes, [("Dockerfile".to_owned(), 12), ("a/large".to_owned(), 3 * BLOCK_BYTES as u64)]);
+        let entry = |path: &str, size, mode| (path.to_owned(), size, mode);
+        assert_eq!(
+            sizes,
+            [
+                entry("Dockerfile", 12, 0o640),
+                entry("a", 0, 0o755),
+                entry("a/large", 3 * BLOCK_BYTES as u64, 0o640),
+                entry("empty", 0, 0o1777),
+            ]
+        );
     }
 }

@@ -20,10 +20,12 @@ pub struct Network {
     /// `172.18.0.0/16`.
     pub subnet: String,
     pub is_internal: bool,
+    /// When it was made: milliseconds of the epoch; 0 where the engine does not say.
+    pub created_ms: i64,
 }
 
 impl Docker {
-    /// Creates a bridge network; returns its id.
+    /// Creates a bridge network; returns its id. Older engines take a name that exists, and then there are two of it.
     ///
     /// # Errors
     /// The name is taken, or the engine has no addresses left.
@@ -52,6 +54,7 @@ impl Docker {
                 gateway: address(found.ipam.as_ref(), |config| config.gateway.as_ref()),
                 subnet: address(found.ipam.as_ref(), |config| config.subnet.as_ref()),
                 is_internal: found.internal.unwrap_or_default(),
+                created_ms: milliseconds(found.created.as_deref()),
             })),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -75,6 +78,7 @@ impl Docker {
                 name: network.name.unwrap_or_default(),
                 labels: network.labels.unwrap_or_default().into_iter().collect(),
                 is_internal: network.internal.unwrap_or_default(),
+                created_ms: milliseconds(network.created.as_deref()),
             })
             .collect();
         found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -88,6 +92,10 @@ impl Docker {
     pub async fn remove_network(&self, name: &str) -> Result<(), Error> {
         self.client.remove_network(name).await.map_err(Error::of("remove the network", name))
     }
+}
+
+fn milliseconds(time: Option<&str>) -> i64 {
+    time.and_then(|time| time.parse::<jiff::Timestamp>().ok()).map_or(0, jiff::Timestamp::as_millisecond)
 }
 
 /// Of the first address range, which for what is made here is the only one.

@@ -37,7 +37,8 @@ pub(super) fn delete_unneeded(draft: &mut Draft, inputs: &Inputs<'_>) {
     for (name, key) in services.volumes.iter().filter(|(_, key)| !wanted.contains(key)) {
         delete_volume(draft, name, key, inputs.observed);
     }
-    if inputs.desired.services.is_empty() {
+    // Functions may be in it as well.
+    if inputs.desired.services.is_empty() && inputs.desired.functions.is_empty() {
         delete_network(draft, inputs.observed);
     }
 }
@@ -276,7 +277,8 @@ fn why_not_up(state: &ServiceState) -> String {
 fn difference(found: &ObservedContainer, new: &NewContainer, inputs: &Inputs<'_>) -> String {
     let wanted = new.parts();
     let mut causes = Vec::new();
-    if found.image != new.image {
+    // Podman writes the registry before a name that has none, so the names themselves are not compared.
+    if found.parts.get("image") != wanted.get("image") {
         causes.push(format!("image {} -> {}", found.image, new.image));
     } else if inputs.observed.services.images.get(&new.image).is_some_and(|id| *id != found.image_id) {
         causes.push(format!("image {} is another one now", new.image));

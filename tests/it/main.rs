@@ -22,6 +22,7 @@ mod layers;
 mod looking;
 mod sdk_control;
 mod sdk_sqs;
+mod services;
 mod simulation;
 mod support;
 mod watch;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
             looking::all(),
             sdk_control::all(),
             sdk_sqs::all(),
+            services::all(),
             simulation::all(),
             watch::all(),
         ]

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What the build and the engine keep in a state directory, besides files whose names begin with one of [`PREFIXES`].
-const OURS: [&str; 7] = ["artifacts", "build", "debug", "port", "runtime", services::MARKER, "tmp"];
+const OURS: [&str; 8] = ["artifacts", "build", "debug", "interpreters.json", "port", "runtime", services::MARKER, "tmp"];
 const PREFIXES: [&str; 2] = ["engine.", "start."];
 
 pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
@@ -34,8 +34,10 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
     {
         ask(session, engine).await?;
     }
-    let left = Left::find(session, &project).await?;
-    left.ask(session, args).await?;
+    let left = Left::find(session, &project).await;
+    if let Ok(left) = &left {
+        left.ask(session, args).await?;
+    }
     let state_dir = project.state_dir();
     match Engine::end(&state_dir).await? {
         Stopped::Ended => session.terminal.step(GREEN, "ended", "the engine"),
@@ -46,7 +48,8 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
             session.terminal.step(YELLOW, "killed", format_args!("{orphans} that an earlier engine left behind"));
         }
     }
-    left.remove(session, args.keep).await?;
+    // An engine of containers that does not answer keeps nothing else alive, but the state directory, which knows of them.
+    left?.remove(session, args.keep).await?;
     if args.keep && state_dir.exists() {
         build::prune(&state_dir);
         session.terminal.step(GREEN, "kept", format_args!("{}, for the next `up`", state_dir.display()));

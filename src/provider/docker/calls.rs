@@ -10,8 +10,8 @@ use super::{
 use crate::{
     converge::{ErrorKind, ProviderError},
     docker::{
-        BuildSpec, ContainerSpec, Context, ErrorKind as DockerKind, HealthCheck, KIND_NETWORK, KIND_SERVICE,
-        KIND_VOLUME, LABEL_HASH, LABEL_KIND, LABEL_NAME, Mount, NetworkJoin, PortBinding,
+        BuildSpec, ContainerSpec, Context, Error, ErrorKind as DockerKind, HealthCheck, KIND_NETWORK, KIND_SERVICE,
+        KIND_VOLUME, LABEL_HASH, LABEL_KIND, LABEL_NAME, Mount, Network, NetworkJoin, PortBinding,
     },
     plan::{ContainerCall, NewContainer, NewMountSource},
     stack::{Address, Condition, HealthTest, ImageBuild, Readiness, ServicePort},
@@ -29,14 +29,8 @@ impl DockerProvider {
         let made = match call {
             ContainerCall::PullImage { image } => docker.pull(image, None, |line| (self.said.0)(address, line)).await,
             ContainerCall::BuildImage { image, build } => return self.build(address, call, image, build).await,
-            ContainerCall::CreateNetwork { name } => {
-                let labels = self.ownership.labels(KIND_NETWORK, "network", "");
-                match docker.create_network(name, &labels).await {
-                    Err(error) if error.kind == DockerKind::NameTaken && self.owns_network(name).await => Ok(()),
-                    made => made.map(drop),
-                }
-            }
-            ContainerCall::DeleteNetwork { name } => docker.remove_network(name).await,
+            ContainerCall::CreateNetwork { name } => self.create_network(name).await,
+            ContainerCall::DeleteNetwork { name } => self.remove_networks(name).await,
             ContainerCall::CreateVolume { key, name } => {
                 docker.create_volume(name, &self.ownership.labels(KIND_VOLUME, key, "")).await
             }
@@ -50,8 +44,34 @@ impl DockerProvider {
         made.map_err(|error| failed(call.operation(), &error))
     }
 
-    async fn owns_network(&self, name: &str) -> bool {
-        matches!(self.docker.network(name).await, Ok(Some(found)) if self.ownership.owns(&found.labels))
+    /// Two `up`s at once may both make it: the older one stays.
+    async fn create_network(&self, name: &str) -> Result<(), Error> {
+        let created = self.docker.create_network(name, &self.ownership.labels(KIND_NETWORK, "network", "")).await;
+        let mut all = self.networks(name).await?;
+        all.sort_by(|a, b| (a.created_ms, &a.id).cmp(&(b.created_ms, &b.id)));
+        match created {
+            Ok(id) if all.first().is_some_and(|oldest| oldest.id != id) => self.docker.remove_network(&id).await,
+            Err(error) if error.kind == DockerKind::NameTaken && !all.is_empty() => Ok(()),
+            created => created.map(drop),
+        }
+    }
+
+    async fn remove_networks(&self, name: &str) -> Result<(), Error> {
+        let all = self.networks(name).await?;
+        if all.is_empty() {
+            return self.docker.remove_network(name).await;
+        }
+        for network in all {
+            self.docker.remove_network(&network.id).await?;
+        }
+        Ok(())
+    }
+
+    /// The stack's own of this name.
+    async fn networks(&self, name: &str) -> Result<Vec<Network>, Error> {
+        let mut all = self.docker.networks(&self.ownership.directory_filter()).await?;
+        all.retain(|network| network.name == name);
+        Ok(all)
     }
 
     async fn create(&self, call: &ContainerCall, new: &NewContainer) -> Result<(), ProviderError> {

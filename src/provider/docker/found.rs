@@ -16,7 +16,7 @@ pub(super) fn container(found: &Container, key: &str, network: &str, is_job: boo
     ObservedContainer {
         key: key.to_owned(),
         image: found.image.clone(),
-        image_id: found.image_id.clone(),
+        image_id: bare(&found.image_id).to_owned(),
         // Without the label, all of it is another one.
         parts: parts.unwrap_or_default(),
         state: state(&found.state),
@@ -27,6 +27,11 @@ pub(super) fn container(found: &Container, key: &str, network: &str, is_job: boo
         volumes: found.volumes.clone(),
         is_job,
     }
+}
+
+/// An image's id without its algorithm, which Podman leaves out in some answers.
+pub(super) fn bare(id: &str) -> &str {
+    id.strip_prefix("sha256:").unwrap_or(id)
 }
 
 /// A limit of hundredths of a CPU, in the engine's unit.

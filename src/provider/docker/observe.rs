@@ -52,7 +52,7 @@ impl DockerProvider {
         for image in named.chain(self.built.iter().cloned()) {
             let found = self.docker.image(&image).await.map_err(|error| failed("InspectImage", &error))?;
             if let Some(found) = found {
-                observed.services.images.insert(image, found.id);
+                observed.services.images.insert(image, found::bare(&found.id).to_owned());
             }
         }
         Ok(())

@@ -23,20 +23,19 @@ pub(crate) fn docker(arguments: &[&str]) -> Command {
     command
 }
 
-/// What the engine lists, a line each: `names("ps", "-a", ...)`.
-pub(crate) fn listed(what: &[&str], label: &str) -> Vec<String> {
-    let filter = format!("label={label}");
-    let arguments = [what, &["--filter", &filter, "--format", "{{.Name}}{{.Names}}"]].concat();
-    // A volume and a network have a `Name`, a container has `Names`; a template with the wrong one fails.
-    let format = if what[0] == "ps" { "{{.Names}}" } else { "{{.Name}}" };
-    let last = arguments.len() - 1;
-    let arguments = [&arguments[..last], &[format]].concat();
-    succeed(docker(&arguments)).lines().map(str::to_owned).collect()
+/// What the engine lists with a label: `what` is `ps -a`, `network ls` or `volume ls`.
+fn listed(what: &[&str], label: &str) -> Vec<String> {
+    let (filter, format) = (format!("label={label}"), if what[0] == "ps" { "{{.Names}}" } else { "{{.Name}}" });
+    let listed = succeed(docker(&[what, &["--filter", &filter, "--format", format]].concat()));
+    listed.lines().map(str::to_owned).collect()
 }
 
 /// All that an engine has with a label.
-pub(crate) fn left_with(label: &str) -> Vec<String> {
-    [vec!["ps", "-a"], vec!["network", "ls"], vec!["volume", "ls"]].iter().flat_map(|what| listed(what, label)).collect()
+fn left_with(label: &str) -> Vec<String> {
+    [vec!["ps", "-a"], vec!["network", "ls"], vec!["volume", "ls"]]
+        .iter()
+        .flat_map(|what| listed(what, label))
+        .collect()
 }
 
 /// Removes at its end, also after a failure, what a test made from a directory.
@@ -88,15 +87,14 @@ pub(crate) fn postgres_image() -> &'static Path {
         .get_or_init(|| {
             let made = image(&programs, &folders, "USER 10001\nENTRYPOINT [\"/start\"]");
             let start = format!(
-                "#!/bin/sh\nset -e\nPATH=$PATH:{bin}\ntest -e /data/PG_VERSION || initdb -D /data -U postgres --locale=C -A trust\n\
-                 exec postgres -D /data -k /tmp -h 0.0.0.0\n",
-                bin = version.join("bin").display()
+                "#!/bin/sh\nset -e\nPATH=$PATH:{}\nif ! test -e /data/db/PG_VERSION; then\n  \
+                 initdb -D /data/db -U postgres --locale=C -A trust\n  echo 'host all all all trust' >>/data/db/pg_hba.conf\nfi\n\
+                 exec postgres -D /data/db -k /tmp -h '*' -c fsync=off\n",
+                version.join("bin").display()
             );
             let path = made.path().join("root/start");
-            fs::write(&path, start.replace("-h 0.0.0.0", "-h '*' -c fsync=off").as_bytes()).unwrap();
+            fs::write(&path, start).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-            let hba = made.path().join("root/hba");
-            fs::write(hba, "").unwrap();
             made
         })
         .path()
@@ -127,9 +125,11 @@ fn image(programs: &[&str], folders: &[PathBuf], last: &str) -> tempfile::TempDi
     }
     fs::create_dir_all(root.join("etc")).unwrap();
     fs::write(root.join("etc/passwd"), "root:x:0:0::/:/bin/sh\nservice:x:10001:10001::/:/bin/sh\n").unwrap();
-    let volumes = "RUN [\"/bin/busybox\", \"sh\", \"-c\", \"/bin/busybox mkdir -p /data /tmp && /bin/busybox chown 10001 /data && \
-                   /bin/busybox chmod 1777 /tmp\"]";
-    fs::write(made.path().join("Dockerfile"), format!("FROM scratch\nCOPY root /\n{volumes}\n{last}\n")).unwrap();
+    for (folder, mode) in [("data", 0o777), ("tmp", 0o1777)] {
+        fs::create_dir(root.join(folder)).unwrap();
+        fs::set_permissions(root.join(folder), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    fs::write(made.path().join("Dockerfile"), format!("FROM scratch\nCOPY root /\n{last}\n")).unwrap();
     made
 }
 

@@ -1,6 +1,8 @@
 //! What the integration tests share.
 
 pub(crate) mod binary;
+pub(crate) mod docker;
+pub(crate) mod faults;
 pub(crate) mod in_process;
 pub(crate) mod tool;
 pub(crate) mod trial;

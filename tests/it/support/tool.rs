@@ -13,6 +13,9 @@ const REQUIRE_TOOLS: &str = "STACKCTL_REQUIRE_TOOLS";
 /// The folder that `tests/clients/install` filled.
 const CLIENTS_DIR: &str = "STACKCTL_CLIENTS_DIR";
 
+/// What images are made of.
+const IMAGE_PROGRAMS: [&str; 3] = ["/usr/bin/redis-server", "/usr/lib/postgresql", "/bin/busybox"];
+
 /// A program that a test needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "a tool whose last test went may get another")]
@@ -22,6 +25,10 @@ pub(crate) enum Tool {
     /// The `aws` CLI, version 2, from Debian.
     Aws2,
     Curl,
+    /// A container engine that answers, and its CLI; with Redis, PostgreSQL and BusyBox to make images of.
+    Docker,
+    /// Debian's `docker-registry`.
+    DockerRegistry,
     /// Python that has debugpy.
     Debugpy,
     Delve,
@@ -30,6 +37,7 @@ pub(crate) enum Tool {
     Java,
     Maven,
     Node,
+    Podman,
     Python,
     Zip,
     /// Python with the current boto3, and Celery on SQS.
@@ -51,17 +59,20 @@ pub(crate) enum Tool {
 }
 
 impl Tool {
-    const ALL: [Self; 20] = [
+    const ALL: &[Self] = &[
         Self::Aws1,
         Self::Aws2,
         Self::Curl,
         Self::Debugpy,
         Self::Delve,
+        Self::Docker,
+        Self::DockerRegistry,
         Self::Esbuild,
         Self::Go,
         Self::Java,
         Self::Maven,
         Self::Node,
+        Self::Podman,
         Self::Python,
         Self::Zip,
         Self::PythonClients,
@@ -77,7 +88,7 @@ impl Tool {
     /// Where it is; `None` when it is missing.
     pub(crate) fn path(self) -> Option<&'static Path> {
         static FOUND: OnceLock<Vec<(Tool, PathBuf)>> = OnceLock::new();
-        let found = FOUND.get_or_init(|| Self::ALL.into_iter().filter_map(|tool| Some((tool, tool.find()?))).collect());
+        let found = FOUND.get_or_init(|| Self::ALL.iter().filter_map(|tool| Some((*tool, tool.find()?))).collect());
         found.iter().find(|(tool, _)| *tool == self).map(|(_, path)| path.as_path())
     }
 
@@ -87,6 +98,9 @@ impl Tool {
             Self::Aws1 => "aws 1",
             Self::Aws2 => "aws 2",
             Self::Curl => "curl",
+            Self::Docker => "dockerd, with redis, postgresql and busybox-static",
+            Self::DockerRegistry => "docker-registry",
+            Self::Podman => "podman",
             Self::Go => "go",
             Self::Java => "java",
             Self::Maven => "mvn",
@@ -111,6 +125,13 @@ impl Tool {
         let (program, argument, answer) = match self {
             Self::Aws1 => ("aws", "--version", "aws-cli/1."),
             Self::Aws2 => ("aws", "--version", "aws-cli/2."),
+            // The version of a server that does not answer is empty.
+            Self::Docker if !IMAGE_PROGRAMS.iter().all(|path| Path::new(path).exists()) => return None,
+            Self::Docker => ("docker", "info", "Client"),
+            Self::DockerRegistry => {
+                ("docker-registry", "--version", "/usr/bin/docker-registry github.com/docker/distribution")
+            }
+            Self::Podman => ("podman", "--version", "podman version"),
             Self::Curl => ("curl", "--version", "curl "),
             Self::Go => ("go", "version", "go version"),
             Self::Java => ("java", "--version", "openjdk"),
@@ -136,7 +157,9 @@ impl Tool {
         let path = env::var_os("PATH")?;
         env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| {
             let output = Command::new(candidate).arg(argument).output();
-            output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).starts_with(answer))
+            output.is_ok_and(|output| {
+                output.status.success() && String::from_utf8_lossy(&output.stdout).starts_with(answer)
+            })
         })
     }
 }
