@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Measures the inner loop: from a save to the first invocation that new code serves.
 
-    python3 benches/inner_loop.py target/release/stackctl [--saves 15]
+    python3 benches/inner_loop.py target/release/stackctl [--saves 15] [--only Go]
+    python3 benches/inner_loop.py target/release/stackctl --idle 50000
 
-Prints the table of docs/performance.md: medians over the saves. `total` is what a developer waits, from the write to the
+The second form watches a tree of so many files while nothing happens, and prints what that costs. The first
+prints the table of docs/performance.md: medians over the saves. `total` is what a developer waits, from the write to the
 answer; `toolchain` is the compiler's part of it and `runtime` the new process's own start, from INIT_START to the first START;
 `overhead` is the rest, which is ours, the quiet period included.
 """
@@ -52,18 +54,54 @@ func main() {{
 }}
 """
 
+RUST = """use std::io::{{BufRead, BufReader, Read, Write}};
+
+fn call(api: &str, head: &str, body: &str) -> (String, Vec<u8>) {{
+    let mut stream = std::net::TcpStream::connect(api).unwrap();
+    write!(stream, "{{head}} HTTP/1.1\\r\\nhost: {{api}}\\r\\ncontent-length: {{}}\\r\\n\\r\\n{{body}}", body.len()).unwrap();
+    let (mut reader, mut id, mut length) = (BufReader::new(stream), String::new(), 0);
+    loop {{
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        let (name, value) = line.trim().split_once(':').unwrap_or((line.trim(), ""));
+        match name.to_ascii_lowercase().as_str() {{
+            "lambda-runtime-aws-request-id" => id = value.trim().to_owned(),
+            "content-length" => length = value.trim().parse().unwrap(),
+            "" => break,
+            _ => {{}}
+        }}
+    }}
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    (id, body)
+}}
+
+fn main() {{
+    let api = std::env::var("AWS_LAMBDA_RUNTIME_API").unwrap();
+    loop {{
+        let (id, _) = call(&api, "GET /2018-06-01/runtime/invocation/next", "");
+        call(&api, &format!("POST /2018-06-01/runtime/invocation/{{id}}/response"), "{marker}");
+    }}
+}}
+"""
+
 LANGUAGES = {
     "python": ("python3.12", "app.handler", "app.py", PYTHON),
     "node": ("nodejs20.x", "index.handler", "index.js", NODE),
     "go": ("provided.al2023", "bootstrap", "main.go", GO),
+    "rust": ("provided.al2023", "bootstrap", "src/main.rs", RUST),
 }
+
+
+# As people develop: without optimisation.
+BUILDS = {"rust": '{ rust = { profile = "dev" } }'}
 
 
 def function(name, language, source):
     runtime, handler, _, _ = LANGUAGES[language]
     return (
         f'\n[functions.{name}]\nruntime = "{runtime}"\nhandler = "{handler}"\n'
-        f'source = "{source}"\nbuild = "{language}"\ntimeout = "30s"\n'
+        f'source = "{source}"\nbuild = {BUILDS.get(language, json.dumps(language))}\ntimeout = "30s"\n'
     )
 
 
@@ -72,6 +110,10 @@ def write_function(folder, language, marker):
     folder.mkdir(parents=True, exist_ok=True)
     if language == "go":
         (folder / "go.mod").write_text("module f\n\ngo 1.21\n")
+    if language == "rust":
+        (folder / "src").mkdir(exist_ok=True)
+        (folder / "Cargo.toml").write_text('[package]\nname = "f"\nedition = "2021"\n')
+        (folder / ".gitignore").write_text("target\n")
     path = folder / file
     path.write_text(text.format(marker=marker))
     return path
@@ -168,25 +210,75 @@ def runtime_ms(watch, since):
     return event["timestamp_ms"] - began[event["stream"]]
 
 
+def idle(stackctl, files, seconds=20):
+    """What a watched tree costs while nothing happens: CPU time of the watching process, and its memory."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="inner-loop-"))
+    source = write_function(folder / "f", "node", 0)
+    for number in range(files):
+        where = folder / "f" / "lib" / f"package{number // 20}"
+        where.mkdir(parents=True, exist_ok=True)
+        (where / f"file{number}.js").write_text(f"exports.number = {number};\n")
+    manifest = '[stack]\nname = "bench"\n[targets.embedded]\nport = "auto"\n' + function("f", "node", "f")
+    (folder / "stack.toml").write_text(manifest)
+    watch = Watch(stackctl, folder)
+    process = pathlib.Path("/proc") / str(watch.process.pid)
+
+    def ticks():
+        fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    def memory():
+        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+        return {name: int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM")}
+
+    try:
+        directories = next(event for event in watch.events if event["event"] == "watching")["directories"]
+        # What is laid ready for the next save is no idling.
+        time.sleep(10)
+        before = ticks()
+        time.sleep(seconds)
+        spent = (ticks() - before) * 1000 / os.sysconf("SC_CLK_TCK") / seconds
+        after_start = memory()
+        since = len(watch.events)
+        source.write_text(LANGUAGES["node"][3].format(marker=1))
+        watch.wait(lambda event: event["event"] == "served", since)
+        time.sleep(10)
+        after_save = memory()
+        print(f"{files} files in {directories} watched directories, {seconds} s without a change:")
+        print(f"CPU {spent:.2f} ms a second; memory {after_start['VmRSS']:.0f} MB, after a save {after_save['VmRSS']:.0f} MB, "
+              f"at most {after_save['VmHWM']:.0f} MB")
+    finally:
+        watch.end()
+        shutil.rmtree(folder)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("stackctl", type=lambda path: str(pathlib.Path(path).resolve()))
     parser.add_argument("--saves", type=int, default=15)
     parser.add_argument("--only")
+    parser.add_argument("--idle", type=int, metavar="FILES")
     arguments = parser.parse_args()
+    if arguments.idle:
+        return idle(arguments.stackctl, arguments.idle)
+    beside = {"others": 99}
     cases = [
         ("Python", "python", {}),
-        ("Python, beside 99 other functions", "python", {"others": 99}),
+        ("Python, beside 99 other functions", "python", beside),
         ("Node", "node", {}),
+        ("Node, beside 99 other functions", "node", beside),
         ("Node, with 50 MB of `node_modules`", "node", {"node_modules": True}),
         ("Go", "go", {}),
+        ("Go, beside 99 other functions", "go", beside),
+        ("Rust", "rust", {}),
+        ("Rust, beside 99 other functions", "rust", beside),
     ]
     print("| | total | noticed | toolchain | package | deploy | ready | runtime | overhead |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, language, options in cases:
         if arguments.only and arguments.only not in name:
             continue
-        if not shutil.which({"python": "python3"}.get(language, language)):
+        if not shutil.which({"python": "python3", "rust": "cargo"}.get(language, language)):
             continue
         m = measure(arguments.stackctl, language, arguments.saves, **options)
         overhead = m["total"] - m["build"] - m["runtime"]

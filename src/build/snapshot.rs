@@ -64,8 +64,7 @@ impl Earlier {
         if last.placed.len() < PREPARED_MIN_FILES || self.kept().spare.is_some() {
             return;
         }
-        let entries = last.placed.iter().map(|placed| placed.entry.clone()).collect();
-        let spare = Unfinished::new(state_dir).and_then(|unfinished| fill(unfinished, &last, entries));
+        let spare = Unfinished::new(state_dir).and_then(|unfinished| linked(unfinished, &last));
         // Without one, the next build takes a little longer.
         if let Ok(spare) = spare {
             let mut kept = self.kept();
@@ -101,6 +100,21 @@ fn fill(mut unfinished: Unfinished, last: &Snapshot, entries: Vec<Entry>) -> Res
         placed.push(Placed { entry, sha256 });
     }
     unfinished.set_placed(placed);
+    Ok(unfinished)
+}
+
+/// Fills an empty directory with all that `last` has. What that is, the snapshot knows: a second list of it would be megabytes.
+fn linked(unfinished: Unfinished, last: &Snapshot) -> Result<Unfinished, BuildError> {
+    let mut made = PathBuf::new();
+    for Placed { entry, .. } in &last.placed {
+        let to = unfinished.dir().join(&entry.path);
+        pack::make_parent(&to, &mut made)?;
+        let is_file = matches!(entry.kind, Kind::File { .. });
+        if !is_file || fs::hard_link(last.dir.join(&entry.path), &to).is_err() {
+            // Too many links, or a file system that has none.
+            pack::copy_entry(entry, unfinished.dir(), &mut made)?;
+        }
+    }
     Ok(unfinished)
 }
 
