@@ -135,7 +135,7 @@ impl Tool {
             Self::Curl => ("curl", "--version", "curl "),
             Self::Go => ("go", "version", "go version"),
             Self::Java => ("java", "--version", "openjdk"),
-            Self::Maven => ("mvn", "--version", "\u{1b}[1mApache Maven"),
+            Self::Maven => ("mvn", "--version", "Apache Maven"),
             Self::Node => ("node", "--version", "v"),
             Self::Python => ("python3", "--version", "Python 3"),
             Self::Zip => ("zip", "--version", "Copyright"),
@@ -157,8 +157,10 @@ impl Tool {
         let path = env::var_os("PATH")?;
         env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| {
             let output = Command::new(candidate).arg(argument).output();
+            // Maven prints it in bold.
+            let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stdout).into_owned();
             output.is_ok_and(|output| {
-                output.status.success() && String::from_utf8_lossy(&output.stdout).starts_with(answer)
+                output.status.success() && said(&output).trim_start_matches("\u{1b}[1m").starts_with(answer)
             })
         })
     }
