@@ -50,6 +50,7 @@ trials!(
     an_isolated_extension_sees_what_its_runtime_sees needs [Tool::Curl, Tool::Namespaces],
     an_extension_that_ends_ends_its_environment needs [Tool::Curl],
     telemetry_goes_to_those_who_subscribe needs [Tool::Curl],
+    awss_own_runtime_client_for_python_runs_unchanged needs [Tool::PythonClients],
     python_logs_json needs [Tool::Python],
     node_logs_json needs [Tool::Node],
     too_much_memory_ends_an_environment needs [Tool::Python],
@@ -978,5 +979,22 @@ fn telemetry_goes_to_those_who_subscribe() {
         assert_eq!(of("platform.report")["record"]["metrics"]["memorySizeMB"], 128);
         assert!(heard.iter().any(|event| event["type"] == "function" && event["record"] == "got {}"), "{heard:?}");
         assert!(heard.iter().all(|event| event["type"] != "extension"), "{heard:?}");
+    });
+}
+
+fn awss_own_runtime_client_for_python_runs_unchanged() {
+    block_on(async {
+        let python = Tool::PythonClients.path().unwrap().display();
+        let bootstrap = format!("#!/bin/sh\nexec {python} -m awslambdaric \"$_HANDLER\"\n");
+        let text = "def handler(event, context):\n    if event is None:\n        raise KeyError('x')\n    print('printed')\n    \
+                    return [event, context.aws_request_id, context.client_context.custom]\n";
+        let script = Script::new(&[("bootstrap", 0o755, &bootstrap), ("app.py", 0o644, text)]);
+        let mut launched = script.launch_spec(spec("provided.al2023", "app.handler"));
+        let (lines, event) = launched.invoke(r#"{"a":"\u00fc"}"#).await;
+        assert_eq!(outcome(&event), (None, json!([{ "a": "\u{fc}" }, "id-1", { "a": "\u{e4}" }])), "{lines:?}");
+        assert!(lines.iter().any(|line| line == "printed"), "{lines:?}");
+        let (lines, event) = launched.invoke("null").await;
+        let (error_type, document) = outcome(&event);
+        assert_eq!((error_type, document["errorType"].as_str()), (Some("KeyError"), Some("KeyError")), "{lines:?}");
     });
 }
