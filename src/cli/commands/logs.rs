@@ -184,8 +184,8 @@ mod tests {
 
     fn line(function: &str, timestamp_ms: u64, message: &str) -> LogLine {
         LogLine {
-            group: format!("{GROUP_PREFIX}{function}"),
-            stream: "s".to_owned(),
+            group: format!("{GROUP_PREFIX}{function}").into(),
+            stream: "s".into(),
             id: 1,
             timestamp_ms,
             ingested_ms: timestamp_ms,
