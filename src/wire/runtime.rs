@@ -145,7 +145,12 @@ pub fn stream_too_large(request_id: String, max_memory_used_bytes: u64) -> Envir
     let error_type = "Function.ResponseSizeTooLarge";
     let message = format!("Response payload size exceeded maximum allowed payload size ({STREAMED_MAX_BYTES} bytes).");
     let payload = error_document(error_type, &message);
-    EnvironmentEvent::Error { request_id, error_type: Some(error_type.to_owned()), payload, max_memory_used_bytes }
+    EnvironmentEvent::Error {
+        request_id: request_id.into(),
+        error_type: Some(error_type.to_owned()),
+        payload,
+        max_memory_used_bytes,
+    }
 }
 
 /// Whether a response comes in streaming mode.

@@ -120,7 +120,7 @@ fn scaling(targets: &[ScalingState]) -> Table {
             _ => Tone::Plain,
         },
     };
-    let headings = &["FOLLOWS THE LOAD", "PROVISIONED", "MIN", "MAX", "TARGET", "USED"];
+    let headings = vec!["FOLLOWS THE LOAD", "PROVISIONED", "MIN", "MAX", "TARGET", "USED"];
     Table { headings, rows: targets.iter().map(row).collect() }
 }
 

@@ -132,7 +132,7 @@ impl Environments {
     }
 
     pub(super) fn artifacts(&self) -> impl Iterator<Item = crate::model::ArtifactDigest> {
-        self.by_serial.values().map(|environment| environment.spec.artifact)
+        self.by_serial.sorted().into_iter().map(|(_, environment)| environment.spec.artifact)
     }
 
     fn next_rank(&mut self) -> u64 {

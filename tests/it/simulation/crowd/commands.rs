@@ -48,7 +48,7 @@ fn live(number: usize) -> FunctionRef {
 }
 
 fn code(byte: u8) -> CodeRef {
-    CodeRef { artifact: ArtifactDigest::from_bytes([byte; 32]), sha256: "sha".into(), size_bytes: 1 }
+    CodeRef { artifact: ArtifactDigest::from_bytes([byte; 32]), sha256: "sha".into(), size_bytes: 1, unzipped_bytes: 1 }
 }
 
 /// A function with a version and an alias of it.
@@ -86,6 +86,7 @@ pub(super) fn invoke(number: usize, qualified: bool, invocation_type: Invocation
         client_context: None,
         payload: Bytes::from_static(b"{}"),
         trace_id: None,
+        streams: false,
     })
 }
 

@@ -430,6 +430,7 @@ impl Crowd {
                         self.events.insert(record.key());
                     }
                 }
+                Effect::StreamEnded { .. } | Effect::StreamUnwanted { .. } => panic!("nobody asked for a stream"),
                 Effect::Record(_) | Effect::Logged { .. } | Effect::Throttled(_) => {}
             }
         }
