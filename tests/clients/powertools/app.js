@@ -13,7 +13,8 @@ const standard = new BatchProcessor(EventType.SQS);
 const ordered = new SqsFifoPartialProcessor();
 
 function handle(record) {
-  if (record.body.startsWith("poison")) throw new Error(record.body);
+  const isFirstTry = record.attributes.ApproximateReceiveCount === "1";
+  if (record.body === "poison" || (record.body.endsWith("flaky") && isFirstTry)) throw new Error(record.body);
   console.log("handled", record.body);
 }
 

@@ -16,7 +16,7 @@ import boto3
 RUNTIME, FILE, VARIABLE, PACKAGES = sys.argv[1:]
 NAME = "consumer"
 GROUP = f"/aws/lambda/{NAME}"
-VISIBILITY_S = "3"
+VISIBILITY_S = "5"
 
 functions, sqs, logs = (boto3.client(service) for service in ("lambda", "sqs", "logs"))
 
@@ -38,6 +38,8 @@ def create_function():
         Environment={"Variables": {VARIABLE: PACKAGES, "POWERTOOLS_SERVICE_NAME": NAME}},
     )
     functions.get_waiter("function_active_v2").wait(FunctionName=NAME)
+    # Not what it takes, but it is warm: its packages may take longer to load than messages stay invisible.
+    functions.invoke(FunctionName=NAME, Payload=b'{"Records": []}')
 
 
 def arn_of(url):
@@ -94,17 +96,17 @@ def standard():
 
 
 def ordered():
-    url, dead = create_queues("steps", ".fifo", FifoQueue="true")
-    bodies = ["step-1", "step-2", "poison-step", "step-3", "step-4"]
+    url, _ = create_queues("steps", ".fifo", FifoQueue="true")
+    bodies = ["step-1", "step-2", "step-flaky", "step-3", "step-4"]
     entries = [
         {"Id": str(place), "MessageBody": body, "MessageGroupId": "g", "MessageDeduplicationId": body}
         for place, body in enumerate(bodies)
     ]
     sqs.send_message_batch(QueueUrl=url, Entries=entries)
     consume(url)
-    same(buried(dead), "poison-step")
     wait_until_empty(url)
-    same(handled("step-"), ["step-1", "step-2", "step-3", "step-4"])
+    # What came after the one that failed came back with it.
+    same(handled("step-"), bodies)
 
 
 create_function()
