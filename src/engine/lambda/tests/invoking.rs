@@ -536,7 +536,7 @@ fn a_chain_that_goes_around_is_stopped_unless_that_is_allowed() {
     for _ in 0..16 {
         let token = world.ask(ask(&trace));
         let id = world.ready();
-        trace.clone_from(&world.invoked.last().unwrap().1.trace_id);
+        trace = world.invoked.last().unwrap().1.trace_id.to_string();
         world.respond(id);
         world.outcome(token);
     }
