@@ -49,8 +49,8 @@ pub struct LaunchSpec {
     pub ephemeral_storage_mb: u32,
     /// The function's own variables. May hold secrets: never logged.
     pub environment: Arc<BTreeMap<String, String>>,
-    pub log_group: String,
-    pub log_stream: String,
+    pub log_group: Arc<str>,
+    pub log_stream: Arc<str>,
     pub logging: super::lambda::Logging,
     /// `on-demand` or `provisioned-concurrency`.
     pub initialization_type: &'static str,
@@ -61,14 +61,14 @@ pub struct LaunchSpec {
 /// One invocation on its way to an environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invocation {
-    pub request_id: String,
+    pub request_id: Arc<str>,
     pub payload: Bytes,
     /// When the function's timeout ends it.
     pub deadline: Timestamp,
     /// The ARN as invoked, with its qualifier when there was one.
-    pub invoked_function_arn: String,
+    pub invoked_function_arn: Arc<str>,
     /// `X-Amzn-Trace-Id`.
-    pub trace_id: String,
+    pub trace_id: Arc<str>,
     /// The client context's JSON, decoded from the request's header.
     pub client_context: Option<String>,
     /// The client that wants a streamed response as it comes. `None`: the response is wanted whole.

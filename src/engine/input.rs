@@ -75,9 +75,9 @@ pub enum EnvironmentEvent {
     /// [`EnvironmentEvent::Error`] ends it. Only of an invocation with [`super::Invocation::stream_to`].
     StreamBegun { request_id: String, content_type: Option<String> },
     /// `POST .../invocation/{id}/response`.
-    Response { request_id: String, payload: Bytes, max_memory_used_bytes: u64 },
+    Response { request_id: Arc<str>, payload: Bytes, max_memory_used_bytes: u64 },
     /// `POST .../invocation/{id}/error`: the handler failed. `payload` is the error document, returned as it is.
-    Error { request_id: String, error_type: Option<String>, payload: Bytes, max_memory_used_bytes: u64 },
+    Error { request_id: Arc<str>, error_type: Option<String>, payload: Bytes, max_memory_used_bytes: u64 },
     /// `POST .../runtime/init/error`.
     InitError { error_type: Option<String>, payload: Bytes },
     /// The process could not be started; `message` says why and what to install.

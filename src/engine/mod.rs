@@ -8,6 +8,7 @@ pub mod autoscaling;
 mod effect;
 mod glob;
 pub mod identity;
+mod index;
 mod input;
 pub mod lambda;
 pub mod logs;

@@ -31,7 +31,12 @@ macro_rules! name {
             /// # Errors
             /// The rule that `text` breaks.
             pub fn parse(text: &str) -> Result<Self, NameError> {
-                if ($legal)(text) { Ok(Self(text.into())) } else { Err(NameError { rule: $rule }) }
+                if Self::is_legal(text) { Ok(Self(text.into())) } else { Err(NameError { rule: $rule }) }
+            }
+
+            /// Whether `text` would parse.
+            pub fn is_legal(text: &str) -> bool {
+                ($legal)(text)
             }
 
             /// The name as text.

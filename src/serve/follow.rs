@@ -142,7 +142,7 @@ impl Wanted {
     fn wants(&self, scope: &Scope, line: &LogLine) -> bool {
         *scope == self.scope
             && line.timestamp_ms >= self.since_ms
-            && (self.groups.is_empty() || self.groups.contains(&line.group))
+            && (self.groups.is_empty() || self.groups.contains(line.group.as_ref()))
     }
 }
 

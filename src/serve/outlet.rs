@@ -226,8 +226,8 @@ mod tests {
             request_id: "1".into(),
             payload: Bytes::new(),
             deadline: Timestamp::from_millis(0),
-            invoked_function_arn: String::new(),
-            trace_id: String::new(),
+            invoked_function_arn: "".into(),
+            trace_id: "".into(),
             client_context: None,
             stream_to: None,
         };

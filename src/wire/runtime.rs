@@ -3,6 +3,8 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
+use std::sync::Arc;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -93,7 +95,7 @@ pub struct RuntimeRequest<'a> {
 
 impl RuntimeRequest<'_> {
     /// The event of `POST invocation/ID/response`: an error when a streamed response ended with an error's trailers.
-    pub fn into_response(self, request_id: String, max_memory_used_bytes: u64) -> EnvironmentEvent {
+    pub fn into_response(self, request_id: Arc<str>, max_memory_used_bytes: u64) -> EnvironmentEvent {
         match text(&self.trailers, &ERROR_TYPE) {
             None => EnvironmentEvent::Response { request_id, payload: self.body, max_memory_used_bytes },
             Some(error_type) => {
@@ -105,7 +107,7 @@ impl RuntimeRequest<'_> {
     }
 
     /// The event of `POST invocation/ID/error`.
-    pub fn into_error(self, request_id: String, max_memory_used_bytes: u64) -> EnvironmentEvent {
+    pub fn into_error(self, request_id: Arc<str>, max_memory_used_bytes: u64) -> EnvironmentEvent {
         let error_type = self.error_type();
         EnvironmentEvent::Error { request_id, error_type, payload: self.body, max_memory_used_bytes }
     }
@@ -129,7 +131,7 @@ impl RuntimeRequest<'_> {
 
 /// The event of a response that was longer than [`RESPONSE_MAX_BYTES`]; `size_bytes` is `None` when it was not read to
 /// its end.
-pub fn too_large(request_id: String, size_bytes: Option<usize>, max_memory_used_bytes: u64) -> EnvironmentEvent {
+pub fn too_large(request_id: Arc<str>, size_bytes: Option<usize>, max_memory_used_bytes: u64) -> EnvironmentEvent {
     let error_type = "Function.ResponseSizeTooLarge";
     let size = size_bytes.map_or_else(String::new, |bytes| format!(" ({bytes} bytes)"));
     let message =
@@ -143,7 +145,12 @@ pub fn stream_too_large(request_id: String, max_memory_used_bytes: u64) -> Envir
     let error_type = "Function.ResponseSizeTooLarge";
     let message = format!("Response payload size exceeded maximum allowed payload size ({STREAMED_MAX_BYTES} bytes).");
     let payload = error_document(error_type, &message);
-    EnvironmentEvent::Error { request_id, error_type: Some(error_type.to_owned()), payload, max_memory_used_bytes }
+    EnvironmentEvent::Error {
+        request_id: request_id.into(),
+        error_type: Some(error_type.to_owned()),
+        payload,
+        max_memory_used_bytes,
+    }
 }
 
 /// Whether a response comes in streaming mode.
@@ -168,11 +175,11 @@ pub fn next_response(invocation: Invocation) -> Response<Bytes> {
         (TRACE_ID, invocation.trace_id),
     ];
     for (name, value) in texts {
-        insert(headers, name, value);
+        insert(headers, name, &value);
     }
     if let Some(context) = invocation.client_context {
         // Line breaks between JSON's tokens are legal there and not in a header.
-        insert(headers, CLIENT_CONTEXT, context.replace(['\r', '\n'], " "));
+        insert(headers, CLIENT_CONTEXT, &context.replace(['\r', '\n'], " "));
     }
     response
 }
@@ -227,9 +234,9 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     // What cannot stand in a header cannot be told; the engine makes these values of legal characters.
-    if let Ok(value) = HeaderValue::try_from(value) {
+    if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
 }

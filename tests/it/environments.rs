@@ -190,7 +190,7 @@ impl Launched {
     fn give(&mut self, payload: &str) {
         self.invoked += 1;
         self.environment.as_ref().unwrap().invoke(Invocation {
-            request_id: format!("id-{}", self.invoked),
+            request_id: format!("id-{}", self.invoked).into(),
             payload: Bytes::copy_from_slice(payload.as_bytes()),
             deadline: Timestamp::from_millis(4_000_000_000_000),
             invoked_function_arn: "arn:aws:lambda:us-east-1:000000000000:function:f".into(),

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests have the environment and tasks of their own")]
 #![allow(clippy::print_stderr, reason = "a test says its seed")]
 
+mod at_rest;
 mod blog;
 mod building;
 mod clients;
@@ -20,6 +21,7 @@ mod explained;
 mod keeping;
 mod layers;
 mod looking;
+mod screen;
 mod sdk_control;
 mod sdk_sqs;
 mod services;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(
         &arguments,
         [
+            at_rest::all(),
             blog::all(),
             building::all(),
             clients::all(),
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
             explained::all(),
             looking::all(),
             sdk_control::all(),
+            screen::all(),
             sdk_sqs::all(),
             services::all(),
             simulation::all(),

@@ -109,14 +109,14 @@ async fn of_functions(
 fn of_container(provider: &DockerProvider, container: &Container, since_ms: u64, follow: bool) -> Items {
     let query =
         docker::LogQuery { follow, tail: None, since_s: i32::try_from(since_ms / 1000).ok().filter(|s| *s > 0) };
-    let name = container.key().unwrap_or(&container.name).to_owned();
+    let name: std::sync::Arc<str> = container.key().unwrap_or(&container.name).into();
     let lines = provider.docker().logs(&container.id, &query);
     Box::pin(lines.map(move |line| {
         let line = line.map_err(|error| services::failure(&error))?;
         let stream = if line.stream == docker::LogStream::Stderr { "stderr" } else { "stdout" };
         Ok(LogItem::Line(LogLine {
             group: name.clone(),
-            stream: stream.to_owned(),
+            stream: stream.into(),
             id: 0,
             timestamp_ms: u64::try_from(line.at_ms).unwrap_or_default(),
             ingested_ms: u64::try_from(line.at_ms).unwrap_or_default(),
@@ -184,8 +184,8 @@ mod tests {
 
     fn line(function: &str, timestamp_ms: u64, message: &str) -> LogLine {
         LogLine {
-            group: format!("{GROUP_PREFIX}{function}"),
-            stream: "s".to_owned(),
+            group: format!("{GROUP_PREFIX}{function}").into(),
+            stream: "s".into(),
             id: 1,
             timestamp_ms,
             ingested_ms: timestamp_ms,

@@ -40,6 +40,7 @@ pub(crate) async fn run(session: &Session, args: &Top) -> Result<(), Failure> {
         interval: args.interval,
         zone: TimeZone::system(),
         paused: false,
+        colours: anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
         trouble: None,
     };
     if session.terminal.json || !io::stdout().is_terminal() || !io::stdin().is_terminal() {
@@ -204,6 +205,7 @@ mod tests {
             interval: Duration::from_secs(1),
             zone: TimeZone::UTC,
             paused: false,
+            colours: true,
             trouble: None,
         }
     }

@@ -75,6 +75,7 @@ pub(crate) struct Look {
     /// Of the times that are shown.
     pub(crate) zone: TimeZone,
     pub(crate) paused: bool,
+    pub(crate) colours: bool,
     /// Why the report is an old one.
     pub(crate) trouble: Option<String>,
 }
@@ -121,6 +122,9 @@ impl Widget for &Page<'_> {
         }
         pen.y = area.bottom() - KEY_LINES;
         pen.line(Line::styled(self.keys(), FAINT));
+        if !self.look.colours {
+            area.positions().for_each(|position| buffer[position].fg = Color::Reset);
+        }
     }
 }
 

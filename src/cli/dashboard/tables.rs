@@ -20,7 +20,7 @@ const WHOLE_MAX: u64 = 100_000;
 /// Rows under their headings.
 #[derive(Debug)]
 pub(super) struct Table {
-    pub(super) headings: &'static [&'static str],
+    pub(super) headings: Vec<&'static str>,
     pub(super) rows: Vec<Row>,
 }
 
@@ -64,10 +64,12 @@ fn functions(functions: &[FunctionActivity], sort: Sort) -> Table {
             format!("{}/{}", function.running, function.limit),
             function.starting.to_string(),
             function.idle.to_string(),
+            short(function.provisioned.into()),
             short(function.invocations),
             short(function.errors),
             short(function.throttles),
             short(function.cold_starts),
+            short(function.spillovers),
             function.durations.mean_ms().map_or_else(|| "-".to_owned(), length),
             short(function.events.waiting),
         ],
@@ -77,8 +79,28 @@ fn functions(functions: &[FunctionActivity], sort: Sort) -> Table {
             _ => Tone::Good,
         },
     };
-    let headings = &["FUNCTION", "RUN/CAP", "INIT", "IDLE", "CALLS", "ERR", "THR", "COLD", "MEAN", "ASYNC"];
-    Table { headings, rows: sorted.iter().map(row).collect() }
+    let headings =
+        vec!["FUNCTION", "RUN/CAP", "INIT", "IDLE", "PROV", "CALLS", "ERR", "THR", "COLD", "SPILL", "MEAN", "ASYNC"];
+    let mut table = Table { headings, rows: sorted.iter().map(row).collect() };
+    // Room is scarce: what no function uses needs no column.
+    if functions.iter().all(|function| function.provisioned == 0 && function.spillovers == 0) {
+        table.remove("PROV");
+        table.remove("SPILL");
+    }
+    if functions.iter().all(|function| function.events.received == 0 && function.events.waiting == 0) {
+        table.remove("ASYNC");
+    }
+    table
+}
+
+impl Table {
+    fn remove(&mut self, heading: &str) {
+        let Some(column) = self.headings.iter().position(|found| *found == heading) else { return };
+        self.headings.remove(column);
+        for row in &mut self.rows {
+            row.cells.remove(column);
+        }
+    }
 }
 
 /// What follows the load, and how far it can.
@@ -98,7 +120,7 @@ fn scaling(targets: &[ScalingState]) -> Table {
             _ => Tone::Plain,
         },
     };
-    let headings = &["FOLLOWS THE LOAD", "PROVISIONED", "MIN", "MAX", "TARGET", "USED"];
+    let headings = vec!["FOLLOWS THE LOAD", "PROVISIONED", "MIN", "MAX", "TARGET", "USED"];
     Table { headings, rows: targets.iter().map(row).collect() }
 }
 
@@ -121,7 +143,7 @@ fn queues(queues: &[QueueDepth], sort: Sort) -> Table {
         ],
         tone: Tone::Plain,
     };
-    let headings = &["QUEUE", "WAITING", "IN FLIGHT", "DELAYED", "OLDEST", "IN/MIN", "OUT/MIN"];
+    let headings = vec!["QUEUE", "WAITING", "IN FLIGHT", "DELAYED", "OLDEST", "IN/MIN", "OUT/MIN"];
     Table { headings, rows: sorted.iter().map(row).collect() }
 }
 
@@ -152,7 +174,7 @@ fn mappings(mappings: &[MappingActivity], sort: Sort) -> Table {
             _ => Tone::Plain,
         },
     };
-    let headings = &["TRIGGER", "STATE", "BATCHES", "HELD", "HANDLED", "FAILED", "FILTERED"];
+    let headings = vec!["TRIGGER", "STATE", "BATCHES", "HELD", "HANDLED", "FAILED", "FILTERED"];
     Table { headings, rows: sorted.iter().map(row).collect() }
 }
 
@@ -170,11 +192,12 @@ fn throttles(report: &ActivityReport, look: &Look) -> Table {
         let at = i64::try_from(told.at_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
         let at = at.map(|at| at.to_zoned_datetime(look.zone.clone()).strftime("%H:%M:%S").to_string());
         let text = told.message.strip_prefix("throttled: ").unwrap_or(&told.message);
+        let text = text.replace(&format!(" by {} (", told.function), " by itself (");
         let line = format!("{} {}  {text}", at.unwrap_or_default(), told.function);
         Row { cells: vec![line], tone: Tone::Warning }
     };
     let rows = report.activity.throttles.iter().rev().take(THROTTLES_MAX).map(row).collect();
-    Table { headings: &["THROTTLED"], rows }
+    Table { headings: vec!["THROTTLED"], rows }
 }
 
 /// `99999`, `100k`, `12M`.

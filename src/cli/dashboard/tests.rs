@@ -13,6 +13,7 @@ fn look() -> Look {
         interval: Duration::from_secs(1),
         zone: TimeZone::UTC,
         paused: false,
+        colours: true,
         trouble: None,
     }
 }
@@ -83,9 +84,9 @@ stackctl top  http://127.0.0.1:4566  000000000000  us-east-1
 pool  █████░░░░░░░░░░░░░░░  5 of 20 running, at most 7 so far
       2 reserved or provisioned; of the other 18, 3 running
 
-FUNCTION              RUN/CAP  INIT  IDLE  CALLS  ERR  THR  COLD  MEAN  ASYNC
-api                      3/18     0     0     99    0    0     0     -      0
-example-sqs-consumer      2/2     0     0  1234k    0   42     0     -      0
+FUNCTION              RUN/CAP  INIT  IDLE  CALLS  ERR  THR  COLD  MEAN
+api                      3/18     0     0     99    0    0     0     -
+example-sqs-consumer      2/2     0     0  1234k    0   42     0     -
 
 QUEUE              WAITING  IN FLIGHT  DELAYED  OLDEST  IN/MIN  OUT/MIN
 example-queue         1200         20        0      1m       0        0
@@ -95,7 +96,7 @@ TRIGGER                          STATE  BATCHES  HELD  HANDLED  FAILED  FILTERED
 example-queue…-sqs-consumer  throttled      2/5     1     123k       0         0
 
 THROTTLED
-12:34:56 example-sqs-consumer  reserved … is used up by example-sqs-consumer (2)
+12:34:56 example-sqs-consumer  reserved concurrency of 2 is used up by itself (2)
 
 
 
@@ -104,6 +105,34 @@ THROTTLED
 
 q quit   s sort: name   + - every 1s   p pause";
     assert_eq!(screen(&report(), &look(), 80, 24), expected);
+}
+
+#[test]
+fn columns_come_with_what_they_count_and_fit_80() {
+    let mut report = report();
+    report.activity.functions[1].provisioned = 12;
+    report.activity.functions[1].spillovers = 345;
+    report.activity.functions[0].events.received = 1;
+    report.activity.differences = vec!["the pool has 20 slots, 1000 on AWS".to_owned()];
+    let text = screen(&report, &look(), 80, 24);
+    let expected = "\
+      2 reserved or provisioned; of the other 18, 3 running
+      experiment: the pool has 20 slots, 1000 on AWS
+
+FUNCTION       RUN/CAP  INIT  IDLE  PROV  CALLS  ERR  THR  COLD  SPILL  MEAN  ASYNC
+";
+    let head: String = text.lines().skip(2).take(4).map(|line| format!("{line}\n")).collect();
+    assert_eq!(head, expected, "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
+fn without_colours_nothing_has_one() {
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    let (report, look) = (report(), Look { colours: false, ..look() });
+    let page = Page { report: &report, look: &look };
+    terminal.draw(|frame| frame.render_widget(&page, frame.area())).unwrap();
+    assert!(terminal.backend().buffer().content().iter().all(|cell| cell.fg == Color::Reset));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! An environment handles one invocation at a time. Between its response and its next `next` it is on its way back; an
 //! invocation that finds no other may wait for it there for a moment, because a new process would take longer.
 
-use std::{collections::BTreeMap, mem, sync::Arc};
+use std::{mem, sync::Arc};
 
 use super::{
     Lambda, Turn,
@@ -18,7 +18,7 @@ use super::{
     versions::{Version, VersionId},
 };
 use crate::{
-    engine::{Cx, Effect, EnvironmentId, Invocation, LaunchSpec, StopReason, logs::Logs},
+    engine::{Cx, Effect, EnvironmentId, Invocation, LaunchSpec, StopReason, index::Index, logs::Logs},
     model::{
         Timestamp,
         limits::{INIT_MAX_MS, PROVISIONED_INIT_MAX_MS},
@@ -113,14 +113,14 @@ pub(super) enum Attempt {
 #[derive(Debug)]
 pub(super) struct Environments {
     world: usize,
-    by_serial: BTreeMap<Serial, Environment>,
+    by_serial: Index<Serial, Environment>,
     started: Serial,
     ranks: u64,
 }
 
 impl Environments {
     pub(super) fn new(world: usize) -> Self {
-        Self { world, by_serial: BTreeMap::new(), started: 0, ranks: 0 }
+        Self { world, by_serial: Index::default(), started: 0, ranks: 0 }
     }
 
     pub(super) fn get(&self, serial: Serial) -> Option<&Environment> {
@@ -132,7 +132,7 @@ impl Environments {
     }
 
     pub(super) fn artifacts(&self) -> impl Iterator<Item = crate::model::ArtifactDigest> {
-        self.by_serial.values().map(|environment| environment.spec.artifact)
+        self.by_serial.sorted().into_iter().map(|(_, environment)| environment.spec.artifact)
     }
 
     fn next_rank(&mut self) -> u64 {
@@ -340,12 +340,12 @@ impl Lambda {
         let Some(environment) = self.environments.get_mut(serial) else { return };
         let deadline = run.deadline;
         let invocation = Invocation {
-            request_id: run.job.request_id.clone(),
+            request_id: Arc::clone(&run.job.request_id),
             payload: run.job.payload.clone(),
             // The clock stands: code that looks at the time that is left shall not give up.
             deadline: if environment.held.is_some() { deadline.plus_millis(HELD_MAX_MS) } else { deadline },
-            invoked_function_arn: run.job.invoked_function_arn.clone(),
-            trace_id: run.job.trace_id.clone(),
+            invoked_function_arn: Arc::clone(&run.job.invoked_function_arn),
+            trace_id: Arc::clone(&run.job.trace_id),
             client_context: run.job.client_context.clone(),
             stream_to: run.job.stream_to(),
         };
@@ -449,7 +449,7 @@ impl Lambda {
         let rank = self.environments.next_rank();
         let environment = self.environments.get_mut(serial)?;
         let deadline = match &environment.state {
-            State::Busy(run) if run.job.request_id == request_id => run.deadline,
+            State::Busy(run) if *run.job.request_id == *request_id => run.deadline,
             _ => return None,
         };
         let returning = State::Returning { rank, deadline, promised: None };
@@ -678,7 +678,7 @@ impl Function {
         let (settings, name) = (&version.settings, id.to_string());
         let spec = LaunchSpec {
             function: self.arn.clone(),
-            log_stream: report::log_stream(cx.now, &name, &cx.ids.hex(32)),
+            log_stream: report::log_stream(cx.now, &name, &cx.ids.hex(32)).into(),
             version: name,
             runtime: settings.runtime.clone(),
             handler: settings.handler.clone(),
@@ -688,7 +688,7 @@ impl Function {
             timeout_s: settings.timeout_s,
             ephemeral_storage_mb: settings.ephemeral_storage_mb,
             environment: settings.variables.clone().unwrap_or_default(),
-            log_group: settings.log_group_of(self.name()),
+            log_group: settings.log_group_of(self.name()).into(),
             logging: settings.logging,
             initialization_type,
             debug: if id == VersionId::Latest { version.settings.debug() } else { None },

@@ -24,19 +24,25 @@ use super::{
     versions::{Version, VersionId, record_version},
 };
 use crate::{
-    engine::{Cx, StopReason},
+    engine::{Cx, StopReason, index::Index},
     model::{FunctionArn, FunctionName},
 };
 
 /// Names a function while the engine runs; a function created again under the same name is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct FunctionId(u64);
+pub(super) struct FunctionId {
+    slot: u32,
+    /// Which function of that slot.
+    generation: u32,
+}
 
 /// A function with all that belongs to it.
 #[derive(Debug)]
 pub(super) struct Function {
     /// Without a qualifier.
     pub(super) arn: FunctionArn,
+    /// The same as text.
+    pub(super) arn_text: Arc<str>,
     /// Whether its name still finds it: not while it is being deleted.
     pub(super) is_listed: bool,
     /// `$LATEST`.
@@ -73,11 +79,21 @@ pub(super) struct Function {
 /// The functions of one account and region, by id and by name.
 #[derive(Debug, Default)]
 pub(super) struct Functions {
-    by_id: BTreeMap<FunctionId, Function>,
-    pub(super) by_name: BTreeMap<FunctionName, FunctionId>,
+    slots: Vec<Slot>,
+    /// Slots without a function.
+    free: Vec<u32>,
+    by_name: Index<FunctionName, FunctionId>,
+    /// Of `by_name`, in their order.
+    names: BTreeSet<FunctionName>,
     /// Functions and aliases by the ids of their URLs.
     by_url: BTreeMap<String, (FunctionId, String)>,
-    created: u64,
+}
+
+/// A place for one function after the other.
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u32,
+    function: Option<Box<Function>>,
 }
 
 impl Functions {
@@ -86,40 +102,56 @@ impl Functions {
     }
 
     pub(super) fn get(&self, id: FunctionId) -> Option<&Function> {
-        self.by_id.get(&id)
+        let slot = self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
+        slot.function.as_deref()
     }
 
     pub(super) fn get_mut(&mut self, id: FunctionId) -> Option<&mut Function> {
-        self.by_id.get_mut(&id)
+        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
+        slot.function.as_deref_mut()
     }
 
+    /// In the order of their names.
     pub(super) fn ids(&self) -> impl Iterator<Item = FunctionId> {
-        self.by_id.keys().copied()
+        self.names.iter().filter_map(|name| self.id(name.as_str()))
+    }
+
+    /// Those from `name` on, in the order of their names.
+    pub(super) fn from(&self, name: &str) -> impl Iterator<Item = &Function> {
+        use std::ops::Bound::{Included, Unbounded};
+        let names = self.names.range::<str, _>((Included(name), Unbounded));
+        names.filter_map(|name| self.get(self.id(name.as_str())?))
     }
 
     /// In the order of their names.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Function> {
-        self.by_name.values().filter_map(|id| self.by_id.get(id))
+        self.ids().filter_map(|id| self.get(id))
     }
 
     fn insert(&mut self, function: Function) {
-        self.created += 1;
-        let id = FunctionId(self.created);
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).expect("fewer functions than 2^32")
+        });
+        let place = &mut self.slots[slot as usize];
+        let id = FunctionId { slot, generation: place.generation };
+        self.names.insert(function.arn.name.clone());
         self.by_name.insert(function.arn.name.clone(), id);
         for (qualifier, url) in &function.urls {
             self.by_url.insert(url.id.clone(), (id, qualifier.clone()));
         }
-        self.by_id.insert(id, function);
+        place.function = Some(Box::new(function));
     }
 
     /// From now on nobody finds it; its environments still do.
     fn forget_name(&mut self, id: FunctionId) {
-        if let Some(function) = self.by_id.get_mut(&id) {
-            function.is_listed = false;
-            self.by_name.remove(&function.arn.name);
-            for url in std::mem::take(&mut function.urls).into_values() {
-                self.by_url.remove(&url.id);
-            }
+        let Some(function) = self.get_mut(id) else { return };
+        function.is_listed = false;
+        let (name, urls) = (function.arn.name.clone(), std::mem::take(&mut function.urls));
+        self.by_name.remove(&name);
+        self.names.remove(&name);
+        for url in urls.into_values() {
+            self.by_url.remove(&url.id);
         }
     }
 
@@ -129,19 +161,25 @@ impl Functions {
     }
 
     pub(super) fn insert_url(&mut self, id: FunctionId, qualifier: String, url: StoredUrl) {
-        let Some(function) = self.by_id.get_mut(&id) else { return };
-        self.by_url.insert(url.id.clone(), (id, qualifier.clone()));
-        function.urls.insert(qualifier, url);
+        let Some(function) = self.get_mut(id) else { return };
+        let url_id = url.id.clone();
+        function.urls.insert(qualifier.clone(), url);
+        self.by_url.insert(url_id, (id, qualifier));
     }
 
     pub(super) fn remove_url(&mut self, id: FunctionId, qualifier: &str) -> Option<StoredUrl> {
-        let url = self.by_id.get_mut(&id)?.urls.remove(qualifier)?;
+        let url = self.get_mut(id)?.urls.remove(qualifier)?;
         self.by_url.remove(&url.id);
         Some(url)
     }
 
     fn remove(&mut self, id: FunctionId) {
-        self.by_id.remove(&id);
+        if self.get(id).is_some()
+            && let Some(slot) = self.slots.get_mut(id.slot as usize)
+        {
+            *slot = Slot { generation: slot.generation.wrapping_add(1), function: None };
+            self.free.push(id.slot);
+        }
     }
 }
 
@@ -307,8 +345,10 @@ impl Lambda {
     pub(super) fn insert_function(&mut self, name: FunctionName, stored: StoredFunction) {
         let provisioned = stored.provisioned.values().map(|provision| provision.requested).sum();
         self.pool.share(Share::default(), Share { reserved: stored.reserved, provisioned }, 0);
+        let arn = FunctionArn { scope: (*self.scope).clone(), name, qualifier: None };
         self.functions.insert(Function {
-            arn: FunctionArn { scope: (*self.scope).clone(), name, qualifier: None },
+            arn_text: arn.to_string().into(),
+            arn,
             is_listed: true,
             latest: Version::restored(StoredVersion {
                 settings: stored.settings,

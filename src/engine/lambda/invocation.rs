@@ -1,5 +1,7 @@
 //! An invocation: who asked for it, what it carries, and how it ends. Each ends exactly once.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{async_queue::EventId, mappings::BatchId, report::Tail};
@@ -44,11 +46,11 @@ pub(super) struct Ask {
 /// An invocation that was let in and has not ended: it holds a slot.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Job {
-    pub(super) request_id: String,
+    pub(super) request_id: Arc<str>,
     pub(super) origin: Origin,
     pub(super) payload: Bytes,
-    pub(super) invoked_function_arn: String,
-    pub(super) trace_id: String,
+    pub(super) invoked_function_arn: Arc<str>,
+    pub(super) trace_id: Arc<str>,
     pub(super) client_context: Option<String>,
     /// When the caller wants the end of the log.
     pub(super) tail: Option<Tail>,

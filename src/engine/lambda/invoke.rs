@@ -1,5 +1,7 @@
 //! Invocations from the request to the end: let in or throttled, given to an environment, and ended exactly once.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{
@@ -127,18 +129,17 @@ impl Lambda {
         function.load.invocations += 1;
         self.running_functions.insert(id);
         let qualifier = ask.qualifier.clone().filter(|_| !function.provisioned.is_empty());
-        let mut arn = function.arn.to_string();
-        if let Some(qualifier) = &ask.qualifier {
-            arn.push(':');
-            arn.push_str(qualifier);
-        }
+        let invoked_function_arn = match &ask.qualifier {
+            None => Arc::clone(&function.arn_text),
+            Some(qualifier) => format!("{}:{qualifier}", function.arn_text).into(),
+        };
         let tail = matches!(ask.origin, Origin::Client { log_tail: true, .. }).then(Tail::default);
         let job = Job {
-            request_id: ask.request_id.unwrap_or_else(|| cx.ids.uuid()),
+            request_id: ask.request_id.unwrap_or_else(|| cx.ids.uuid()).into(),
             origin: ask.origin,
             payload: ask.payload,
-            invoked_function_arn: arn,
-            trace_id: recursion::passed_on(&trace_id, &function.arn),
+            invoked_function_arn,
+            trace_id: recursion::passed_on(&trace_id, &function.arn).into(),
             client_context: ask.client_context,
             tail,
         };
@@ -326,13 +327,14 @@ impl Lambda {
             Origin::Client { token, .. } => {
                 if self.clients.remove(&token) {
                     let log_tail = job.tail.map(Tail::finish);
-                    let request_id = job.request_id;
+                    let request_id = job.request_id.to_string();
                     let outcome = InvokeOutcome { request_id, payload, function_error, executed_version, log_tail };
                     turn.cx.reply(token, Ok(engine::Response::Lambda(Response::Invoked(outcome))));
                 }
             }
             Origin::Mapping { batch } => {
-                let completion = Completion { request_id: job.request_id, payload, function_error, executed_version };
+                let completion =
+                    Completion { request_id: job.request_id.to_string(), payload, function_error, executed_version };
                 self.batch_ended(turn.cx, turn.sqs, turn.logs, batch, &completion);
             }
             Origin::Event(event) => {
@@ -375,7 +377,7 @@ impl Ended {
 /// What a runtime posted about its invocation.
 #[derive(Debug)]
 pub(super) struct Answer {
-    pub(super) request_id: String,
+    pub(super) request_id: Arc<str>,
     pub(super) payload: Bytes,
     pub(super) is_error: bool,
     pub(super) max_memory_used_bytes: u64,

@@ -12,10 +12,9 @@ impl Lambda {
             return Err(invalid("FunctionVersion must be set to ALL when MasterRegion is given."));
         }
         let (after_name, after_version) = marked(request.marker.as_deref());
-        let from = std::ops::Bound::Included(after_name);
-        let functions = self.functions.by_name.range::<str, _>((from, std::ops::Bound::Unbounded));
-        let rest = functions
-            .filter_map(|(_, id)| self.functions.get(*id))
+        let rest = self
+            .functions
+            .from(after_name)
             .filter(|_| request.master_region.is_none())
             .flat_map(|function| function.versions().map(move |(version, _)| (function, version)))
             .filter(|(_, version)| with_versions || *version == VersionId::Latest)

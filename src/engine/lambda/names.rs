@@ -62,7 +62,7 @@ impl<'a> Named<'a> {
 }
 
 fn short(text: &str) -> Result<Named<'_>, LambdaError> {
-    if FunctionName::parse(text).is_err() {
+    if !FunctionName::is_legal(text) {
         return Err(illegal(text));
     }
     Ok(Named { name: text, qualifier: None })
@@ -98,7 +98,7 @@ fn parse_long<'a>(scope: &Scope, text: &'a str) -> Result<Named<'a>, LambdaError
         Some((name, qualifier)) => (name, Some(qualifier)),
         None => (rest, None),
     };
-    if FunctionName::parse(name).is_err() || qualifier.is_some_and(|text| text.is_empty() || !is_qualifier(text)) {
+    if !FunctionName::is_legal(name) || qualifier.is_some_and(|text| text.is_empty() || !is_qualifier(text)) {
         return Err(illegal(text));
     }
     let named = Named { name, qualifier };
@@ -135,7 +135,7 @@ fn is_qualifier(text: &str) -> bool {
 }
 
 fn illegal(text: &str) -> LambdaError {
-    if text.len() > REFERENCE_MAX_BYTES || (FunctionName::parse(text).is_err() && is_long_word(text)) {
+    if text.len() > REFERENCE_MAX_BYTES || (!FunctionName::is_legal(text) && is_long_word(text)) {
         let most = if text.contains(':') { REFERENCE_MAX_BYTES } else { 64 };
         return LambdaError::new(
             LambdaErrorKind::Validation,

@@ -19,7 +19,7 @@ impl Lambda {
     ) {
         let Some(environment) = self.environments.get_mut(serial) else { return };
         let State::Busy(run) = &mut environment.state else { return };
-        if run.job.request_id != request_id {
+        if *run.job.request_id != *request_id {
             return;
         }
         let Origin::Client { token, stream: stream @ Stream::Wanted, .. } = &mut run.job.origin else { return };

@@ -112,9 +112,9 @@ impl Lambda {
         let Some(function) = self.functions.get_mut(id) else { return };
         function.telling.quiet_until = Some(cx.now.plus_millis(LINE_INTERVAL_MS));
         let name = function.name().to_owned();
-        let group = function.latest.settings.log_group_of(&name);
+        let group = function.latest.settings.log_group_of(&name).into();
         self.told.push(ThrottleActivity { at_ms: cx.now.as_millis(), function: name, message: message.clone() });
-        logs.append(cx, &group, STREAM, message);
+        logs.append(cx, &group, &STREAM.into(), message);
     }
 
     /// Who holds the pool's slots, most first; of the rest of the pool alone, who runs without a reservation.

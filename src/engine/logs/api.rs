@@ -1,6 +1,6 @@
 //! CloudWatch Logs' operations in the shapes of its service model (`logs/2014-03-28`), without protocol.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,8 +46,9 @@ pub enum Response {
 /// One line of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
-    pub group: String,
-    pub stream: String,
+    /// Shared with all lines of it, as the stream's is.
+    pub group: Arc<str>,
+    pub stream: Arc<str>,
     /// Grows by one with each line of an account and region.
     pub id: u64,
     pub timestamp_ms: u64,

@@ -196,7 +196,7 @@ fn invalid_token() -> LogsError {
 
 fn filtered(line: &LogLine) -> FilteredLogEvent {
     FilteredLogEvent {
-        log_stream_name: line.stream.clone(),
+        log_stream_name: line.stream.to_string(),
         timestamp: line.timestamp_ms,
         message: line.message.clone(),
         ingestion_time: line.ingested_ms,

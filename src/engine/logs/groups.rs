@@ -33,7 +33,7 @@ pub(super) fn create(store: &mut Store, cx: &mut Cx<'_>, request: CreateLogGroup
         return Err(invalid(format!("There are {GROUPS_MAX} log groups already: delete one first")));
     }
     settings::check_tags(&request.tags)?;
-    store.create_group(cx.now, name);
+    store.create_group(cx.now, name.into());
     settings::change(store, cx, name, |group| {
         group.tags = request.tags;
         Ok(())
@@ -46,8 +46,8 @@ pub(super) fn delete(store: &mut Store, cx: &mut Cx<'_>, name: Option<&str>) -> 
     if group.is_kept {
         cx.record(LogsRecord::Group { name: name.to_owned(), group: None });
     }
-    for (stream, _) in group.streams.iter().filter(|(_, stream)| stream.is_kept) {
-        cx.record(LogsRecord::Stream { group: name.to_owned(), name: stream.clone(), created: None });
+    for (stream, _) in group.streams.sorted().into_iter().filter(|(_, stream)| stream.is_kept) {
+        cx.record(LogsRecord::Stream { group: name.to_owned(), name: stream.to_string(), created: None });
     }
     Ok(())
 }
@@ -92,9 +92,10 @@ pub(super) fn describe_streams(
     let key = |stream: &Stream| if by_time { stream.last_time().unwrap_or_default() } else { 0 };
     let mut found: Vec<(u64, &str, &Stream)> = group
         .streams
-        .iter()
+        .sorted()
+        .into_iter()
         .filter(|(name, _)| prefix.is_none_or(|prefix| name.starts_with(prefix)))
-        .map(|(name, stream)| (key(stream), name.as_str(), stream))
+        .map(|(name, stream)| (key(stream), name.as_ref(), stream))
         .collect();
     found.sort_unstable_by_key(|(time, name, _)| (*time, *name));
     let descending = request.descending.unwrap_or(false);

@@ -88,7 +88,7 @@ impl Logs {
     pub(super) fn restore(&mut self, record: LogsRecord) {
         match record {
             LogsRecord::Group { name, group: Some(stored) } => {
-                self.store.create_group(stored.created, &name);
+                self.store.create_group(stored.created, name.as_str().into());
                 self.store.change(&name, |group| {
                     group.is_kept = true;
                     group.retention_days = stored.retention_days;
@@ -98,7 +98,7 @@ impl Logs {
             LogsRecord::Stream { group, name, created: Some(created_at) } => {
                 self.store.change(&group, |group| {
                     let stream = Stream { created_at, is_kept: true, ..Stream::default() };
-                    group.streams.insert(name, stream);
+                    group.streams.insert(name.into(), stream);
                 });
             }
             LogsRecord::Group { group: None, .. } | LogsRecord::Stream { created: None, .. } => {}
@@ -106,7 +106,7 @@ impl Logs {
     }
 
     /// Adds a line to a function's log, creating group and stream when they are missing, and tells followers.
-    pub(super) fn append(&mut self, cx: &mut Cx<'_>, group: &str, stream: &str, message: String) {
+    pub(super) fn append(&mut self, cx: &mut Cx<'_>, group: &Arc<str>, stream: &Arc<str>, message: String) {
         for message in store::split(message) {
             let line = self.store.append(cx.now, group, stream, message);
             tell(cx, line);

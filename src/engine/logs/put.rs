@@ -29,7 +29,7 @@ pub(super) fn put_events(
     let name = legal_name(request.log_group_name.as_deref())?;
     let stream = request.log_stream_name.as_deref().unwrap_or_default();
     let group = store.group(name).ok_or_else(no_such_group)?;
-    if !group.streams.contains_key(stream) {
+    if group.streams.get(stream).is_none() {
         return Err(no_such_stream());
     }
     check_batch(&request)?;
@@ -45,10 +45,11 @@ pub(super) fn put_events(
         too_old_log_event_end_index: (too_old > 0).then_some(too_old),
         expired_log_event_end_index: (expired > 0).then_some(expired),
     });
+    let (name, stream): (Arc<str>, Arc<str>) = (name.into(), stream.into());
     let mut lines = Vec::with_capacity(accepted.len());
     for (index, event) in request.log_events.into_iter().enumerate() {
         if accepted.contains(&index) {
-            lines.push(store.insert(cx.now, times[index], name, stream, event.message));
+            lines.push(store.insert(cx.now, times[index], &name, &stream, event.message));
         }
     }
     let output = PutLogEventsOutput { next_sequence_token: SEQUENCE_TOKEN.into(), rejected_log_events_info: rejected };

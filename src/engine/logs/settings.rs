@@ -65,20 +65,20 @@ pub(super) fn delete_retention(store: &mut Store, cx: &mut Cx<'_>, name: Option<
 pub(super) fn create_stream(store: &mut Store, cx: &mut Cx<'_>, request: &StreamRef) -> Result<(), LogsError> {
     let (group, name) = names(request)?;
     let found = store.group(group).ok_or_else(no_such_group)?;
-    if found.streams.contains_key(name) {
+    if found.streams.get(name).is_some() {
         return Err(LogsError {
             kind: LogsErrorKind::ResourceAlreadyExists,
             message: "The specified log stream already exists".into(),
         });
     }
-    if found.streams.values().filter(|stream| stream.is_kept).count() >= KEPT_STREAMS_MAX {
+    if found.streams.sorted().into_iter().filter(|(_, stream)| stream.is_kept).count() >= KEPT_STREAMS_MAX {
         return Err(invalid(format!("The group has {KEPT_STREAMS_MAX} log streams already: delete one first")));
     }
     // A stream that is to last needs a group that does.
     let now = cx.now;
     change(store, cx, group, |group| {
         let stream = Stream { created_at: now, is_kept: true, ..Stream::default() };
-        group.streams.insert(name.to_owned(), stream);
+        group.streams.insert(name.into(), stream);
         Ok(())
     })?;
     let created = Some(cx.now);

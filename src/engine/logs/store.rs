@@ -6,24 +6,28 @@ use std::{
 };
 
 use super::LogLine;
-use crate::model::Timestamp;
+use crate::{engine::index::Index, model::Timestamp};
 
 /// What one group may hold, in bytes as [`cost`] counts them; then its oldest lines go.
 pub(super) const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// What all groups of an account and region may hold; then the oldest lines of all go.
 pub(super) const TOTAL_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// What is dropped of a group at once: finding the group takes longer than dropping a line.
+const DROPPED_AT_ONCE_BYTES: usize = 768;
 /// Groups of an account and region.
 pub(super) const GROUPS_MAX: usize = 10_000;
 /// One event, as CloudWatch Logs bounds it; a longer line becomes several.
 pub(super) const LINE_MAX_BYTES: usize = 256 * 1024;
 pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-/// What a line takes beside its texts: two places, counters, and what the allocator needs.
+/// What a line takes beside its message: two places, counters, and what the allocator needs. Names are shared.
 const LINE_OVERHEAD_BYTES: usize = 160;
 
 /// The lines of one account and region.
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    groups: BTreeMap<Arc<str>, Group>,
+    groups: Index<Arc<str>, Group>,
+    /// Of `groups`, in their order.
+    names: BTreeSet<Arc<str>>,
     /// The first line's place of each group that has lines: whose line is the oldest of all.
     oldest: BTreeMap<Place, Arc<str>>,
     /// When the first line of each group with a retention goes.
@@ -60,7 +64,7 @@ pub(super) struct Group {
     pub(super) tags: BTreeMap<String, String>,
     /// Their places ascend.
     pub(super) lines: VecDeque<Arc<LogLine>>,
-    pub(super) streams: BTreeMap<String, Stream>,
+    pub(super) streams: Index<Arc<str>, Stream>,
     pub(super) bytes: usize,
     /// What [`Store`] has of it in its indexes.
     indexed: (Option<Place>, Option<Timestamp>),
@@ -85,15 +89,18 @@ impl Store {
     pub(super) fn groups_after(&self, name: Option<&str>) -> impl Iterator<Item = (&str, &Group)> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = name.map_or(Unbounded, Excluded);
-        self.groups.range::<str, _>((from, Unbounded)).map(|(name, group)| (name.as_ref(), group))
+        let names = self.names.range::<str, _>((from, Unbounded));
+        names.filter_map(|name| Some((name.as_ref(), self.groups.get(name)?)))
     }
 
     pub(super) fn group_count(&self) -> usize {
-        self.groups.len()
+        self.names.len()
     }
 
-    pub(super) fn create_group(&mut self, now: Timestamp, name: &str) {
-        self.groups.entry(name.into()).or_insert_with(|| Group { created_at: now, ..Group::default() });
+    pub(super) fn create_group(&mut self, now: Timestamp, name: Arc<str>) {
+        if self.names.insert(Arc::clone(&name)) {
+            self.groups.insert(name, Group { created_at: now, ..Group::default() });
+        }
     }
 
     /// Changes what a group is set to; `None` when there is none of that name.
@@ -106,6 +113,7 @@ impl Store {
     /// Removes a group with its lines; returns it, when there is one of that name.
     pub(super) fn delete_group(&mut self, name: &str) -> Option<Group> {
         let group = self.groups.remove(name)?;
+        self.names.remove(name);
         self.bytes -= group.bytes;
         self.forget(name, group.indexed);
         Some(group)
@@ -116,7 +124,7 @@ impl Store {
         let found = self.groups.get_mut(group)?;
         let stream = found.streams.remove(name)?;
         let freed: usize = stream.lines.iter().map(|line| cost(line)).sum();
-        found.lines.retain(|line| line.stream != name);
+        found.lines.retain(|line| *line.stream != *name);
         found.bytes -= freed;
         self.bytes -= freed;
         self.index(group);
@@ -124,7 +132,13 @@ impl Store {
     }
 
     /// Adds a line of `now`; group and stream are made when they are missing.
-    pub(super) fn append(&mut self, now: Timestamp, group: &str, stream: &str, message: String) -> Arc<LogLine> {
+    pub(super) fn append(
+        &mut self,
+        now: Timestamp,
+        group: &Arc<str>,
+        stream: &Arc<str>,
+        message: String,
+    ) -> Arc<LogLine> {
         self.insert(now, now.as_millis(), group, stream, message)
     }
 
@@ -133,18 +147,18 @@ impl Store {
         &mut self,
         now: Timestamp,
         timestamp_ms: u64,
-        group: &str,
-        stream: &str,
+        group: &Arc<str>,
+        stream: &Arc<str>,
         message: String,
     ) -> Arc<LogLine> {
-        if !self.groups.contains_key(group) {
+        if self.groups.get(group).is_none() {
             self.make_room_for_a_group();
-            self.create_group(now, group);
+            self.create_group(now, Arc::clone(group));
         }
         self.last_id += 1;
         let line = Arc::new(LogLine {
-            group: group.to_owned(),
-            stream: stream.to_owned(),
+            group: Arc::clone(group),
+            stream: Arc::clone(stream),
             id: self.last_id,
             timestamp_ms,
             ingested_ms: now.as_millis(),
@@ -155,14 +169,15 @@ impl Store {
             self.bytes += cost(&line);
         }
         self.index(group);
-        while self.groups.get(group).is_some_and(|found| found.bytes > GROUP_MAX_BYTES) {
-            self.drop_oldest_of(group);
+        let bytes = self.groups.get(group).map_or(0, |found| found.bytes);
+        if let too_many @ 1.. = bytes.saturating_sub(GROUP_MAX_BYTES) {
+            self.drop_oldest_of(group, too_many.max(DROPPED_AT_ONCE_BYTES));
         }
         while self.bytes > TOTAL_MAX_BYTES
             && let Some((_, name)) = self.oldest.first_key_value()
         {
-            let name = Arc::clone(name);
-            self.drop_oldest_of(&name);
+            let (name, too_many) = (Arc::clone(name), self.bytes.saturating_sub(TOTAL_MAX_BYTES));
+            self.drop_oldest_of(&name, too_many.max(DROPPED_AT_ONCE_BYTES));
         }
         line
     }
@@ -177,13 +192,13 @@ impl Store {
         while let Some((at, name)) = self.expiries.first().cloned()
             && at <= now
         {
-            self.drop_oldest_of(&name);
+            self.drop_oldest_of(&name, 1);
         }
     }
 
     /// Brings the indexes to what a group is now.
     fn index(&mut self, name: &str) {
-        let Some((name, group)) = self.groups.get_key_value(name) else { return };
+        let Some(group) = self.groups.get_mut(name) else { return };
         let first = group.lines.front().map(|line| Place::of(line));
         let expiry = group
             .retention_ms()
@@ -192,16 +207,14 @@ impl Store {
         if group.indexed == (first, expiry) {
             return;
         }
-        let (name, before) = (Arc::clone(name), group.indexed);
+        let before = std::mem::replace(&mut group.indexed, (first, expiry));
+        let name: Arc<str> = group.lines.front().map_or_else(|| name.into(), |line| Arc::clone(&line.group));
         self.forget(&name, before);
         if let Some(first) = first {
             self.oldest.insert(first, Arc::clone(&name));
         }
         if let Some(expiry) = expiry {
-            self.expiries.insert((expiry, Arc::clone(&name)));
-        }
-        if let Some(group) = self.groups.get_mut(&name) {
-            group.indexed = (first, expiry);
+            self.expiries.insert((expiry, name));
         }
     }
 
@@ -216,19 +229,22 @@ impl Store {
 
     /// Drops an empty group, or the one with the oldest line.
     fn make_room_for_a_group(&mut self) {
-        if self.groups.len() < GROUPS_MAX {
+        if self.names.len() < GROUPS_MAX {
             return;
         }
         let is_empty = |group: &Group| group.lines.is_empty() && !group.is_kept;
-        let empty = self.groups.iter().find(|(_, group)| is_empty(group)).map(|(name, _)| name);
+        let empty = self.names.iter().find(|name| self.groups.get(*name).is_some_and(is_empty));
         if let Some(name) = empty.or_else(|| self.oldest.values().next()).cloned() {
             self.delete_group(&name);
         }
     }
 
-    fn drop_oldest_of(&mut self, name: &str) {
-        let dropped = self.groups.get_mut(name).and_then(Group::pop_oldest);
-        self.bytes -= dropped.map_or(0, |line| cost(&line));
+    /// Drops lines of a group, the oldest first, until so many bytes are gone; at least one.
+    fn drop_oldest_of(&mut self, name: &str, enough_bytes: usize) {
+        let Some(group) = self.groups.get_mut(name) else { return };
+        let (before, enough) = (group.bytes, group.bytes.saturating_sub(enough_bytes));
+        while group.bytes > enough && group.pop_oldest().is_some() {}
+        self.bytes -= before - group.bytes;
         self.index(name);
     }
 }
@@ -241,8 +257,8 @@ impl Group {
 
     fn push(&mut self, now: Timestamp, line: Arc<LogLine>) {
         self.bytes += cost(&line);
-        let stream = self.streams.entry(line.stream.clone());
-        let stream = stream.or_insert_with(|| Stream { created_at: now, ..Stream::default() });
+        let make = || Stream { created_at: now, ..Stream::default() };
+        let stream = self.streams.get_or_insert_with(&line.stream, make);
         push_in_order(&mut stream.lines, Arc::clone(&line));
         push_in_order(&mut self.lines, line);
     }
@@ -272,7 +288,7 @@ fn push_in_order(lines: &mut VecDeque<Arc<LogLine>>, line: Arc<LogLine>) {
 
 /// What a line takes of the bounds.
 fn cost(line: &LogLine) -> usize {
-    line.message.len() + line.group.len() + line.stream.len() + LINE_OVERHEAD_BYTES
+    line.message.len() + LINE_OVERHEAD_BYTES
 }
 
 /// Where the first line of that place or a later one is.

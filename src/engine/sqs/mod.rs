@@ -50,12 +50,12 @@ pub use records::{
 };
 pub use redrive::{RedriveAllowPolicy, RedrivePolicy};
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
 use self::{move_tasks::MoveTasks, queue::Queue, queues::Graves};
-use super::{Cx, RequestToken};
+use super::{Cx, RequestToken, index::Index};
 use crate::model::{AccountId, QueueName, Scope, Timestamp};
 
 /// Names a queue inside its account and region; not reused when a queue of the same name is created again.
@@ -75,8 +75,8 @@ pub struct Sqs {
     touched: VecDeque<QueueId>,
     /// Polled queues with news.
     ready: VecDeque<QueueId>,
-    /// Where each waiting receive stands; only ever looked up.
-    waiting: HashMap<RequestToken, (QueueId, u64)>,
+    /// Where each waiting receive stands.
+    waiting: Index<RequestToken, (QueueId, u64)>,
     move_tasks: MoveTasks,
     /// Which run of the engine this is: when it was restored, in milliseconds, and zero before the first restore.
     run: u64,

@@ -35,7 +35,7 @@ pub(super) enum Phase {
     /// Work is there and was not fetched yet.
     Offered(Box<Invocation>, Stopwatch),
     /// It has the invocation and owes its answer.
-    Busy { request_id: String, stream: Stream, since: Stopwatch },
+    Busy { request_id: Arc<str>, stream: Stream, since: Stopwatch },
     /// It has answered and not asked for more yet.
     Answered,
 }
@@ -106,7 +106,7 @@ async fn next(environment: &Running) -> Result<Response<Bytes>, RuntimeRefusal> 
         match std::mem::replace(&mut *phase, Phase::Answered) {
             Phase::Offered(invocation, since) => {
                 let stream = invocation.stream_to.map_or(Stream::Gathered, Stream::Wanted);
-                *phase = Phase::Busy { request_id: invocation.request_id.clone(), stream, since };
+                *phase = Phase::Busy { request_id: Arc::clone(&invocation.request_id), stream, since };
                 Poll::Ready(Ok(*invocation))
             }
             Phase::Idle(_) => {
@@ -166,7 +166,7 @@ async fn finish<'a>(
     request_id: &str,
     head: &'a http::request::Parts,
     body: Incoming,
-    event: impl FnOnce(RuntimeRequest<'a>, String, u64) -> EnvironmentEvent,
+    event: impl FnOnce(RuntimeRequest<'a>, Arc<str>, u64) -> EnvironmentEvent,
 ) -> Result<Response<Bytes>, RuntimeRefusal> {
     environment.is_running(request_id)?;
     let read = match read(head, body).await {
@@ -181,7 +181,7 @@ async fn finish<'a>(
     environment.drain_output();
     let elapsed_us = environment.measured(since);
     let answered = |status| environment.extensions.telemetry.answered(request_id, status, elapsed_us);
-    let request_id = request_id.to_owned();
+    let request_id: Arc<str> = request_id.into();
     match read {
         Ok(request) => {
             let event = event(request, request_id, memory);
@@ -227,7 +227,7 @@ impl Running {
 
     fn is_running(&self, request_id: &str) -> Result<(), RuntimeRefusal> {
         match &*self.phase.lock() {
-            Phase::Busy { request_id: running, stream, .. } if running == request_id && *stream != Stream::Begun => {
+            Phase::Busy { request_id: running, stream, .. } if **running == *request_id && *stream != Stream::Begun => {
                 Ok(())
             }
             _ => Err(RuntimeRefusal::InvalidRequestId),
@@ -237,7 +237,7 @@ impl Running {
     /// The client that the running invocation's response goes to as it comes, from now on.
     fn begins_stream(&self, request_id: &str) -> Result<Option<RequestToken>, RuntimeRefusal> {
         match &mut *self.phase.lock() {
-            Phase::Busy { request_id: running, stream, .. } if running == request_id => match *stream {
+            Phase::Busy { request_id: running, stream, .. } if **running == *request_id => match *stream {
                 Stream::Gathered => Ok(None),
                 Stream::Wanted(token) => {
                     *stream = Stream::Begun;
@@ -261,7 +261,7 @@ impl Running {
     fn answers(&self, request_id: &str) -> Result<Stopwatch, RuntimeRefusal> {
         let mut phase = self.phase.lock();
         match &*phase {
-            Phase::Busy { request_id: running, since, .. } if running == request_id => {
+            Phase::Busy { request_id: running, since, .. } if **running == *request_id => {
                 let since = *since;
                 *phase = Phase::Answered;
                 Ok(since)

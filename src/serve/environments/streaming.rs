@@ -54,7 +54,7 @@ pub(super) async fn pass_on(
             // When there is too much, it is being killed, and its end is what the invocation ends with.
             let Some(memory) = environment.max_memory_used_bytes() else { return Ok(runtime::accepted()) };
             let request = RuntimeRequest { headers: &head.headers, body: Bytes::new(), trailers };
-            environment.emit(request.into_response(request_id, memory));
+            environment.emit(request.into_response(request_id.into(), memory));
             Ok(runtime::accepted())
         }
     }

@@ -99,7 +99,7 @@ async fn all_groups(driver: &Driver, scope: &Arc<Scope>) -> BTreeSet<String> {
 
 /// A group that does not exist yet has no lines.
 async fn push_group(driver: &Driver, scope: &Arc<Scope>, group: String, since_ms: u64, lines: &mut Vec<LogLine>) {
-    let mut next_token = None;
+    let (name, mut next_token) = (Arc::<str>::from(group.as_str()), None);
     loop {
         let filter = logs::FilterLogEvents {
             log_group_name: Some(group.clone()),
@@ -114,8 +114,8 @@ async fn push_group(driver: &Driver, scope: &Arc<Scope>, group: String, since_ms
             return;
         };
         lines.extend(page.events.into_iter().map(|event| LogLine {
-            group: group.clone(),
-            stream: event.log_stream_name,
+            group: name.clone(),
+            stream: event.log_stream_name.into(),
             id: event.event_id.parse().unwrap_or_default(),
             timestamp_ms: event.timestamp,
             ingested_ms: event.ingestion_time,

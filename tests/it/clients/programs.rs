@@ -1,7 +1,7 @@
 //! The programs in `tests/clients`: one a client, each with an engine of its own. They print `ok NAME` for each check and
 //! fail at the first that does not hold.
 
-use std::process::Command;
+use std::{fs, path::Path, process::Command};
 
 use super::{folder, package, zipped};
 use crate::support::{
@@ -30,6 +30,8 @@ trials!(
     function_urls needs [Tool::PythonClients, Tool::Node],
     schedules needs [Tool::PythonClients, Tool::Python],
     recursion needs [Tool::PythonClients, Tool::Python],
+    powertools_in_python needs [Tool::PythonClients, Tool::Python],
+    powertools_in_typescript needs [Tool::PythonClients, Tool::Node, Tool::NodeClients],
     celery needs [Tool::PythonClients],
     spring needs [Tool::Java, Tool::JavaClients],
 );
@@ -170,6 +172,28 @@ fn streams_in_javascript() {
         command
     };
     check(with_package, &["pieces", "errors"]);
+}
+
+fn powertools_in_python() {
+    let packages = Path::new(Tool::PythonClients.path().unwrap()).parent().unwrap().parent().unwrap().join("lib");
+    // `lib/python3.11/site-packages`
+    let version = fs::read_dir(&packages).unwrap().next().unwrap().unwrap().path();
+    check_powertools(["python3.12", "app.py", "PYTHONPATH"], &version.join("site-packages"));
+}
+
+fn powertools_in_typescript() {
+    check_powertools(["nodejs22.x", "app.js", "NODE_PATH"], Tool::NodeClients.path().unwrap());
+}
+
+/// A function of that runtime and file, which finds its packages by that variable.
+fn check_powertools([runtime, file, variable]: [&str; 3], packages: &Path) {
+    let program = python(Tool::PythonClients, "powertools.py");
+    let with_function = |serving: &Serving| {
+        let mut command = program(serving);
+        command.arg(runtime).arg(folder().join("powertools").join(file)).arg(variable).arg(packages);
+        command
+    };
+    check(with_function, &["standard", "ordered"]);
 }
 
 fn celery() {

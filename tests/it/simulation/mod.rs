@@ -6,11 +6,16 @@
 
 mod actors;
 mod audit;
+mod crowd;
 mod stage;
 
 use crate::support::trials;
 
-trials!(nothing_is_lost_or_held_twice, without_faults_everything_is_handled_the_first_time);
+trials!(
+    nothing_is_lost_or_held_twice,
+    without_faults_everything_is_handled_the_first_time,
+    a_crowd_of_functions_keeps_every_limit
+);
 
 /// Runs unless `STACKCTL_SIMULATION_RUNS` says how many.
 const RUNS: u64 = 60;
@@ -39,6 +44,13 @@ fn without_faults_everything_is_handled_the_first_time() {
             stage.come_to_rest();
             stage.audit.assert_nothing_came_twice();
         });
+    }
+}
+
+/// Each is a hundred times as large as the others, so there are fewer.
+fn a_crowd_of_functions_keeps_every_limit() {
+    for seed in 0..runs().div_ceil(60) {
+        with_seed(seed, || crowd::play(seed));
     }
 }
 

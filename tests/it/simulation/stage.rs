@@ -75,7 +75,7 @@ pub(crate) struct Stage {
 
 #[derive(Debug)]
 struct Working {
-    request_id: String,
+    request_id: Arc<str>,
     bodies: Vec<String>,
 }
 

@@ -96,6 +96,11 @@ impl Serving {
         Self { child, endpoint, state: tempfile::tempdir().unwrap() }
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills the engine as a crash would, and starts another on what it left.
     pub(crate) fn crash_and_restart(&mut self) {
         self.child.kill().unwrap();

@@ -4,6 +4,7 @@ pub(crate) mod binary;
 pub(crate) mod docker;
 pub(crate) mod faults;
 pub(crate) mod in_process;
+pub(crate) mod pty;
 pub(crate) mod tool;
 pub(crate) mod trial;
 pub(crate) mod world;

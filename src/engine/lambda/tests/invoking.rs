@@ -16,7 +16,7 @@ fn cold_then_warm_then_idle_then_gone() {
     let first = world.invoke("f");
     let spec = &world.launched[0].1;
     assert!(spec.log_stream.starts_with("2026/11/24/[$LATEST]") && spec.log_stream.len() == 20 + 32, "{spec:?}");
-    assert_eq!((spec.log_group.as_str(), spec.initialization_type), ("/aws/lambda/f", "on-demand"));
+    assert_eq!((spec.log_group.as_ref(), spec.initialization_type), ("/aws/lambda/f", "on-demand"));
     world.wait(112);
     let id = world.ready();
     assert_eq!(world.invoked[0].1.deadline, world.now.plus_secs(3), "the timeout begins with the handler");
@@ -304,7 +304,7 @@ fn an_empty_payload_is_an_empty_object() {
     world.ready();
     let invocation = &world.invoked[0].1;
     assert_eq!(invocation.payload, "{}");
-    assert_eq!(invocation.invoked_function_arn, "arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST");
+    assert_eq!(&*invocation.invoked_function_arn, "arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST");
     assert!(invocation.trace_id.starts_with("Root=1-6b"), "{}", invocation.trace_id);
     let (kind, _) = world.refusal(Command::Invoke(Invoke { payload: "{".into(), ..invoke("f") }));
     assert_eq!(kind, LambdaErrorKind::InvalidRequestContent);
@@ -536,7 +536,7 @@ fn a_chain_that_goes_around_is_stopped_unless_that_is_allowed() {
     for _ in 0..16 {
         let token = world.ask(ask(&trace));
         let id = world.ready();
-        trace.clone_from(&world.invoked.last().unwrap().1.trace_id);
+        trace = world.invoked.last().unwrap().1.trace_id.to_string();
         world.respond(id);
         world.outcome(token);
     }

@@ -179,7 +179,7 @@ impl World {
         self.environment(id, EnvironmentEvent::Response { request_id, payload, max_memory_used_bytes: 1 << 20 });
     }
 
-    fn given(&self, id: EnvironmentId) -> String {
+    fn given(&self, id: EnvironmentId) -> Arc<str> {
         let of_it = self.invoked.iter().rev().find(|(invoked, _)| *invoked == id);
         of_it.expect("it was given an invocation").1.request_id.clone()
     }

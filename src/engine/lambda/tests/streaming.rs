@@ -19,7 +19,7 @@ fn asked() -> (World, RequestToken, EnvironmentId) {
 }
 
 fn begin(world: &mut World, id: EnvironmentId) {
-    let (request_id, content_type) = (world.given(id), Some("text/html".to_owned()));
+    let (request_id, content_type) = (world.given(id).to_string(), Some("text/html".to_owned()));
     world.environment(id, EnvironmentEvent::StreamBegun { request_id, content_type });
 }
 
@@ -27,7 +27,7 @@ fn begun() -> (World, RequestToken, EnvironmentId) {
     let (mut world, token, id) = asked();
     begin(&mut world, id);
     let expected = StreamBegun {
-        request_id: world.given(id),
+        request_id: world.given(id).to_string(),
         executed_version: "$LATEST".into(),
         content_type: Some("text/html".into()),
     };

@@ -39,7 +39,7 @@ impl World {
         let (id, invocation) = self.invoked[invoked].clone();
         self.respond(id);
         self.environment(id, super::EnvironmentEvent::Next);
-        (self.outcome(token).executed_version, invocation.invoked_function_arn)
+        (self.outcome(token).executed_version, invocation.invoked_function_arn.to_string())
     }
 }
 
