@@ -57,7 +57,9 @@ impl<'a> Adapter<'a> {
                 return python::fill(request, requirements.as_deref(), unfinished, listing).await;
             }
             Build::Node => return source::fill_node(request, unfinished, listing).await,
-            Build::None | Build::Java { .. } => return source::fill(request, unfinished, listing).await,
+            Build::None | Build::Java { .. } | Build::Image(_) => {
+                return source::fill(request, unfinished, listing).await;
+            }
         };
         Ok((unfinished, elsewhere))
     }
@@ -82,7 +84,7 @@ pub(super) fn rules(request: &BuildRequest) -> Rules {
             paths.push(normal(&request.source.join(artifact)));
             Rules { marks: &[CACHE_MARK], paths, ..rules }
         }
-        Build::Go { .. } | Build::Java { .. } | Build::None => rules,
+        Build::Go { .. } | Build::Java { .. } | Build::Image(_) | Build::None => rules,
     }
 }
 

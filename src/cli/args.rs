@@ -9,9 +9,10 @@ use super::{dashboard::Sort, failure::EXIT_CODES_HELP};
 use crate::{
     engine::sqs::PEEK_MAX_MESSAGES,
     model::{
-        AccountId, Durability, Region, StackName,
+        AccountId, Durability, Isolation, Region, StackName,
         limits::{CONCURRENCY_DEFAULT, TIME_FACTOR_MAX, UNRESERVED_MIN},
     },
+    stack::ContainerNetwork,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -391,6 +392,12 @@ pub(crate) struct Serve {
     /// The wait before an asynchronous invocation is first tried again; the second retry waits twice as long.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
     pub(crate) first_retry_delay: Duration,
+    /// What keeps the environments apart of functions that say nothing themselves.
+    #[arg(long, value_name = "KIND", default_value = "process", value_parser = isolation)]
+    pub(crate) isolation: Isolation,
+    /// Which network containers of functions are in: `bridge` one of their own, `host` this machine's.
+    #[arg(long, value_name = "NETWORK", default_value = "bridge", value_parser = ContainerNetwork::NAMES)]
+    pub(crate) network: String,
     /// How `up` starts the engine of a stack: in the background, saying on standard output when it is ready.
     #[arg(long, hide = true, value_name = "STACK", requires = "state", value_parser = stack_name)]
     pub(crate) detached_for: Option<StackName>,
@@ -419,6 +426,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn account(text: &str) -> Result<AccountId, String> {
     AccountId::parse(text).ok_or_else(|| "an account has twelve digits".to_owned())
+}
+
+fn isolation(text: &str) -> Result<Isolation, String> {
+    Isolation::parse(text).ok_or_else(|| format!("a kind is one of {}", Isolation::NAMES.join(", ")))
 }
 
 fn durability(text: &str) -> Result<Durability, String> {

@@ -15,7 +15,7 @@ use crate::{
     model::{Durability, Scope},
     plan::{self, Action, Artifacts, Call, Line, Mark, Plan, TargetFacts},
     provider::{AwsProvider, Endpoint},
-    stack::{Desired, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Target},
+    stack::{ContainerNetwork, Desired, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Target},
 };
 
 /// The target's key in the manifest.
@@ -38,6 +38,14 @@ pub(crate) fn durability(desired: &Desired) -> Durability {
     match desired.targets.get(TARGET) {
         Some(Target::Embedded { durability, .. }) => *durability,
         _ => Durability::default(),
+    }
+}
+
+/// Which network containers of functions are in, as `serve` takes it.
+pub(crate) fn network(desired: &Desired) -> &'static str {
+    match desired.targets.get(TARGET) {
+        Some(Target::Embedded { network: ContainerNetwork::Host, .. }) => ContainerNetwork::NAMES[1],
+        _ => ContainerNetwork::NAMES[0],
     }
 }
 

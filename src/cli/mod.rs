@@ -8,6 +8,7 @@ mod converging;
 mod dashboard;
 mod engine;
 mod failure;
+mod images;
 mod input;
 mod project;
 mod sdk;

@@ -86,6 +86,8 @@ pub enum EnvironmentEvent {
 pub enum ExitCause {
     Status(i32),
     Signal(i32),
+    /// The kernel killed it for want of memory.
+    OutOfMemory,
 }
 
 /// Where a line was printed.

@@ -26,8 +26,8 @@ use std::fmt;
 use serde::Serialize;
 
 pub use call::{
-    AliasVersion, Call, FunctionChanges, FunctionSettings, MappedFunction, MappingChanges, MappingSettings,
-    NewFunction, QueueAttributes,
+    AliasVersion, Call, FunctionChanges, FunctionCode, FunctionSettings, MappedFunction, MappingChanges,
+    MappingSettings, NewFunction, QueueAttributes,
 };
 pub use facts::{ArtifactInfo, Artifacts, TargetFacts};
 pub use render::{Line, Mark, Summary};

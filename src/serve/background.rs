@@ -320,9 +320,11 @@ mod tests {
 
     use super::*;
     use crate::{
+        docker,
         engine::EngineConfig,
-        model::{AccountId, Durability, Region, Scope, StackName},
+        model::{AccountId, Durability, Isolation, Region, Scope, StackName},
         serve::{
+            containers::NetworkChoice,
             report::Report,
             server::{PortChoice, ServeOptions, run},
             shutdown::Shutdown,
@@ -351,6 +353,9 @@ mod tests {
             scope: Scope { account: AccountId::DEFAULT, region: Region::default() },
             allowed_hosts: Vec::new(),
             inherited: std::collections::BTreeMap::new(),
+            isolation: Isolation::Process,
+            network: NetworkChoice::Auto,
+            docker: docker::Settings::default(),
         };
         let (sender, ready) = tokio::sync::oneshot::channel();
         let mut tasks = Tasks::new();

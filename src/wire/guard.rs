@@ -17,26 +17,43 @@ const CONTAINER_HOST: &str = "host.docker.internal";
 /// The refusal of a request that no program on this machine meant, or `None` for a good one. `allowed_hosts` are further
 /// names, without port, under which the engine is reached.
 pub fn guard(head: &request::Parts, allowed_hosts: &[String]) -> Option<Response<Bytes>> {
+    if let Some(refusal) = of_web_page(head) {
+        return Some(refusal);
+    }
+    let foreign = foreign_host(head, |name| is_local(name, allowed_hosts))?;
+    Some(refusal(&format!(
+        "`Host` is `{foreign}`, which is no name of this machine; use `localhost`, or allow the name explicitly"
+    )))
+}
+
+/// The same for a request that came in at `gateway`, the address under which containers reach this machine: there this name and
+/// what containers call their machine are good, and no other.
+pub fn guard_gateway(head: &request::Parts, gateway: IpAddr) -> Option<Response<Bytes>> {
+    if let Some(refusal) = of_web_page(head) {
+        return Some(refusal);
+    }
+    let is_gateway = |name: &str| name.parse() == Ok(gateway) || name.eq_ignore_ascii_case(CONTAINER_HOST);
+    let foreign = foreign_host(head, is_gateway)?;
+    Some(refusal(&format!(
+        "`Host` is `{foreign}`, and from a container this engine is `{gateway}`; use `AWS_ENDPOINT_URL`"
+    )))
+}
+
+fn of_web_page(head: &request::Parts) -> Option<Response<Bytes>> {
     if head.headers.contains_key(header::ORIGIN) {
         return Some(refusal("it has an `Origin`, as requests of web pages have; call from a program instead"));
     }
-    if let Some(site) = head.headers.get("sec-fetch-site").filter(|site| site.as_bytes() != b"none") {
-        let site = String::from_utf8_lossy(site.as_bytes());
-        return Some(refusal(&format!(
-            "`Sec-Fetch-Site` is `{site}`, so a web page made it; call from a program instead"
-        )));
-    }
+    let site = head.headers.get("sec-fetch-site").filter(|site| site.as_bytes() != b"none")?;
+    let site = String::from_utf8_lossy(site.as_bytes());
+    Some(refusal(&format!("`Sec-Fetch-Site` is `{site}`, so a web page made it; call from a program instead")))
+}
+
+/// The first host that a request names and that is not good.
+fn foreign_host(head: &request::Parts, is_good: impl Fn(&str) -> bool) -> Option<&str> {
     let named = head.headers.get_all(header::HOST).iter().map(|host| host.to_str().ok());
-    let named = named.chain(head.uri.authority().map(|authority| Some(authority.as_str())));
-    for host in named {
-        if !host.is_some_and(|host| is_local(host_name(host), allowed_hosts)) {
-            let host = host.unwrap_or("(not text)");
-            return Some(refusal(&format!(
-                "`Host` is `{host}`, which is no name of this machine; use `localhost`, or allow the name explicitly"
-            )));
-        }
-    }
-    None
+    let mut named = named.chain(head.uri.authority().map(|authority| Some(authority.as_str())));
+    let foreign = named.find(|host| !host.is_some_and(|host| is_good(host_name(host))))?;
+    Some(foreign.unwrap_or("(not text)"))
 }
 
 /// Host and port that the caller used.

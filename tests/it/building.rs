@@ -69,6 +69,7 @@ impl Bench {
     fn request(&self) -> BuildRequest {
         let said = Arc::clone(&self.said);
         BuildRequest {
+            image: None,
             function: FunctionName::parse("f").unwrap(),
             source: self.source(),
             build: self.build.clone(),

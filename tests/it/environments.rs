@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use stackctl::{
-    engine::{EnvironmentEvent, ExitCause, Invocation, LaunchSpec},
+    engine::{EnvironmentEvent, ExitCause, Invocation, LaunchSpec, SandboxSpec},
     model::{AccountId, ArtifactDigest, FunctionArn, FunctionName, Region, Scope, Timestamp},
     serve::{
         environments::{Environment, EnvironmentSink, Host, HostOptions},
@@ -51,9 +51,12 @@ fn spec(runtime: &str, handler: &str) -> LaunchSpec {
         version: "$LATEST".into(),
         runtime: runtime.into(),
         handler: handler.into(),
+        sandbox: SandboxSpec::default(),
+        architecture: "x86_64".into(),
         artifact: ArtifactDigest::from_bytes([1; 32]),
         memory_mb: 128,
         timeout_s: 3,
+        ephemeral_storage_mb: 512,
         environment: Arc::default(),
         log_group: "/aws/lambda/f".into(),
         log_stream: "2026/01/01/[$LATEST]0".into(),
@@ -115,6 +118,7 @@ impl Script {
             fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
         }
         let (host, host_tasks) = Host::open(HostOptions {
+            containers: None,
             state_dir: state_dir.clone(),
             endpoint: "http://127.0.0.1:4566".into(),
             inherited: BTreeMap::from([("PATH".to_owned(), search_path())]),

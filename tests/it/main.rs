@@ -10,6 +10,7 @@
 mod blog;
 mod building;
 mod clients;
+mod containers;
 mod converge;
 mod crash;
 mod documents;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             blog::all(),
             building::all(),
             clients::all(),
+            containers::all(),
             converge::all(),
             crash::all(),
             documents::all(),

@@ -8,6 +8,7 @@ use crate::{
         args::Down,
         engine::Engine,
         failure::Failure,
+        images,
         project::Project,
         terminal::{GREEN, YELLOW, count},
     },
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// What the build and the engine keep in a state directory, besides files whose names begin with one of [`PREFIXES`].
-const OURS: [&str; 5] = ["artifacts", "build", "port", "runtime", "tmp"];
+const OURS: [&str; 7] = ["artifacts", "build", "containers", "images", "port", "runtime", "tmp"];
 const PREFIXES: [&str; 2] = ["engine.", "start."];
 
 pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
@@ -37,9 +38,19 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
             session.terminal.step(YELLOW, "killed", format_args!("{orphans} that an earlier engine left behind"));
         }
     }
+    let swept = Engine::sweep(&state_dir).await?;
+    if swept.containers > 0 {
+        session.terminal.step(YELLOW, "removed", format_args!("{swept} that an earlier engine left behind"));
+    }
     if args.keep && state_dir.exists() {
         session.terminal.step(GREEN, "kept", format_args!("{}, for the next `up`", state_dir.display()));
         return Ok(());
+    }
+    match images::remove_built(&state_dir).await {
+        Ok(0) => {}
+        Ok(images) => session.terminal.step(GREEN, "removed", count(images as u64, "image")),
+        // They are in nobody's way.
+        Err(error) => session.terminal.warn(format_args!("images that were built here may be left: {error}")),
     }
     remove(session, &state_dir)
 }

@@ -14,13 +14,14 @@ use crate::{
         Session,
         args::Serve,
         failure::{Failure, Message},
-        surroundings::{variable, variables, working_directory},
+        surroundings::{docker_settings, variable, variables, working_directory},
         terminal::{CYAN, Terminal},
     },
     engine::EngineConfig,
     model::{Durability, Scope},
     serve::{
         background::detach,
+        containers::NetworkChoice,
         environments::INHERITED_VARIABLES,
         own_api::Health,
         report::Report,
@@ -54,6 +55,9 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
         scope: Scope { account: args.account, region: args.region.clone() },
         allowed_hosts: Vec::new(),
         inherited: variables(&INHERITED_VARIABLES),
+        isolation: args.isolation,
+        network: if args.network == "host" { NetworkChoice::Host } else { NetworkChoice::Auto },
+        docker: docker_settings(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::model::ArtifactDigest;
+use super::ImageConfig;
+use crate::{engine::CodeImage, model::ArtifactDigest};
 
 /// A request to Lambda.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,6 +174,9 @@ pub struct CodeRef {
     pub sha256: String,
     /// `CodeSize`, in bytes.
     pub size_bytes: u64,
+    /// `Some` for a container image, of which `artifact` is the id's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<CodeImage>,
 }
 
 macro_rules! shape {
@@ -207,7 +211,7 @@ shape!(
         dead_letter_config: Option<DeadLetterConfig>,
         vpc_config: Option<serde_json::Value>,
         file_system_configs: Option<serde_json::Value>,
-        image_config: Option<serde_json::Value>,
+        image_config: Option<ImageConfig>,
         snap_start: Option<serde_json::Value>,
         #[serde(rename = "KMSKeyArn")]
         kms_key_arn: Option<String>,
@@ -240,7 +244,7 @@ shape!(UpdateFunctionConfiguration {
     dead_letter_config: Option<DeadLetterConfig>,
     vpc_config: Option<serde_json::Value>,
     file_system_configs: Option<serde_json::Value>,
-    image_config: Option<serde_json::Value>,
+    image_config: Option<ImageConfig>,
     snap_start: Option<serde_json::Value>,
     #[serde(rename = "KMSKeyArn")]
     kms_key_arn: Option<String>,
@@ -400,6 +404,8 @@ pub enum Response {
     GetFunction {
         configuration: Box<FunctionConfiguration>,
         artifact: ArtifactDigest,
+        /// Of an image.
+        image: Option<CodeImage>,
         tags: BTreeMap<String, String>,
         reserved_concurrent_executions: Option<u32>,
     },
@@ -499,6 +505,8 @@ shape!(
         #[serde(skip_serializing_if = "Option::is_none")]
         last_update_status_reason_code: Option<String>,
         package_type: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        image_config_response: Option<ImageConfigResponse>,
         architectures: Vec<String>,
         ephemeral_storage: EphemeralStorage,
         snap_start: SnapStartResponse,
@@ -507,6 +515,7 @@ shape!(
         logging_config: LoggingConfigResponse,
     }
 );
+shape!(ImageConfigResponse { image_config: ImageConfig });
 shape!(SnapStartResponse { apply_on: String, optimization_status: String });
 shape!(RuntimeVersionConfig { runtime_version_arn: String });
 shape!(LoggingConfigResponse {

@@ -12,6 +12,7 @@ use super::{
     functions::{Function, FunctionId},
     invocation::{Job, Run},
     report::{self, Failure},
+    sandbox::sandbox,
     timers::Timer,
     versions::{Version, VersionId},
 };
@@ -191,7 +192,7 @@ impl Lambda {
         let Some(function) = self.functions.get_mut(target.0) else { return };
         function.load.cold_starts += 1;
         let Some((spec, generation)) = function.spec(cx, target.1, "on-demand") else { return };
-        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+        init_started(cx, logs, &spec);
         let state = State::Starting { since: cx.now, attempt: Attempt::First, job };
         self.add(cx, Environment::new(target, generation, Arc::new(spec), state), INIT_MAX_MS);
     }
@@ -200,7 +201,7 @@ impl Lambda {
     pub(super) fn launch_ahead(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, target: Target) {
         let Some(function) = self.functions.get_mut(target.0) else { return };
         let Some((spec, generation)) = function.spec(cx, target.1, "provisioned-concurrency") else { return };
-        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+        init_started(cx, logs, &spec);
         let limit_ms = PROVISIONED_INIT_MAX_MS.max(u64::from(spec.timeout_s) * 1000);
         let state = State::Ahead { since: cx.now };
         self.add(cx, Environment::new(target, generation, Arc::new(spec), state), limit_ms);
@@ -214,7 +215,7 @@ impl Lambda {
     pub(super) fn launch_candidate(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId) {
         let Some(function) = self.functions.get_mut(id) else { return };
         let Some((spec, generation)) = function.spec(cx, VersionId::Candidate, "on-demand") else { return };
-        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+        init_started(cx, logs, &spec);
         let state = State::Ahead { since: cx.now };
         let environment = Environment::new((id, VersionId::Candidate), generation, Arc::new(spec), state);
         self.add(cx, Environment { kind: Kind::OnDemand, ..environment }, INIT_MAX_MS);
@@ -531,6 +532,13 @@ impl Lambda {
     }
 }
 
+/// The line with which an environment of a managed runtime begins; an image brings a runtime of its own.
+fn init_started(cx: &mut Cx<'_>, logs: &mut Logs, spec: &LaunchSpec) {
+    if !spec.runtime.is_empty() {
+        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+    }
+}
+
 impl Function {
     /// What a new environment of a version is launched with, and its generation.
     fn spec(&self, cx: &mut Cx<'_>, id: VersionId, initialization_type: &'static str) -> Option<(LaunchSpec, u64)> {
@@ -542,9 +550,12 @@ impl Function {
             version: name,
             runtime: settings.runtime.clone(),
             handler: settings.handler.clone(),
+            sandbox: sandbox(settings, &version.code, &self.tags),
+            architecture: settings.architecture.clone(),
             artifact: version.code.artifact,
             memory_mb: settings.memory_mb,
             timeout_s: settings.timeout_s,
+            ephemeral_storage_mb: settings.ephemeral_storage_mb,
             environment: settings.variables.clone().unwrap_or_default(),
             log_group: settings.log_group_of(self.name()),
             initialization_type,

@@ -16,6 +16,7 @@ use super::{
     names::Named,
     provisioned::StoredProvision,
     records::{FunctionRecord, StoredFunction, StoredVersion},
+    sandbox::{check_tags, wanted},
     swap::Swap,
     throttles::Telling,
     validate::{self, Constraints, invalid},
@@ -220,9 +221,10 @@ impl Lambda {
         if named.qualifier.is_some() {
             return Err(invalid("The function name of a new function must not have a qualifier."));
         }
-        let settings = Settings::create(&request)?;
+        let settings = Settings::create(&request, &code)?;
         let publishes = request.publish;
         validate::tags(&request.tags)?;
+        check_tags(&request.tags)?;
         if self.functions.id(named.name).is_some() {
             let message = format!("Function already exist: {}", named.name);
             return Err(LambdaError::new(LambdaErrorKind::ResourceConflict, message));
@@ -291,6 +293,7 @@ impl Lambda {
         Ok(Response::GetFunction {
             configuration: Box::new(function.show(version, named.qualifier).ok_or_else(missing)?),
             artifact: found.code.artifact,
+            image: found.code.image.clone(),
             tags: function.tags.clone(),
             reserved_concurrent_executions: function.reserved,
         })
@@ -331,6 +334,7 @@ impl Lambda {
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
         function.check_no_swap()?;
         function.check_revision(update.revision_id.as_deref())?;
+        function.latest.settings.check_code(&code)?;
         let settings = function.updated_for(update)?;
         if update.dry_run {
             let would_be = Shown {
@@ -405,13 +409,12 @@ impl Lambda {
         arn: &str,
         tags: BTreeMap<String, String>,
     ) -> Result<Response, LambdaError> {
-        let function = self.tagged_function(arn)?;
+        let (_, function) = self.tagged_function(arn)?;
         let mut all = function.tags.clone();
         all.extend(tags);
         validate::tags(&all)?;
-        function.tags = all;
-        function.record(cx);
-        Ok(Response::Done)
+        check_tags(&all)?;
+        self.retag_function(cx, arn, all)
     }
 
     pub(super) fn untag_function(
@@ -420,22 +423,37 @@ impl Lambda {
         arn: &str,
         tag_keys: &[String],
     ) -> Result<Response, LambdaError> {
-        let function = self.tagged_function(arn)?;
-        for key in tag_keys {
-            function.tags.remove(key);
-        }
-        function.record(cx);
-        Ok(Response::Done)
+        let (_, function) = self.tagged_function(arn)?;
+        let mut rest = function.tags.clone();
+        rest.retain(|key, _| !tag_keys.contains(key));
+        self.retag_function(cx, arn, rest)
     }
 
     pub(super) fn list_function_tags(&mut self, arn: &str) -> Result<Response, LambdaError> {
-        Ok(Response::Tags(self.tagged_function(arn)?.tags.clone()))
+        Ok(Response::Tags(self.tagged_function(arn)?.1.tags.clone()))
     }
 
-    fn tagged_function(&mut self, arn: &str) -> Result<&mut Function, LambdaError> {
+    /// Tags that choose another sandbox let new environments take the place of the old.
+    fn retag_function(
+        &mut self,
+        cx: &mut Cx<'_>,
+        arn: &str,
+        tags: BTreeMap<String, String>,
+    ) -> Result<Response, LambdaError> {
+        let (id, function) = self.tagged_function(arn)?;
+        let moves = wanted(&function.tags) != wanted(&tags);
+        function.tags = tags;
+        function.record(cx);
+        if moves {
+            self.replace_environments(cx, id);
+        }
+        Ok(Response::Done)
+    }
+
+    fn tagged_function(&mut self, arn: &str) -> Result<(FunctionId, &mut Function), LambdaError> {
         let reference = FunctionRef { name: arn.to_owned(), qualifier: None };
         let qualified = "Tags on function aliases and versions are not supported. Please specify a function ARN.";
-        Ok(self.whole_function(&reference, qualified)?.1)
+        self.whole_function(&reference, qualified)
     }
 }
 

@@ -191,7 +191,7 @@ impl Lambda {
     ) {
         let Some(mut environment) = self.remove(serial) else { return };
         environment.max_memory_used_bytes = max_memory_used_bytes.max(environment.max_memory_used_bytes);
-        let error_type = "Runtime.ExitError";
+        let error_type = report::exit_type(cause);
         self.init_failed_line(turn.cx, turn.logs, &environment, error_type);
         self.abandon(turn, environment, Failure::Failed { error_type }, |job| {
             report::document(error_type, &report::exit_message(&job.request_id, cause))

@@ -22,6 +22,7 @@ mod records;
 mod report;
 mod requests;
 mod reservation;
+mod sandbox;
 mod scaling;
 mod swap;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use provisioned::StoredProvision;
 pub use records::{
     AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction, StoredVersion, VersionRecord,
 };
+pub use sandbox::{ImageConfig, wanted as sandbox_of_tags};
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -101,6 +101,14 @@ pub(super) fn timed_out(request_id: &str, timeout_s: u32) -> Bytes {
     document("Sandbox.Timedout", &message)
 }
 
+/// The type of the error that a process leaves behind which ended by itself.
+pub(super) fn exit_type(cause: ExitCause) -> &'static str {
+    match cause {
+        ExitCause::Status(_) | ExitCause::Signal(_) => "Runtime.ExitError",
+        ExitCause::OutOfMemory => "Runtime.OutOfMemory",
+    }
+}
+
 /// What AWS says of a process that ended by itself, in the words of its own supervisor.
 pub(super) fn exit_message(request_id: &str, cause: ExitCause) -> String {
     match cause {
@@ -111,6 +119,7 @@ pub(super) fn exit_message(request_id: &str, cause: ExitCause) -> String {
         ExitCause::Signal(signal) => {
             format!("RequestId: {request_id} Error: Runtime exited with error: signal: {}", signal_name(signal))
         }
+        ExitCause::OutOfMemory => exit_message(request_id, ExitCause::Signal(9)),
     }
 }
 

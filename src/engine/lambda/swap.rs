@@ -87,6 +87,7 @@ impl Lambda {
     ) -> Result<Response, LambdaError> {
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
         function.check_revision(update.revision_id.as_deref())?;
+        function.latest.settings.check_code(&code)?;
         let settings = function.updated_for(update)?;
         let is_in_use = !function.latest.fleet.all.is_empty();
         if update.dry_run {

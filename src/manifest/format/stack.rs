@@ -11,7 +11,10 @@ use super::{
     queues::QUEUES,
     rules, table,
 };
-use crate::model::{Durability, limits};
+use crate::{
+    model::{Durability, Isolation, limits},
+    stack::ContainerNetwork,
+};
 
 /// More than any stack has; bounds what a manifest can ask for.
 const SERVICES_MAX: usize = 100;
@@ -197,6 +200,20 @@ static EMBEDDED: Table = table(
             Default("\"process\""),
             "",
             "What queues, messages and functions survive: `\"memory\"` nothing, `\"process\"` a crash of the engine, `\"disk\"` a power loss.",
+        ),
+        key(
+            "isolation",
+            Shape::OneOf(&Isolation::NAMES),
+            Default("\"process\""),
+            "",
+            "What keeps environments apart, of functions that say nothing themselves: local processes, or containers.",
+        ),
+        key(
+            "network",
+            Shape::OneOf(&ContainerNetwork::NAMES),
+            Default("\"bridge\""),
+            "",
+            "Which network containers of functions are in: `\"bridge\"` the stack's own, `\"host\"` this machine's.",
         ),
     ],
 );

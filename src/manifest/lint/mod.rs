@@ -4,6 +4,7 @@
 //! drops it.
 
 mod concurrency;
+mod containers;
 mod environment;
 mod queues;
 mod triggers;
@@ -21,6 +22,7 @@ pub(super) fn lint(desired: &Desired, root: &Node) -> Vec<Problem> {
     lint.triggers();
     lint.concurrency();
     lint.environment();
+    lint.containers();
     lint.problems
 }
 

@@ -141,7 +141,7 @@ fn no_object(code: &str, message: &str) -> LambdaError {
 }
 
 fn code_ref(digest: ArtifactDigest, size_bytes: u64) -> CodeRef {
-    CodeRef { artifact: digest, sha256: BASE64_STANDARD.encode(digest.as_bytes()), size_bytes }
+    CodeRef { artifact: digest, sha256: BASE64_STANDARD.encode(digest.as_bytes()), size_bytes, image: None }
 }
 
 fn dir_size_bytes(dir: &Path) -> io::Result<u64> {

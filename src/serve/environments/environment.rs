@@ -8,8 +8,9 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use hyper::{server::conn::http1, service::service_fn};
@@ -21,22 +22,25 @@ use tokio::{
 };
 
 use super::{
-    EnvironmentSink, Shared,
+    EnvironmentSink, Shared, container,
     interpreters::explain,
     output::Output,
     process::Process,
     program::program,
     runtime_api::{self, Phase},
+    sandbox::{Memory, Printing, Sandbox},
     variables::{Place, variables},
 };
 use crate::{
-    engine::{EnvironmentEvent, LaunchSpec},
-    serve::platform::MemoryMeter,
+    engine::{EnvironmentEvent, ExitCause, LaunchSpec},
+    serve::{clock::Stopwatch, containers::Admits, platform::MemoryMeter},
     task::{End, Tasks},
 };
 
 /// Connections of one environment to its Runtime API; a runtime has one or two.
 const CONNECTIONS_MAX: usize = 64;
+/// A container that has not called by then will not.
+const UNREACHED_AFTER: Duration = Duration::from_secs(5);
 
 /// What the engine's side of an environment holds on to.
 #[derive(Debug, Default)]
@@ -48,10 +52,12 @@ pub(super) struct Control {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) phase: Arc<Mutex<Phase>>,
-    output: Output,
-    memory: MemoryMeter,
-    peak_memory_bytes: AtomicU64,
-    sink: Arc<dyn EnvironmentSink>,
+    pub(super) output: Printing,
+    pub(super) memory: Memory,
+    pub(super) peak_memory_bytes: AtomicU64,
+    pub(super) sink: Arc<dyn EnvironmentSink>,
+    /// Whether anybody has called its Runtime API.
+    pub(super) was_reached: AtomicBool,
 }
 
 impl Running {
@@ -60,8 +66,8 @@ impl Running {
     }
 
     /// Hands on what was printed before now.
-    pub(super) fn drain_output(&self) {
-        self.output.drain(self.sink.as_ref());
+    pub(super) async fn drain_output(&self) {
+        self.output.drain(self.sink.as_ref()).await;
     }
 
     /// The peak until now. Of a process that is gone, what was last measured.
@@ -81,8 +87,16 @@ pub(super) struct Launch {
     pub(super) sink: Arc<dyn EnvironmentSink>,
 }
 
-/// Lives from the start of the process to its end, or until it is stopped. Dropped, the process is killed.
+/// Lives from the start of the process or container to its end, or until it is stopped. Dropped, a process is killed.
 pub(super) async fn live(launch: Launch) {
+    let containers = launch.shared.containers.clone();
+    match containers.filter(|containers| containers.wants(&launch.spec.sandbox)) {
+        Some(containers) => Box::pin(container::live(launch, containers)).await,
+        None => live_as_process(launch).await,
+    }
+}
+
+async fn live_as_process(launch: Launch) {
     let folder = match TemporaryDir::create(&launch.shared) {
         Ok(folder) => folder,
         Err(error) => {
@@ -105,11 +119,12 @@ pub(super) async fn live(launch: Launch) {
 
 /// An environment that was started and is to be run.
 #[derive(Debug)]
-struct Started {
-    running: Arc<Running>,
-    process: Process,
-    listener: TcpListener,
-    shared: Arc<Shared>,
+pub(super) struct Started {
+    pub(super) running: Arc<Running>,
+    pub(super) sandbox: Sandbox,
+    pub(super) listener: TcpListener,
+    pub(super) admits: Admits,
+    pub(super) shared: Arc<Shared>,
 }
 
 async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String> {
@@ -143,56 +158,69 @@ async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String
         .map_err(|error| explain(&program.path, &error))?;
     let running = Running {
         phase: Arc::clone(&launch.phase),
-        output,
-        memory: MemoryMeter::of(process.id()),
+        output: Printing::Piped(output),
+        memory: Memory::Measured(MemoryMeter::of(process.id())),
         peak_memory_bytes: AtomicU64::new(0),
         sink: Arc::clone(&launch.sink),
+        was_reached: AtomicBool::new(false),
     };
-    Ok(Started { running: Arc::new(running), process, listener, shared: Arc::clone(shared) })
+    let (sandbox, admits) = (Sandbox::Process(process), Admits::Everyone);
+    Ok(Started { running: Arc::new(running), sandbox, listener, admits, shared: Arc::clone(shared) })
 }
 
 impl Started {
-    async fn run(mut self, control: &Control) {
+    pub(super) async fn run(mut self, control: &Control) {
+        let watch = Stopwatch::start();
         let ended = tokio::select! {
             biased;
             () = control.stop.notified() => None,
-            ended = Self::serve(&self.running, &mut self.process, &self.listener, &self.shared) => Some(ended),
+            ended = self.serve() => Some(ended),
         };
         match ended {
             None => {
-                self.process.kill();
-                // Only reaped; nobody wants to know how it ended.
-                let _ = self.process.ended().await;
+                self.say_unreached(watch.elapsed());
+                self.sandbox.stop().await;
             }
             Some(cause) => {
                 let running = &self.running;
-                running.output.finish(running.sink.as_ref());
+                running.output.finish(running.sink.as_ref()).await;
                 let max_memory_used_bytes = running.max_memory_used_bytes();
                 match cause {
                     Ok(cause) => running.emit(EnvironmentEvent::Exited { cause, max_memory_used_bytes }),
-                    Err(error) => running.emit(EnvironmentEvent::LaunchFailed {
-                        message: format!("cannot wait for the process: {error}"),
-                    }),
+                    Err(error) => running
+                        .emit(EnvironmentEvent::LaunchFailed { message: format!("cannot wait for its end: {error}") }),
                 }
+                self.sandbox.clear().await;
             }
         }
     }
 
-    /// Serves the Runtime API and follows the output until the process is gone.
-    async fn serve(
-        running: &Arc<Running>,
-        process: &mut Process,
-        listener: &TcpListener,
-        shared: &Shared,
-    ) -> io::Result<crate::engine::ExitCause> {
+    /// A container that ran for long and never called has most likely met a firewall.
+    fn say_unreached(&self, ran: Duration) {
+        let is_container = matches!(self.sandbox, Sandbox::Container(_));
+        if !is_container || ran < UNREACHED_AFTER || self.running.was_reached.load(Ordering::Relaxed) {
+            return;
+        }
+        let address = self.listener.local_addr().map_or_else(|_| "its address".into(), |address| address.to_string());
+        self.shared.report.say(format!(
+            "a function's container never reached its Runtime API at {address}: either its program calls none, or a firewall \
+             drops what containers send to this machine; allow that, or set `network = \"host\"` under `[targets.embedded]`"
+        ));
+    }
+
+    /// Serves the Runtime API and follows the output until the process or container is gone.
+    async fn serve(&mut self) -> io::Result<ExitCause> {
+        let Self { running, sandbox, listener, admits, shared } = self;
         let mut connections = Tasks::new();
         let follow = running.output.follow(running.sink.as_ref());
-        tokio::pin!(follow);
+        let ended = sandbox.ended();
+        tokio::pin!(follow, ended);
         let mut follows = true;
         loop {
             tokio::select! {
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
-                    if let Ok((stream, _)) = accepted {
+                    if let Ok((stream, peer)) = accepted && admits.admits(peer) {
+                        running.was_reached.store(true, Ordering::Relaxed);
                         connections.spawn_endless("Runtime API connection", connection(stream, Arc::clone(running)));
                     }
                 }
@@ -202,7 +230,7 @@ impl Started {
                     }
                 }
                 () = &mut follow, if follows => follows = false,
-                ended = process.ended() => return ended,
+                ended = &mut ended => return ended,
             }
         }
     }

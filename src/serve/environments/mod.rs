@@ -1,16 +1,20 @@
-//! Execution environments as local processes, each with a Runtime API of its own. Knows no engine: an environment is
+//! Execution environments as local processes and as containers, each with a Runtime API of its own. Knows no engine: an environment is
 //! started from a [`LaunchSpec`], is given invocations, and tells a sink what it does.
 
+mod container;
+mod container_variables;
 mod environment;
 mod interpreters;
 mod keeper;
 mod lines;
 mod output;
+mod printed;
 mod process;
 mod program;
 mod runtime_api;
 #[cfg(test)]
 pub(super) mod sample;
+mod sandbox;
 mod variables;
 
 use std::{
@@ -21,12 +25,13 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
+pub(super) use container_variables::{ContainerPaths, container_variables};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use variables::MARKER;
 pub use variables::{INHERITED_VARIABLES, marker};
 
-use super::report::Report;
+use super::{containers::Containers, report::Report};
 use crate::{
     engine::{EnvironmentEvent, Invocation, LaunchSpec},
     task::{End, Tasks},
@@ -73,6 +78,8 @@ pub struct HostOptions {
     pub endpoint: String,
     /// Of the engine's own variables those that functions get: [`INHERITED_VARIABLES`].
     pub inherited: BTreeMap<String, String>,
+    /// Of those functions that want one; `None` where there are none.
+    pub containers: Option<Containers>,
     pub report: Report,
 }
 
@@ -86,11 +93,12 @@ struct Shared {
     inherited: BTreeMap<String, String>,
     interpreters: Interpreters,
     keeper: Keeper,
+    containers: Option<Containers>,
     launched: AtomicU64,
     report: Report,
 }
 
-/// One environment, as who started it holds it. Dropped, its whole process group is killed and its sink hears no more.
+/// One environment, as who started it holds it. Dropped, all of it is killed and its sink hears no more.
 #[derive(Debug)]
 pub struct Environment {
     phase: Arc<Mutex<Phase>>,
@@ -105,7 +113,7 @@ impl Host {
     /// # Errors
     /// The state directory cannot be written, or there is no shell.
     pub fn open(options: HostOptions) -> io::Result<(Self, HostTasks)> {
-        let HostOptions { state_dir, endpoint, inherited, report } = options;
+        let HostOptions { state_dir, endpoint, inherited, containers, report } = options;
         let (runtime_dir, temporary_dir) = (state_dir.join(RUNTIME_DIR), state_dir.join(TEMPORARY_DIR));
         match fs::remove_dir_all(&temporary_dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -127,6 +135,7 @@ impl Host {
             inherited,
             interpreters,
             keeper,
+            containers,
             launched: AtomicU64::new(1),
             report,
         };

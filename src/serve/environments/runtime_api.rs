@@ -77,7 +77,7 @@ pub(super) async fn answer(environment: &Arc<Running>, request: Request<Incoming
 
 async fn next(environment: &Running) -> Result<Response<Bytes>, RuntimeRefusal> {
     if environment.becomes_idle()? {
-        environment.drain_output();
+        environment.drain_output().await;
         environment.emit(EnvironmentEvent::Next);
     }
     let invocation = std::future::poll_fn(|cx| {
@@ -114,7 +114,7 @@ async fn init_error(
         }
         *phase = Phase::InitFailed;
     }
-    environment.drain_output();
+    environment.drain_output().await;
     environment.emit(request.into_init_error());
     Ok(runtime::accepted())
 }
@@ -133,7 +133,7 @@ async fn finish<'a>(
         read => read,
     };
     environment.answers(request_id)?;
-    environment.drain_output();
+    environment.drain_output().await;
     let (request_id, memory) = (request_id.to_owned(), environment.max_memory_used_bytes());
     match read {
         Ok(request) => {

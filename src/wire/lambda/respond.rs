@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     engine::{
-        Error, Reply, Response as EngineResponse,
+        CodeImage, Error, Reply, Response as EngineResponse,
         lambda::{AccountSettings, InvokeOutcome, LambdaError, LambdaErrorKind, Response as Output},
     },
     model::{ArtifactDigest, limits},
@@ -82,9 +82,12 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
         Output::EventInvokeConfig(config) => return (success, bytes_of(config)),
         Output::Alias(alias) => return (success, bytes_of(alias)),
         Output::Activity(activity) => return (success, bytes_of(activity)),
-        Output::GetFunction { configuration, artifact, tags, reserved_concurrent_executions } => {
+        Output::GetFunction { configuration, artifact, image, tags, reserved_concurrent_executions } => {
             value(&mut object, "Configuration", configuration);
-            code_location(object.member("Code"), url_base, artifact);
+            match image {
+                Some(image) => image_location(object.member("Code"), image),
+                None => code_location(object.member("Code"), url_base, artifact),
+            }
             if !tags.is_empty() {
                 value(&mut object, "Tags", tags);
             }
@@ -140,6 +143,14 @@ fn code_location(out: &mut Vec<u8>, url_base: Option<&UrlBase>, artifact: &Artif
     let mut object = Object::open(out);
     object.text("RepositoryType", "S3");
     object.text("Location", &format!("{}/_stackctl/code/{artifact}", UrlBase::origin(url_base)));
+    object.close();
+}
+
+fn image_location(out: &mut Vec<u8>, image: &CodeImage) {
+    let mut object = Object::open(out);
+    object.text("RepositoryType", "ECR");
+    object.text("ImageUri", &image.uri);
+    object.text("ResolvedImageUri", &image.resolved_uri);
     object.close();
 }
 

@@ -84,7 +84,12 @@ pub(crate) fn create_function(name: &str, timeout_s: i64) -> Command {
             timeout: Some(timeout_s),
             ..CreateFunction::default()
         },
-        code: CodeRef { artifact: ArtifactDigest::from_bytes([1; 32]), sha256: "AQ==".to_owned(), size_bytes: 1 },
+        code: CodeRef {
+            artifact: ArtifactDigest::from_bytes([1; 32]),
+            sha256: "AQ==".to_owned(),
+            size_bytes: 1,
+            image: None,
+        },
     }))
 }
 

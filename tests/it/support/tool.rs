@@ -22,6 +22,8 @@ pub(crate) enum Tool {
     /// The `aws` CLI, version 2, from Debian.
     Aws2,
     Curl,
+    /// A Docker Engine that answers.
+    Docker,
     Go,
     Java,
     Node,
@@ -42,10 +44,11 @@ pub(crate) enum Tool {
 }
 
 impl Tool {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Aws1,
         Self::Aws2,
         Self::Curl,
+        Self::Docker,
         Self::Go,
         Self::Java,
         Self::Node,
@@ -72,6 +75,7 @@ impl Tool {
             Self::Aws1 => "aws 1",
             Self::Aws2 => "aws 2",
             Self::Curl => "curl",
+            Self::Docker => "a Docker Engine",
             Self::Go => "go",
             Self::Java => "java",
             Self::Node => "node",
@@ -91,6 +95,8 @@ impl Tool {
             Self::Aws1 => ("aws", "--version", "aws-cli/1."),
             Self::Aws2 => ("aws", "--version", "aws-cli/2."),
             Self::Curl => ("curl", "--version", "curl "),
+            // Fails when the engine does not answer; what it answers with begins with its containers.
+            Self::Docker => ("docker", "info", "Client:"),
             Self::Go => ("go", "version", "go version"),
             Self::Java => ("java", "--version", "openjdk"),
             Self::Node => ("node", "--version", "v"),
@@ -106,7 +112,9 @@ impl Tool {
         let path = env::var_os("PATH")?;
         env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| {
             let output = Command::new(candidate).arg(argument).output();
-            output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).starts_with(answer))
+            output.is_ok_and(|output| {
+                output.status.success() && String::from_utf8_lossy(&output.stdout).starts_with(answer)
+            })
         })
     }
 }

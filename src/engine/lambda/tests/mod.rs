@@ -190,7 +190,12 @@ fn create(function: CreateFunction) -> Command {
 }
 
 fn code(byte: u8) -> CodeRef {
-    CodeRef { artifact: ArtifactDigest::from_bytes([byte; 32]), sha256: format!("sha-{byte}"), size_bytes: 100 }
+    CodeRef {
+        artifact: ArtifactDigest::from_bytes([byte; 32]),
+        sha256: format!("sha-{byte}"),
+        size_bytes: 100,
+        image: None,
+    }
 }
 
 fn invoke(name: &str) -> Invoke {

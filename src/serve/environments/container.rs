@@ -1,0 +1,168 @@
+//! The life of a container that is an environment's sandbox: prepared, created, started, waited for, removed.
+
+use std::{
+    io,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use super::{
+    environment::{Launch, Running, Started},
+    printed::StreamedOutput,
+    sandbox::{Memory, Printing, Sandbox},
+};
+use crate::{
+    docker::{self, ContainerState, Docker},
+    engine::{EnvironmentEvent, ExitCause},
+    serve::{
+        containers::{Admits, Containers, Prepared},
+        platform::MemoryMeter,
+        report::Report,
+    },
+};
+
+/// What a shell, and Docker's own first process, add to the number of the signal that ended a program.
+const SIGNALLED: i64 = 128;
+/// The signals end here.
+const SIGNAL_MAX: i64 = 64;
+
+/// A container that was started. Dropped, it is left for the next sweep: removing it takes a call.
+#[derive(Debug)]
+pub(super) struct Container {
+    docker: Docker,
+    id: String,
+    is_removed: bool,
+    report: Report,
+}
+
+/// As [`super::environment::live`], in a container.
+pub(super) async fn live(launch: Launch, containers: Containers) {
+    let prepared = tokio::select! {
+        biased;
+        () = launch.control.stop.notified() => return,
+        prepared = containers.prepare(&launch.spec) => prepared,
+    };
+    let started = match prepared {
+        // Not cut off by a stop: a container that is just being created would be nobody's.
+        Ok(prepared) => start(&launch, &containers, &prepared).await,
+        Err(unavailable) => Err(unavailable.to_string()),
+    };
+    match started {
+        Ok(started) => started.run(&launch.control).await,
+        Err(message) => launch.sink.event(EnvironmentEvent::LaunchFailed { message }),
+    }
+}
+
+async fn start(launch: &Launch, containers: &Containers, prepared: &Prepared<'_>) -> Result<Started, String> {
+    let shared = &launch.shared;
+    let no_api = |error: io::Error| format!("cannot open the Runtime API's socket: {error}");
+    let listener = prepared.connected.reach.runtime_api().await.map_err(no_api)?;
+    let port = listener.local_addr().map_err(no_api)?.port();
+    let serial = shared.launched.fetch_add(1, Ordering::Relaxed);
+    let wanted = containers.spec(prepared, &launch.spec, port, serial);
+    let _turn = containers.turn().await;
+    let docker = prepared.connected.docker.clone();
+    let id = docker.create(&wanted).await.map_err(|error| explained(&error))?;
+    let mut container = Container { docker, id, is_removed: false, report: shared.report.clone() };
+    match container.started(prepared).await {
+        Ok((printing, memory, admits)) => {
+            let running = Running {
+                phase: Arc::clone(&launch.phase),
+                output: printing,
+                memory,
+                peak_memory_bytes: AtomicU64::new(0),
+                sink: Arc::clone(&launch.sink),
+                was_reached: AtomicBool::new(false),
+            };
+            let sandbox = Sandbox::Container(container);
+            Ok(Started { running: Arc::new(running), sandbox, listener, admits, shared: Arc::clone(shared) })
+        }
+        Err(error) => {
+            container.remove().await;
+            Err(explained(&error))
+        }
+    }
+}
+
+fn explained(error: &docker::Error) -> String {
+    error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
+}
+
+impl Container {
+    /// Starts it, and says whose connections its Runtime API takes.
+    async fn started(&self, prepared: &Prepared<'_>) -> Result<(Printing, Memory, Admits), docker::Error> {
+        let reach = &prepared.connected.reach;
+        let printed = self.docker.attach(&self.id).await?;
+        self.docker.start(&self.id).await?;
+        // What it sends meanwhile waits in the socket.
+        let found = self.docker.inspect(&self.id).await?;
+        let address = reach.told_apart_in().and_then(|network| {
+            let place = found.as_ref()?.networks.get(network)?;
+            place.address.parse::<IpAddr>().ok()
+        });
+        let admits = match (reach.told_apart_in(), address) {
+            (None, _) => Admits::Everyone,
+            (Some(_), Some(address)) => Admits::Only(address),
+            // It has ended already and has no address any more: nobody will call.
+            (Some(_), None) => Admits::Only(IpAddr::from([0, 0, 0, 0])),
+        };
+        // Where its address is on this machine's bridge, its process is this machine's too.
+        let pid = found.and_then(|found| found.pid).filter(|_| reach.told_apart_in().is_some());
+        let memory = pid.map_or(Memory::Unknown, |pid| Memory::Measured(MemoryMeter::of(pid)));
+        Ok((Printing::Streamed(StreamedOutput::new(printed)), memory, admits))
+    }
+
+    /// Waits until it has ended.
+    pub(super) async fn ended(&mut self) -> io::Result<ExitCause> {
+        let code = self.docker.wait_exit(&self.id).await.map_err(io::Error::other)?;
+        let found = self.docker.inspect(&self.id).await.map_err(io::Error::other)?;
+        let exit = found.and_then(|found| match found.state {
+            ContainerState::Exited(exit) => Some(exit),
+            _ => None,
+        });
+        Ok(cause(code, exit.is_some_and(|exit| exit.is_out_of_memory)))
+    }
+
+    /// Kills it when it runs, and removes it.
+    pub(super) async fn remove(&mut self) {
+        if self.is_removed {
+            return;
+        }
+        self.is_removed = true;
+        match self.docker.remove(&self.id).await {
+            Err(error) if !error.is_not_found() => self.report.say(error.to_string()),
+            _ => {}
+        }
+    }
+}
+
+fn cause(code: i64, is_out_of_memory: bool) -> ExitCause {
+    let number = |code: i64| i32::try_from(code).unwrap_or(i32::MAX);
+    let signal = code - SIGNALLED;
+    if is_out_of_memory {
+        ExitCause::OutOfMemory
+    } else if (1..=SIGNAL_MAX).contains(&signal) {
+        ExitCause::Signal(number(signal))
+    } else {
+        ExitCause::Status(number(code))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_tell_signals() {
+        let check = |code, oom, expected| assert_eq!(cause(code, oom), expected, "{code}");
+        check(0, false, ExitCause::Status(0));
+        check(3, false, ExitCause::Status(3));
+        check(137, false, ExitCause::Signal(9));
+        check(137, true, ExitCause::OutOfMemory);
+        check(139, false, ExitCause::Signal(11));
+        check(255, false, ExitCause::Status(255));
+    }
+}
