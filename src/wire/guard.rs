@@ -158,6 +158,23 @@ mod tests {
     }
 
     #[test]
+    fn at_the_gateway_only_its_own_names_are_good() {
+        let gateway: IpAddr = "172.18.0.1".parse().unwrap();
+        let check = |headers: &str, passes: bool| {
+            let head = head_of(&format!("POST /\n{headers}"));
+            assert_eq!(guard_gateway(&head, gateway).is_none(), passes, "{headers}");
+        };
+        for host in ["172.18.0.1:4566", "172.18.0.1", "host.docker.internal:4566"] {
+            check(&format!("host: {host}"), true);
+        }
+        for host in ["localhost:4566", "127.0.0.1", "172.18.0.2", "evil.example", "172.18.0.1.evil.example", ""] {
+            check(&format!("host: {host}"), false);
+        }
+        check("host: 172.18.0.1\norigin: http://172.18.0.1", false);
+        check("host: 172.18.0.1\nsec-fetch-site: same-origin", false);
+    }
+
+    #[test]
     fn a_refusal_says_why() {
         let refusal = guard(&head_of("GET /\nhost: evil.example"), &[]).unwrap();
         assert_eq!(refusal.status(), 403);

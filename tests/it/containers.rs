@@ -288,7 +288,8 @@ fn an_image_of_nothing_but_a_program_is_a_function() {
     let build = |stack: &Stack| {
         let mut go = Command::new(Tool::Go.path().unwrap());
         go.args(["build", "-o", "greeter", "."]).current_dir(stack.dir.path().join("greeter"));
-        succeed(go.env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=mod").into_owned());
+        go.env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+        succeed(go);
     };
     build(&stack);
     let first = stack.up();
@@ -305,22 +306,6 @@ fn an_image_of_nothing_but_a_program_is_a_function() {
     stack.up();
     assert_eq!(stack.answer("greeter", &json!({}))["v"], 2);
     stack.down();
-}
-
-trait IntoOwned {
-    fn into_owned(&mut self) -> Command;
-}
-
-impl IntoOwned for Command {
-    /// The same command, for those that take one.
-    fn into_owned(&mut self) -> Command {
-        let mut owned = Command::new(self.get_program());
-        owned.args(self.get_args()).current_dir(self.get_current_dir().unwrap());
-        for (name, value) in self.get_envs() {
-            owned.env(name, value.unwrap());
-        }
-        owned
-    }
 }
 
 fn code_is_mounted_and_calls_its_queues() {
@@ -426,7 +411,8 @@ fn what_is_missing_is_said() {
     let native = std::env::consts::ARCH == "aarch64";
     assert!(native || printed.stderr.contains("the function's architecture is arm64"), "{}", printed.stderr);
     let mut none = other.command(&["up", "--yes"]);
-    let printed = run(none.env("DOCKER_HOST", "unix:///nowhere/docker.sock").into_owned());
+    none.env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    let printed = run(none);
     assert!(printed.stderr.contains("cannot reach the Docker engine"), "{}", printed.stderr);
     assert!(printed.stderr.contains("start Docker"), "{}", printed.stderr);
 }

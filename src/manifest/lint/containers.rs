@@ -2,7 +2,7 @@
 
 use super::Lint;
 use crate::{
-    manifest::problem::Problem,
+    manifest::{problem::Problem, tree::Node},
     model::Isolation,
     stack::{Build, DesiredFunction},
 };
@@ -29,7 +29,7 @@ impl Lint<'_> {
                 "take it out; an image's command is `image_config.command`",
             );
         }
-        if function.isolation == Isolation::Process && self.is_written(key, "isolation") {
+        if self.written(key, "isolation").and_then(Node::as_text) == Some(Isolation::Process.as_str()) {
             self.refuse(key, "isolation", "an image runs in a container alone", "take it out");
         }
         if function.image.is_some() && function.build != Build::None {
@@ -61,6 +61,10 @@ impl Lint<'_> {
     }
 
     fn is_written(&self, key: &str, name: &str) -> bool {
-        self.root.get("functions").and_then(|functions| functions.get(key)).is_some_and(|node| node.get(name).is_some())
+        self.written(key, name).is_some()
+    }
+
+    fn written(&self, key: &str, name: &str) -> Option<&Node> {
+        self.root.get("functions")?.get(key)?.get(name)
     }
 }

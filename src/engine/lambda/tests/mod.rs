@@ -2,6 +2,7 @@
 
 mod control;
 mod events;
+mod images;
 mod invoking;
 mod provisioned;
 mod simulation;
