@@ -45,7 +45,7 @@ impl Bench {
                 ..CreateFunction::default()
             };
             let artifact = ArtifactDigest::from_bytes([1; 32]);
-            let code = CodeRef { artifact, sha256: "sha".into(), size_bytes: 1 };
+            let code = CodeRef { artifact, sha256: "sha".into(), size_bytes: 1, image: None };
             bench.request(lambda::Command::CreateFunction { function, code });
             bench.invoke(number);
         }
@@ -73,6 +73,7 @@ impl Bench {
             client_context: None,
             payload: Bytes::from_static(b"{}"),
             trace_id: None,
+            streams: false,
         }));
         let launched = self.effects.iter().find_map(|effect| match effect {
             Effect::Launch { id, .. } => Some(*id),

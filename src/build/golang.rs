@@ -27,8 +27,14 @@ pub(super) async fn fill(
     let environment = environment(request.architecture, flags);
     let executable = dir.join(executable_name(request));
     let executable = executable.to_string_lossy();
-    let mut arguments = vec!["build", "-trimpath", "-buildvcs=false"];
-    if !flags.iter().any(|flag| flag.trim_start_matches('-').starts_with("ldflags")) {
+    let mut arguments = vec!["build", "-buildvcs=false"];
+    if request.debug {
+        // With the paths of the source, and every variable where the source has it.
+        arguments.push("-gcflags=all=-N -l");
+    } else {
+        arguments.push("-trimpath");
+    }
+    if !request.debug && !flags.iter().any(|flag| flag.trim_start_matches('-').starts_with("ldflags")) {
         // Without symbol tables for debuggers: half the size; panics keep their traces.
         arguments.push("-ldflags=-s -w");
     }

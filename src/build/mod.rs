@@ -54,6 +54,8 @@ pub struct BuildRequest {
     pub runtime: String,
     pub handler: String,
     pub architecture: Architecture,
+    /// Whether a debugger will look at it.
+    pub debug: bool,
     /// Absolute; created when it is missing.
     pub state_dir: PathBuf,
     /// Absolute paths inside the source that are no code: the manifest itself, say.
@@ -87,6 +89,7 @@ impl BuildRequest {
             runtime: function.runtime.clone(),
             handler: function.handler.clone(),
             architecture: function.architecture,
+            debug: function.debug.is_some(),
             state_dir: state_dir.to_owned(),
             leave_out: Vec::new(),
             watch: function.watch.clone(),

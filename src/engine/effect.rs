@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{EnvironmentId, Record, Reply, RequestToken, lambda::ImageConfig, logs::LogLine};
-use crate::model::{ArtifactDigest, FunctionArn, Timestamp};
+use crate::model::{ArtifactDigest, Debugging, FunctionArn, Timestamp};
 
 /// One thing for the shell to do.
 #[derive(Clone, Debug)]
@@ -15,6 +15,10 @@ pub enum Effect {
     Record(Record),
     /// Answer a client.
     Reply { token: RequestToken, reply: Reply },
+    /// The response that was passed on to the client of `token` piece by piece has come to its end.
+    StreamEnded { token: RequestToken, end: StreamEnd },
+    /// Nobody waits for the response that has begun to be passed on to the client of `token`.
+    StreamUnwanted { token: RequestToken },
     /// Start a process or a container with a Runtime API of its own.
     Launch { id: EnvironmentId, spec: Arc<LaunchSpec> },
     /// Answer the environment's pending `next`.
@@ -51,6 +55,8 @@ pub struct LaunchSpec {
     pub log_stream: String,
     /// `on-demand` or `provisioned-concurrency`.
     pub initialization_type: &'static str,
+    /// How a debugger finds it; of `$LATEST` alone.
+    pub debug: Option<Debugging>,
 }
 
 /// What an environment runs in, as far as its function says.
@@ -95,6 +101,17 @@ pub struct Invocation {
     pub trace_id: String,
     /// The client context's JSON, decoded from the request's header.
     pub client_context: Option<String>,
+    /// The client that wants a streamed response as it comes. `None`: the response is wanted whole.
+    pub stream_to: Option<RequestToken>,
+}
+
+/// How a response ended that was passed on piece by piece.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// The error document, when the function failed, ran out of time or crashed in the middle.
+    pub error: Option<Bytes>,
+    /// The last 4 KB of the log, when asked for, not yet in Base64.
+    pub log_tail: Option<String>,
 }
 
 /// Why an environment is stopped.
@@ -137,4 +154,6 @@ pub enum ThrottleLimit {
     ScalingRate,
     /// Requests a second, ten for each slot.
     RequestRate,
+    /// A function that is debugged runs one invocation at a time.
+    Debugged,
 }

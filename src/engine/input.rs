@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{lambda, logs, sqs};
+use super::{identity, lambda, logs, sqs};
 use crate::model::Scope;
 
 /// Names a client's request until it is answered. The driver gives them out and never uses one twice.
@@ -60,6 +60,7 @@ pub enum Command {
     /// Boxed because a function's description is ten times as large as a message, and messages are hot.
     Lambda(Box<lambda::Command>),
     Logs(logs::Command),
+    Identity(Box<identity::Command>),
 }
 
 /// What an execution environment does, as its Runtime API calls and its process show it.
@@ -67,6 +68,9 @@ pub enum Command {
 pub enum EnvironmentEvent {
     /// `GET .../invocation/next`: initialised and free. Answered by [`super::Effect::Invoke`] when there is work.
     Next,
+    /// A response began that goes on to its client piece by piece; [`EnvironmentEvent::Response`] with nothing in it or
+    /// [`EnvironmentEvent::Error`] ends it. Only of an invocation with [`super::Invocation::stream_to`].
+    StreamBegun { request_id: String, content_type: Option<String> },
     /// `POST .../invocation/{id}/response`.
     Response { request_id: String, payload: Bytes, max_memory_used_bytes: u64 },
     /// `POST .../invocation/{id}/error`: the handler failed. `payload` is the error document, returned as it is.
@@ -77,6 +81,8 @@ pub enum EnvironmentEvent {
     LaunchFailed { message: String },
     /// The process is gone, with everything it printed before handed over.
     Exited { cause: ExitCause, max_memory_used_bytes: u64 },
+    /// A debugger came, or the last one went.
+    Debugger { is_attached: bool },
     /// It printed a line (without its line feed).
     Output { stream: OutputStream, line: String },
 }

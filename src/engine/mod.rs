@@ -6,6 +6,7 @@
 
 mod effect;
 mod glob;
+pub mod identity;
 mod input;
 pub mod lambda;
 pub mod logs;
@@ -15,7 +16,9 @@ mod world;
 
 use std::collections::BTreeMap;
 
-pub use effect::{CodeImage, Effect, Invocation, LaunchSpec, SandboxSpec, StopReason, ThrottleLimit, ThrottleNotice};
+pub use effect::{
+    CodeImage, Effect, Invocation, LaunchSpec, SandboxSpec, StopReason, StreamEnd, ThrottleLimit, ThrottleNotice,
+};
 pub use input::{Command, EnvironmentEvent, EnvironmentId, ExitCause, Input, OutputStream, RequestToken};
 pub use record::{Record, RecordEntry, RecordKey, RestoreError};
 pub use world::Cx;
@@ -32,6 +35,7 @@ pub enum Response {
     Sqs(sqs::Response),
     Lambda(lambda::Response),
     Logs(logs::Response),
+    Identity(Box<identity::Response>),
 }
 
 /// A service's refusal. HTTP statuses and wire codes are the wire's business.
@@ -40,6 +44,7 @@ pub enum Error {
     Sqs(sqs::SqsError),
     Lambda(lambda::LambdaError),
     Logs(logs::LogsError),
+    Identity(identity::IdentityError),
     /// The engine could not write down what it was about to acknowledge; nothing was acknowledged.
     Storage(String),
 }
@@ -166,7 +171,7 @@ impl Engine {
         match input {
             Input::Tick => {}
             Input::Request { token, scope, command } => {
-                let world = self.world_index(&scope);
+                let world = self.world_of_url(&command).unwrap_or_else(|| self.world_index(&scope));
                 self.in_world(now, world, effects, |world, cx| world.request(cx, token, command));
             }
             Input::ClientGone { token, scope } => {
@@ -190,6 +195,13 @@ impl Engine {
                 self.in_world(now, world, effects, World::fire_timers);
             }
         }
+    }
+
+    /// Where the URL is that a request is for: its id is all that there is.
+    fn world_of_url(&self, command: &Command) -> Option<usize> {
+        let Command::Lambda(command) = command else { return None };
+        let lambda::Command::FindFunctionUrl { id } = &**command else { return None };
+        self.worlds.iter().position(|world| world.has_url(id))
     }
 
     fn world_index(&mut self, scope: &Scope) -> usize {

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{lambda::LambdaRecord, sqs::SqsRecord};
+use super::{identity::IdentityRecord, lambda::LambdaRecord, sqs::SqsRecord};
 use crate::model::{AccountId, Region, Scope};
 
 /// One change of one key.
@@ -20,6 +20,7 @@ pub struct Record {
 pub enum RecordEntry {
     Sqs(SqsRecord),
     Lambda(LambdaRecord),
+    Identity(IdentityRecord),
 }
 
 /// The key of a record. The order of keys is the order in which [`super::Engine::restore`] wants the records: what is
@@ -34,6 +35,7 @@ impl Record {
         let rank = match &self.entry {
             RecordEntry::Sqs(_) => 0,
             RecordEntry::Lambda(_) => 1,
+            RecordEntry::Identity(_) => 3,
         };
         key.push(rank);
         self.scope.account.push_digits(&mut key);
@@ -43,6 +45,7 @@ impl Record {
         match &self.entry {
             RecordEntry::Sqs(record) => record.push_key(&mut key),
             RecordEntry::Lambda(record) => record.push_key(&mut key),
+            RecordEntry::Identity(record) => record.push_key(&mut key),
         }
         RecordKey(key)
     }
@@ -59,6 +62,7 @@ impl Record {
         match &self.entry {
             RecordEntry::Sqs(record) => record.is_removal(),
             RecordEntry::Lambda(record) => record.is_removal(),
+            RecordEntry::Identity(record) => record.is_removal(),
         }
     }
 }
@@ -72,6 +76,12 @@ impl From<SqsRecord> for RecordEntry {
 impl From<LambdaRecord> for RecordEntry {
     fn from(record: LambdaRecord) -> Self {
         Self::Lambda(record)
+    }
+}
+
+impl From<IdentityRecord> for RecordEntry {
+    fn from(record: IdentityRecord) -> Self {
+        Self::Identity(record)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Command, Effect, EngineConfig, EnvironmentEvent, EnvironmentId, Error, Record, RecordEntry, Reply, RequestToken,
-    RestoreError, lambda::Lambda, logs::Logs, sqs::Sqs,
+    RestoreError, identity::Identity, lambda::Lambda, logs::Logs, sqs::Sqs,
 };
 use crate::model::{IdSource, Scope, Timestamp};
 
@@ -37,13 +37,14 @@ pub(super) struct World {
     sqs: Sqs,
     lambda: Lambda,
     logs: Logs,
+    identity: Identity,
 }
 
 impl World {
     pub(super) fn new(index: usize, scope: Scope, config: &EngineConfig) -> Self {
         let scope = Arc::new(scope);
         let lambda = Lambda::new(index, Arc::clone(&scope), config);
-        Self { scope, sqs: Sqs::new(), lambda, logs: Logs::new() }
+        Self { scope, sqs: Sqs::new(), lambda, logs: Logs::new(), identity: Identity::default() }
     }
 
     pub(super) fn scope(&self) -> &Arc<Scope> {
@@ -64,7 +65,16 @@ impl World {
                 let reply = self.logs.request(cx, command).map(super::Response::Logs).map_err(Error::Logs);
                 cx.reply(token, reply);
             }
+            Command::Identity(command) => {
+                let reply =
+                    self.identity.request(cx, *command).map(|output| super::Response::Identity(Box::new(output)));
+                cx.reply(token, reply.map_err(Error::Identity));
+            }
         }
+    }
+
+    pub(super) fn has_url(&self, id: &str) -> bool {
+        self.lambda.has_url(id)
     }
 
     pub(super) fn client_gone(&mut self, cx: &mut Cx<'_>, token: RequestToken) {
@@ -96,6 +106,10 @@ impl World {
         match entry {
             RecordEntry::Sqs(record) => self.sqs.restore(now, &self.scope, record),
             RecordEntry::Lambda(record) => self.lambda.restore(now, &mut self.sqs, record),
+            RecordEntry::Identity(record) => {
+                self.identity.restore(record);
+                Ok(())
+            }
         }
     }
 

@@ -7,6 +7,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+/// The folder of AWS's runtime for Java, in [`RUNTIME_DIR`].
+pub const JAVA_RUNTIME_DIR: &str = "java";
+/// The folder of a state directory with the runtimes of languages that need one.
+pub const RUNTIME_DIR: &str = "runtime";
 /// The folder of a state directory that holds the artifacts.
 pub const ARTIFACTS_DIR: &str = "artifacts";
 /// `S3Bucket` of a function whose code is already in the engine's store; `S3Key` is the digest in hexadecimal.

@@ -2,8 +2,10 @@
 //!
 //! Pure values, parsed once into types that cannot be wrong. This module imports no other module of the crate.
 
+mod access_key;
 mod arn;
 mod artifact;
+mod debugging;
 mod durability;
 mod ids;
 mod isolation;
@@ -12,8 +14,10 @@ mod names;
 mod scope;
 mod time;
 
+pub use access_key::{account_of_access_key_id, issue_access_key_id};
 pub use arn::{FunctionArn, MappingArn, QueueArn};
-pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest};
+pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest, JAVA_RUNTIME_DIR, RUNTIME_DIR};
+pub use debugging::{DEBUG_VARIABLE, Debugging};
 pub use durability::Durability;
 pub use ids::IdSource;
 pub use isolation::{BUILT_IMAGES, Isolation, TAG_BASE_IMAGE, TAG_ISOLATION};

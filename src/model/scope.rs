@@ -17,6 +17,11 @@ impl AccountId {
         (text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok().map(Self))?
     }
 
+    /// The digits as a number.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
     /// Appends the twelve digits: what `Display` writes, for where it is written with every message.
     pub fn push_digits(self, text: &mut Vec<u8>) {
         let start = text.len();

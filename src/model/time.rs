@@ -25,6 +25,12 @@ impl Timestamp {
         self.0 / 1000
     }
 
+    /// In UTC, as `format` has it (`strftime`); times that no calendar knows are the epoch's.
+    pub fn utc(self, format: &str) -> String {
+        let ms = i64::try_from(self.0).unwrap_or(0);
+        jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH).strftime(format).to_string()
+    }
+
     /// The instant `ms` milliseconds later; stays at the end of time instead of overflowing.
     #[must_use]
     pub const fn plus_millis(self, ms: u64) -> Self {

@@ -11,7 +11,7 @@ use super::{
     versions,
 };
 use crate::{
-    model::{FunctionName, Isolation, QueueName, TAG_BASE_IMAGE, TAG_ISOLATION},
+    model::{DEBUG_VARIABLE, FunctionName, Isolation, QueueName, TAG_BASE_IMAGE, TAG_ISOLATION},
     stack::{
         Address, Architecture, DesiredFunction, LogFormat, Observed, ObservedFunction, Reference, TAG_BUILD,
         TemplatePart, Variables,
@@ -20,6 +20,8 @@ use crate::{
 
 /// Digits of a digest that tell artifacts apart for people.
 const DIGEST_SHOWN: usize = 8;
+/// The target on which functions run as processes of this machine.
+const EMBEDDED: &str = "embedded";
 
 /// Steps for each declared function, after those of the queues that it refers to.
 pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
@@ -120,6 +122,14 @@ fn render_environment(
                 is_whole = false;
                 draft.undeclared(address(key), &other);
             }
+        }
+    }
+    if let Some(debugging) = function.debug {
+        variables.insert(DEBUG_VARIABLE.to_owned(), debugging.value());
+        if inputs.facts.name != EMBEDDED {
+            let message =
+                format!("`debug` is for functions that run here, and not on the target `{}`", inputs.facts.name);
+            draft.problem(address(key), message, "keep `debug` in `stack.local.toml`, or in a profile of your own");
         }
     }
     is_whole.then_some(Variables(variables))

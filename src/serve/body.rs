@@ -1,16 +1,20 @@
 //! Bodies of responses, and the bounded reading of bodies of requests.
 
 use std::{
-    convert::Infallible,
+    fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::follow::Follower;
+use super::{
+    follow::Follower,
+    streams::{Piece, ResponseStream},
+};
+use crate::wire::eventstream;
 
 /// The body of a response.
 #[derive(Debug)]
@@ -19,28 +23,93 @@ pub enum ResponseBody {
     Whole(Bytes),
     /// Lines as they come, until the client goes away.
     Lines(Follower),
+    /// A function's response as it comes, in the frames of an event stream; `None` after its end.
+    Frames(Option<ResponseStream>),
+    /// A function's response as it comes and as it is: what came with its head, and the rest until its end.
+    Pieces(Bytes, Option<ResponseStream>),
 }
+
+/// A response that cannot be brought to its end: the connection is cut, so that the client sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokenResponse;
+
+impl fmt::Display for BrokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the response broke off")
+    }
+}
+
+impl std::error::Error for BrokenResponse {}
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokenResponse;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenResponse>>> {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Lines(follower) => follower.poll_lines(cx).map(|lines| lines.map(|lines| Ok(Frame::data(lines)))),
+            Self::Pieces(first, stream) => {
+                poll_pieces(first, stream, cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+            }
+            Self::Frames(stream) => poll_frames(stream, cx).map(|frame| frame.map(|frame| frame.map(Frame::data))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(bytes) if bytes.is_empty())
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Lines(_) => false,
+            Self::Frames(stream) => stream.is_none(),
+            Self::Pieces(first, stream) => first.is_empty() && stream.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Lines(_) => SizeHint::default(),
+            Self::Lines(_) | Self::Frames(_) | Self::Pieces(..) => SizeHint::default(),
+        }
+    }
+}
+
+fn poll_frames(
+    stream: &mut Option<ResponseStream>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, BrokenResponse>>> {
+    let Some(pieces) = stream else { return Poll::Ready(None) };
+    Poll::Ready(Some(match ready!(pieces.poll_piece(cx)) {
+        Piece::Bytes(piece) => Ok(eventstream::payload_chunk(&piece)),
+        Piece::End(end) => {
+            *stream = None;
+            Ok(eventstream::invoke_complete(&end))
+        }
+        Piece::Broken => {
+            *stream = None;
+            Err(BrokenResponse)
+        }
+    }))
+}
+
+fn poll_pieces(
+    first: &mut Bytes,
+    stream: &mut Option<ResponseStream>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, BrokenResponse>>> {
+    if !first.is_empty() {
+        return Poll::Ready(Some(Ok(std::mem::take(first))));
+    }
+    let Some(pieces) = stream else { return Poll::Ready(None) };
+    match ready!(pieces.poll_piece(cx)) {
+        Piece::Bytes(piece) => Poll::Ready(Some(Ok(piece))),
+        Piece::End(end) => {
+            *stream = None;
+            Poll::Ready(end.error.map(|_| Err(BrokenResponse)))
+        }
+        Piece::Broken => {
+            *stream = None;
+            Poll::Ready(Some(Err(BrokenResponse)))
         }
     }
 }

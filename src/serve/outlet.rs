@@ -16,6 +16,7 @@ use super::{
     environments::{Environment, EnvironmentSink, Host},
     follow::Followers,
     report::Report,
+    streams::Streams,
 };
 use crate::engine::{Effect, EnvironmentEvent, EnvironmentId, Invocation, LaunchSpec};
 
@@ -28,6 +29,7 @@ pub struct ProcessOutlet {
 #[derive(Debug)]
 struct Inner {
     host: Host,
+    streams: Arc<Streams>,
     followers: Arc<Followers>,
     driver: Weak<Driver>,
     report: Report,
@@ -52,6 +54,7 @@ impl ProcessOutlet {
     pub fn new(host: Host, followers: Arc<Followers>, driver: Weak<Driver>, report: Report) -> Self {
         Self {
             inner: Arc::new(Inner {
+                streams: Arc::clone(host.streams()),
                 host,
                 followers,
                 driver,
@@ -97,6 +100,8 @@ impl Outlet for ProcessOutlet {
             Effect::Launch { id, spec } => self.inner.launch((generation, id), spec),
             Effect::Invoke { id, invocation } => self.inner.invoke((generation, id), invocation),
             Effect::Stop { id, .. } => self.inner.forget((generation, id)),
+            Effect::StreamEnded { token, end } => self.inner.streams.end(token, end),
+            Effect::StreamUnwanted { token } => self.inner.streams.abandon(token),
             Effect::Logged { scope, line } => self.inner.followers.publish(&scope, &line),
             // The function's log says it, and `activity` counts it.
             Effect::Throttled(_) => {}
@@ -107,6 +112,7 @@ impl Outlet for ProcessOutlet {
     fn discard(&self, why: &str) {
         self.inner.report.say(format!("the engine is restored from its store: {why}"));
         self.inner.kill_all();
+        self.inner.streams.break_all();
     }
 }
 
@@ -143,7 +149,10 @@ impl Inner {
 impl EnvironmentSink for EngineSink {
     fn event(&self, event: EnvironmentEvent) {
         let Some(outlet) = self.outlet.upgrade() else { return };
-        let ends_work = !matches!(event, EnvironmentEvent::Next | EnvironmentEvent::Output { .. });
+        let ends_work = !matches!(
+            event,
+            EnvironmentEvent::Next | EnvironmentEvent::Debugger { .. } | EnvironmentEvent::Output { .. }
+        );
         if matches!(event, EnvironmentEvent::Exited { .. } | EnvironmentEvent::LaunchFailed { .. }) {
             outlet.forget(self.key);
         }
@@ -177,6 +186,7 @@ mod tests {
             state_dir: state_dir.to_owned(),
             endpoint: String::new(),
             inherited: BTreeMap::new(),
+            streams: Arc::default(),
             report: Report::silent(),
         };
         let (host, tasks) = Host::open(options).unwrap();
@@ -205,6 +215,7 @@ mod tests {
             invoked_function_arn: String::new(),
             trace_id: String::new(),
             client_context: None,
+            stream_to: None,
         };
         deliver(Effect::Invoke { id: first, invocation: invocation.clone() });
         assert_eq!(outlet.busy(), 1);

@@ -28,6 +28,7 @@ use super::{
     shutdown::Shutdown,
     state_dir::{LockError, StateDir},
     store,
+    streams::Streams,
 };
 use crate::{
     docker,
@@ -207,7 +208,8 @@ impl Running {
             default: options.isolation,
             report: report.clone(),
         });
-        let (host, host_tasks) = open_host(options, state, &info, &containers, report)?;
+        let streams = Arc::new(Streams::default());
+        let (host, host_tasks) = open_host(options, state, &info, &containers, Arc::clone(&streams), report)?;
         let config = EngineConfig { seed, ..options.engine.clone() };
         let mut made = None;
         let driver = Driver::open(config, clock, store, |driver| {
@@ -218,7 +220,7 @@ impl Running {
         let service = Service::new(
             Arc::clone(&driver),
             code,
-            Arc::clone(&followers),
+            (Arc::clone(&followers), streams),
             Arc::clone(&info),
             shutdown.clone(),
             seed.rotate_left(32),
@@ -316,6 +318,7 @@ fn open_host(
     state: &StateDir,
     info: &EngineInfo,
     containers: &Containers,
+    streams: Arc<Streams>,
     report: &Report,
 ) -> io::Result<(Host, HostTasks)> {
     Host::open(HostOptions {
@@ -323,6 +326,7 @@ fn open_host(
         endpoint: info.endpoint.clone(),
         inherited: options.inherited.clone(),
         containers: Some(containers.clone()),
+        streams,
         report: report.clone(),
     })
 }

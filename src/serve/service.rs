@@ -16,6 +16,7 @@ use super::{
     follow::Followers,
     own_api,
     shutdown::Shutdown,
+    streams::{ResponseStream, Streams},
 };
 use crate::{
     engine::{
@@ -56,6 +57,7 @@ pub struct Service {
     pub(super) driver: Arc<Driver>,
     pub(super) code: Arc<CodeStore>,
     pub(super) followers: Arc<Followers>,
+    streams: Arc<Streams>,
     pub(super) info: Arc<EngineInfo>,
     pub(super) shutdown: Shutdown,
     containers: Option<Containers>,
@@ -76,13 +78,13 @@ impl Service {
     pub fn new(
         driver: Arc<Driver>,
         code: Arc<CodeStore>,
-        followers: Arc<Followers>,
+        (followers, streams): (Arc<Followers>, Arc<Streams>),
         info: Arc<EngineInfo>,
         shutdown: Shutdown,
         seed: u64,
     ) -> Self {
         let request_ids = RequestIds { next: AtomicU64::new(seed) };
-        Self { driver, code, followers, info, shutdown, containers: None, request_ids }
+        Self { driver, code, followers, streams, info, shutdown, containers: None, request_ids }
     }
 
     /// The same with a way to the images that functions may be.
@@ -104,6 +106,12 @@ impl Service {
 
     /// The same for a request that came in at `door`. Containers get AWS's API alone: `stackctl`'s own can end the engine.
     pub async fn call_at(&self, door: &Door, head: request::Parts, body: Bytes) -> Response<ResponseBody> {
+        if let (Door::Loopback, Some(url)) = (door, wire::function_url::addressed(&head)) {
+            return match wire::guard_host(&head, &self.info.allowed_hosts) {
+                Some(refusal) => refusal.map(ResponseBody::Whole),
+                None => self.function_url(url, &head, body).await,
+            };
+        }
         let refusal = match door {
             Door::Loopback => wire::guard(&head, &self.info.allowed_hosts),
             Door::Gateway(gateway) => wire::guard_gateway(&head, gateway.address.into()),
@@ -123,6 +131,9 @@ impl Service {
         }
         let request_id = self.request_ids.next();
         let response = match wire::parse(&head, body, &self.info.scope, &request_id) {
+            Parsed::Command { call, scope, command } if call.is_streamed() => {
+                return self.invoke_with_response_stream(&call, scope, command, &request_id).await;
+            }
             Parsed::Command { call, scope, command } => {
                 let reply = self.ask(Arc::new(scope), command).await;
                 wire::respond(&call, reply, &request_id)
@@ -135,8 +146,12 @@ impl Service {
         response.map(ResponseBody::Whole)
     }
 
+    pub(super) fn request_id(&self) -> String {
+        self.request_ids.next()
+    }
+
     /// Asks the engine; when it is to end, a receive that waits is answered as if its wait were over.
-    async fn ask(&self, scope: Arc<Scope>, command: Command) -> Reply {
+    pub(super) async fn ask(&self, scope: Arc<Scope>, command: Command) -> Reply {
         let is_receive = matches!(command, Command::Sqs(sqs::Command::ReceiveMessage(_)));
         match self.driver.ask(scope, command) {
             Asked::Answered(reply) => reply,
@@ -147,6 +162,36 @@ impl Service {
                 }
             },
             Asked::Waits(answer) => answer.await,
+        }
+    }
+
+    /// `InvokeWithResponseStream`: piece by piece when the function streams its response.
+    async fn invoke_with_response_stream(
+        &self,
+        call: &Call,
+        scope: Scope,
+        command: Command,
+        request_id: &str,
+    ) -> Response<ResponseBody> {
+        match self.begin(Arc::new(scope), command).await {
+            Begun::Streamed(begun, pieces) => wire::begin_stream(&begun).map(|()| ResponseBody::Frames(Some(pieces))),
+            Begun::Whole(reply) => wire::respond(call, reply, request_id).map(ResponseBody::Whole),
+        }
+    }
+
+    /// Asks for an invocation whose response may come piece by piece.
+    pub(super) async fn begin(&self, scope: Arc<Scope>, command: Command) -> Begun {
+        let answer = match self.driver.ask(scope, command) {
+            Asked::Answered(reply) => return Begun::Whole(reply),
+            Asked::Waits(answer) => answer,
+        };
+        let claim = self.streams.claim(answer.token());
+        match answer.await {
+            Ok(engine::Response::Lambda(engine::lambda::Response::StreamBegun(begun))) => match claim.take() {
+                Some(pieces) => Begun::Streamed(begun, pieces),
+                None => Begun::Whole(Err(Error::Storage("the engine was restored in the meantime".to_owned()))),
+            },
+            reply => Begun::Whole(reply),
         }
     }
 
@@ -242,6 +287,12 @@ impl Service {
 /// AWS's error for an image that it cannot use.
 fn no_image(why: Unavailable) -> LambdaError {
     LambdaError::new(LambdaErrorKind::InvalidParameterValue, why.0)
+}
+
+/// What an invocation's answer began with.
+pub(super) enum Begun {
+    Streamed(Box<engine::lambda::StreamBegun>, ResponseStream),
+    Whole(Reply),
 }
 
 fn with_code(command: CodeCommand, code: engine::lambda::CodeRef, by_stackctl: bool) -> engine::lambda::Command {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-use crate::model::{AccountId, Durability, FunctionName, Isolation, QueueName, Region, StackName};
+use crate::model::{AccountId, Debugging, Durability, FunctionName, Isolation, QueueName, Region, StackName};
 
 /// Everything that a manifest declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +109,8 @@ pub struct DesiredFunction {
     pub provisioned_concurrency: Option<Provisioned>,
     pub triggers: Vec<Trigger>,
     pub log_format: LogFormat,
+    /// On local targets.
+    pub debug: Option<Debugging>,
     pub tags: BTreeMap<String, String>,
 }
 

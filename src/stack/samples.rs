@@ -71,6 +71,7 @@ pub(crate) fn function(key: &str) -> DesiredFunction {
         triggers: Vec::new(),
         watch: Vec::new(),
         log_format: LogFormat::Text,
+        debug: None,
         tags: BTreeMap::new(),
     }
 }

@@ -17,9 +17,12 @@ const CONTAINER_HOST: &str = "host.docker.internal";
 /// The refusal of a request that no program on this machine meant, or `None` for a good one. `allowed_hosts` are further
 /// names, without port, under which the engine is reached.
 pub fn guard(head: &request::Parts, allowed_hosts: &[String]) -> Option<Response<Bytes>> {
-    if let Some(refusal) = of_web_page(head) {
-        return Some(refusal);
-    }
+    of_web_page(head).or_else(|| guard_host(head, allowed_hosts))
+}
+
+/// The refusal of a request under a foreign name, or `None` for a good one: of requests to a function's URL, which pages of
+/// other origins may make as far as its own CORS configuration goes.
+pub fn guard_host(head: &request::Parts, allowed_hosts: &[String]) -> Option<Response<Bytes>> {
     let foreign = foreign_host(head, |name| is_local(name, allowed_hosts))?;
     Some(refusal(&format!(
         "`Host` is `{foreign}`, which is no name of this machine; use `localhost`, or allow the name explicitly"

@@ -1,13 +1,18 @@
-//! Bytes <-> engine commands: AWS JSON 1.0, AWS Query, Lambda REST, CloudWatch Logs, STS. Pure: no IO, no clock.
+//! Bytes <-> engine commands: AWS JSON 1.0, AWS Query, Lambda REST, CloudWatch Logs, IAM and STS. Pure: no IO, no clock.
 //!
 //! One request goes `guard` -> `parse` -> engine -> `respond`. The caller (the listener) has read the body and enforced
 //! its bound. Signatures are not verified: on loopback any credentials are accepted, and they only choose the world.
 
+mod constraints;
 mod dispatch;
+pub mod eventstream;
+pub mod function_url;
 mod guard;
+mod identity;
 mod json;
 mod lambda;
 mod logs;
+mod params;
 mod queue_url;
 mod response;
 mod scope;
@@ -15,7 +20,6 @@ mod sqs_errors;
 mod sqs_json;
 mod sqs_peek;
 mod sqs_query;
-mod sts;
 mod xml;
 
 #[cfg(test)]
@@ -30,12 +34,12 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{Response, StatusCode, request};
 
-pub use guard::{guard, guard_gateway};
+pub use guard::{guard, guard_gateway, guard_host};
 
 use crate::{
     engine::{
         Command, Reply,
-        lambda::{CreateFunction, FunctionRef, UpdateFunctionCode},
+        lambda::{CreateFunction, FunctionRef, StreamBegun, UpdateFunctionCode},
     },
     model::{AccountId, Scope},
 };
@@ -47,7 +51,7 @@ pub enum Parsed {
     Command { call: Call, scope: Scope, command: Command },
     /// For the engine once its code is in the store.
     WithCode { call: Call, scope: Scope, source: CodeSource, command: CodeCommand },
-    /// Answered without the engine: refused, or `GetCallerIdentity`.
+    /// Answered without the engine: refused, or a greeting.
     Answered(Response<Bytes>),
 }
 
@@ -67,7 +71,16 @@ enum Protocol {
     SqsPeek(sqs_peek::Look),
     /// The status of the operation's success.
     Lambda(StatusCode),
+    LambdaStream,
     Logs,
+    Identity(identity::Service, &'static str),
+}
+
+impl Call {
+    /// Whether the answer may come piece by piece: [`begin_stream`] when it does, [`respond`] when it does not.
+    pub fn is_streamed(&self) -> bool {
+        self.protocol == Protocol::LambdaStream
+    }
 }
 
 /// What the URLs of a response begin with.
@@ -110,8 +123,20 @@ pub fn respond(call: &Call, reply: Reply, request_id: &str) -> Response<Bytes> {
         Protocol::SqsQuery(operation) => sqs_query::respond(operation, url_base, reply, request_id),
         Protocol::SqsPeek(look) => sqs_peek::respond(look, reply, request_id),
         Protocol::Lambda(success) => lambda::respond(success, url_base, reply, request_id),
+        Protocol::LambdaStream => lambda::respond_stream(reply, request_id),
         Protocol::Logs => logs::respond(reply, request_id),
+        Protocol::Identity(service, operation) => identity::respond(service, operation, reply, request_id),
     }
+}
+
+/// Writes what Lambda answers to a request that came by none of its own operations.
+pub fn respond_lambda(reply: Reply, request_id: &str) -> Response<Bytes> {
+    lambda::respond(StatusCode::OK, None, reply, request_id)
+}
+
+/// The head of a response whose frames are made by [`eventstream`].
+pub fn begin_stream(begun: &StreamBegun) -> Response<()> {
+    lambda::begin_stream(begun)
 }
 
 /// Who asks, and how: what every protocol needs of the request's head.
@@ -119,6 +144,8 @@ struct Caller<'a> {
     head: &'a request::Parts,
     /// The service that the signature names.
     service: Option<Cow<'a, str>>,
+    /// The access key that it is made with.
+    access_key_id: Option<Cow<'a, str>>,
     /// The account and region of the signature, or the engine's own.
     scope: Scope,
     request_id: &'a str,
@@ -126,8 +153,8 @@ struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     fn of(head: &'a request::Parts, default: &Scope, request_id: &'a str) -> Self {
-        let (service, scope) = scope::of(head, default);
-        Self { head, service, scope, request_id }
+        let scope::Signature { service, access_key_id, scope } = scope::of(head, default);
+        Self { head, service, access_key_id, scope, request_id }
     }
 
     fn url_base(&self, account: AccountId) -> Box<UrlBase> {

@@ -16,8 +16,13 @@ use crate::{
 
 /// `http://HOST/ACCOUNT/NAME` on the host that the caller used; the account is the call's own unless given.
 pub(super) fn of(base: Option<&UrlBase>, account: Option<AccountId>, queue: &QueueName) -> String {
+    stem(base, account) + queue.as_str()
+}
+
+/// What precedes the name in [`of`]: the same for all queues of an account.
+pub(super) fn stem(base: Option<&UrlBase>, account: Option<AccountId>) -> String {
     let account = account.or(base.map(|base| base.account)).unwrap_or(AccountId::DEFAULT);
-    format!("{}/{account}/{queue}", UrlBase::origin(base))
+    format!("{}/{account}/", UrlBase::origin(base))
 }
 
 /// Lets the queue that `command` addresses choose the account and region: its URL first, then the host that was called,

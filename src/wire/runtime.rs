@@ -16,6 +16,10 @@ const PREFIX: &str = "/2018-06-01/runtime/";
 /// A response's length at most: 6 MB and what AWS adds for the envelope.
 pub const RESPONSE_MAX_BYTES: usize = 6 * 1024 * 1024 + 100;
 
+/// A streamed response's length at most: 200 MB.
+pub const STREAMED_MAX_BYTES: u64 = 200 * 1024 * 1024;
+
+const RESPONSE_MODE: HeaderName = HeaderName::from_static("lambda-runtime-function-response-mode");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 const ERROR_BODY: HeaderName = HeaderName::from_static("lambda-runtime-function-error-body");
 const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
@@ -132,6 +136,24 @@ pub fn too_large(request_id: String, size_bytes: Option<usize>, max_memory_used_
         format!("Response payload size{size} exceeded maximum allowed payload size ({RESPONSE_MAX_BYTES} bytes).");
     let payload = error_document(error_type, &message);
     EnvironmentEvent::Error { request_id, error_type: Some(error_type.to_owned()), payload, max_memory_used_bytes }
+}
+
+/// The event of a streamed response that was longer than [`STREAMED_MAX_BYTES`].
+pub fn stream_too_large(request_id: String, max_memory_used_bytes: u64) -> EnvironmentEvent {
+    let error_type = "Function.ResponseSizeTooLarge";
+    let message = format!("Response payload size exceeded maximum allowed payload size ({STREAMED_MAX_BYTES} bytes).");
+    let payload = error_document(error_type, &message);
+    EnvironmentEvent::Error { request_id, error_type: Some(error_type.to_owned()), payload, max_memory_used_bytes }
+}
+
+/// Whether a response comes in streaming mode.
+pub fn is_streamed(headers: &HeaderMap) -> bool {
+    headers.get(&RESPONSE_MODE).is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"streaming"))
+}
+
+/// What kind of response the runtime says it is.
+pub fn content_type(headers: &HeaderMap) -> Option<String> {
+    text(headers, &header::CONTENT_TYPE)
 }
 
 /// The answer to `next`.
@@ -295,6 +317,7 @@ mod tests {
             invoked_function_arn: "arn".into(),
             trace_id: "Root=1".into(),
             client_context: Some("{\n\"a\": 1}".into()),
+            stream_to: None,
         });
         let value = |name: HeaderName| response.headers().get(name).unwrap().to_str().unwrap();
         assert_eq!(value(REQUEST_ID), "id");

@@ -5,20 +5,44 @@ use std::borrow::Cow;
 
 use http::{header, request};
 
-use crate::model::{AccountId, Region, Scope};
+use crate::model::{AccountId, Region, Scope, account_of_access_key_id};
 
 /// The service that the signature names, and the account and region: of the signature when there is one, else `default`.
 ///
-/// An access key id of twelve digits is the account.
-pub(super) fn of<'a>(head: &'a request::Parts, default: &Scope) -> (Option<Cow<'a, str>>, Scope) {
+/// An access key id of twelve digits is the account; one that STS issued says which it is.
+pub(super) fn of<'a>(head: &'a request::Parts, default: &Scope) -> Signature<'a> {
     if let Some(credential) = from_header(head).and_then(Credential::parse) {
-        return (Some(Cow::Borrowed(credential.service)), credential.scope(default));
+        return Signature {
+            service: Some(Cow::Borrowed(credential.service)),
+            access_key_id: Some(Cow::Borrowed(credential.access_key_id)),
+            scope: credential.scope(default),
+        };
     }
     let presigned = head.uri.query().and_then(from_query);
     match presigned.as_deref().and_then(Credential::parse) {
-        Some(credential) => (Some(Cow::Owned(credential.service.to_owned())), credential.scope(default)),
-        None => (None, default.clone()),
+        Some(credential) => Signature {
+            service: Some(Cow::Owned(credential.service.to_owned())),
+            access_key_id: Some(Cow::Owned(credential.access_key_id.to_owned())),
+            scope: credential.scope(default),
+        },
+        None => Signature { service: None, access_key_id: None, scope: default.clone() },
     }
+}
+
+/// The access key that signed.
+pub(super) fn access_key_id(head: &request::Parts) -> Option<String> {
+    if let Some(credential) = from_header(head).and_then(Credential::parse) {
+        return Some(credential.access_key_id.to_owned());
+    }
+    let presigned = head.uri.query().and_then(from_query)?;
+    Credential::parse(&presigned).map(|credential| credential.access_key_id.to_owned())
+}
+
+/// What a request's signature says.
+pub(super) struct Signature<'a> {
+    pub(super) service: Option<Cow<'a, str>>,
+    pub(super) access_key_id: Option<Cow<'a, str>>,
+    pub(super) scope: Scope,
 }
 
 /// `ACCESS_KEY/DATE/REGION/SERVICE/aws4_request`.
@@ -37,7 +61,9 @@ impl<'a> Credential<'a> {
 
     fn scope(&self, default: &Scope) -> Scope {
         Scope {
-            account: AccountId::parse(self.access_key_id).unwrap_or(AccountId::DEFAULT),
+            account: AccountId::parse(self.access_key_id)
+                .or_else(|| account_of_access_key_id(self.access_key_id))
+                .unwrap_or(AccountId::DEFAULT),
             region: Region::parse(self.region).unwrap_or_else(|| default.region.clone()),
         }
     }
@@ -67,7 +93,7 @@ mod tests {
             let headers =
                 if authorization.is_empty() { String::new() } else { format!("authorization: {authorization}") };
             let head = head_of(&format!("POST {uri}\n{headers}"));
-            let (service, scope) = of(&head, &default);
+            let Signature { service, scope, .. } = of(&head, &default);
             let found = format!("{} {} {}", service.as_deref().unwrap_or("-"), scope.account, scope.region);
             assert_eq!(found, expected, "{uri} {authorization}");
         };

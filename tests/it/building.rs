@@ -70,6 +70,7 @@ impl Bench {
         let said = Arc::clone(&self.said);
         BuildRequest {
             image: None,
+            debug: false,
             function: FunctionName::parse("f").unwrap(),
             source: self.source(),
             build: self.build.clone(),

@@ -61,6 +61,7 @@ fn spec(runtime: &str, handler: &str) -> LaunchSpec {
         log_group: "/aws/lambda/f".into(),
         log_stream: "2026/01/01/[$LATEST]0".into(),
         initialization_type: "on-demand",
+        debug: None,
     }
 }
 
@@ -122,6 +123,7 @@ impl Script {
             state_dir: state_dir.clone(),
             endpoint: "http://127.0.0.1:4566".into(),
             inherited: BTreeMap::from([("PATH".to_owned(), search_path())]),
+            streams: Arc::default(),
             report: Report::silent(),
         })
         .unwrap();
@@ -162,6 +164,7 @@ impl Launched {
             invoked_function_arn: "arn:aws:lambda:us-east-1:000000000000:function:f".into(),
             trace_id: "Root=1-2-3".into(),
             client_context: Some(r#"{"custom":{"a":"ä"}}"#.into()),
+            stream_to: None,
         });
     }
 

@@ -13,6 +13,7 @@ mod clients;
 mod containers;
 mod converge;
 mod crash;
+mod debugging;
 mod documents;
 mod durability;
 mod environments;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             containers::all(),
             converge::all(),
             crash::all(),
+            debugging::all(),
             documents::all(),
             durability::all(),
             environments::all(),

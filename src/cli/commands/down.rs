@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What the build and the engine keep in a state directory, besides files whose names begin with one of [`PREFIXES`].
-const OURS: [&str; 7] = ["artifacts", "build", "containers", "images", "port", "runtime", "tmp"];
+const OURS: [&str; 8] = ["artifacts", "build", "containers", "debug", "images", "port", "runtime", "tmp"];
 const PREFIXES: [&str; 2] = ["engine.", "start."];
 
 pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use super::{
     LambdaErrorKind, Response, UpdateAlias,
     functions::{Function, REVISION_MISMATCH},
     names::{LATEST, Named},
+    page::Page,
     validate::{Constraints, invalid},
     versions::VersionId,
 };
@@ -18,10 +19,6 @@ use crate::{
     model::IdSource,
 };
 
-/// Aliases of one page of `ListAliases`.
-const LIST_PAGE_MAX: u32 = 50;
-/// `MaxItems` of the service model.
-const LIST_MAX_ITEMS: u32 = 10_000;
 const NAME_MAX_CHARS: usize = 128;
 const NAME_PATTERN: &str = "(?!^[0-9]+$)([a-zA-Z0-9-_]+)";
 const VERSION_PATTERN: &str = "(\\$LATEST|[0-9]+)";
@@ -280,7 +277,11 @@ impl Lambda {
         let (id, function) = self.whole_function(name, ALIAS_OF_QUALIFIED)?;
         if function.aliases.remove(alias).is_some() {
             function.event_configs.remove(alias);
-            function.record(cx);
+            function.attached.forget(alias);
+            self.functions.remove_url(id, alias);
+            if let Some(function) = self.functions.get(id) {
+                function.record(cx);
+            }
             self.unprovision(cx, logs, id, alias);
         }
         Ok(Response::Done)
@@ -293,28 +294,22 @@ impl Lambda {
         marker: Option<&str>,
         max_items: Option<u32>,
     ) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        let most = max_items.map_or(LIST_PAGE_MAX, |most| {
-            constraints.number("maxItems", i64::from(most), 1, LIST_MAX_ITEMS).min(LIST_PAGE_MAX)
-        });
-        constraints.finish()?;
         let named = Named::parse(&self.scope, name)?;
         let id = self.find(Named { qualifier: None, ..named })?;
         let function = self.functions.get(id).ok_or_else(|| named.not_found(&self.scope))?;
         let version = version.map(|version| function.existing_version(version)).transpose()?;
         let after = marker.unwrap_or_default();
-        let mut rest = function
+        let rest = function
             .aliases
             .range::<str, _>((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded))
             .filter(|(_, alias)| version.is_none_or(|version| alias.refers_to(version)))
             .map(|(name, _)| name);
-        let page: Vec<_> = rest.by_ref().take(most as usize).collect();
-        let next_marker = rest.next().and(page.last()).map(|last| (*last).clone());
-        let shown = page.into_iter().filter_map(|name| match function.show_alias(name) {
+        let page = Page::of(rest, max_items, |name| (*name).clone())?;
+        let shown = page.items.into_iter().filter_map(|name| match function.show_alias(name) {
             Some(Response::Alias(alias)) => Some(*alias),
             _ => None,
         });
-        Ok(Response::ListAliases { aliases: shown.collect(), next_marker })
+        Ok(Response::ListAliases { aliases: shown.collect(), next_marker: page.next_marker })
     }
 }
 

@@ -65,6 +65,12 @@ impl Throttle {
         Self { limit: ThrottleLimit::RequestRate, value, reason }
     }
 
+    /// One invocation at a time.
+    pub(super) fn debugged() -> Self {
+        let reason = ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded;
+        Self { limit: ThrottleLimit::Debugged, value: 1, reason }
+    }
+
     /// So many new environments every 10 s.
     pub(super) fn scaling_rate() -> Self {
         Self {

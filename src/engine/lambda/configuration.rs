@@ -137,6 +137,7 @@ impl Settings {
             self.runtime.clone_from(runtime);
         }
         update.environment.as_ref().map_or(Ok(()), |environment| validate::variables(&environment.variables))?;
+        self.check_debug().map_err(invalid)?;
         update.logging_config.as_ref().map_or(Ok(()), validate::logging)
     }
 
@@ -173,7 +174,6 @@ impl CreateFunction {
 }
 
 fn refuse_unsupported_in_create(request: &CreateFunction) -> Result<(), LambdaError> {
-    validate::unsupported_text("CodeSigningConfigArn", request.code_signing_config_arn.as_ref())?;
     validate::unsupported_text("PublishTo", request.publish_to.as_ref())?;
     validate::unsupported(&[
         ("CapacityProviderConfig", &request.capacity_provider_config),

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, mem, sync::Arc};
 
 use super::{
     Lambda, Turn,
+    debugging::{HELD_MAX_MS, Held},
     fleet::{Fleet, Placement, fleet_of},
     functions::{Function, FunctionId},
     invocation::{Job, Run},
@@ -46,6 +47,8 @@ pub(super) struct Environment {
     pub(super) spec: Arc<LaunchSpec>,
     pub(super) state: State,
     timer: Option<Timestamp>,
+    /// While a debugger has it: its timer stands still.
+    pub(super) held: Option<Held>,
     /// As last heard.
     pub(super) max_memory_used_bytes: u64,
 }
@@ -142,7 +145,8 @@ impl Environment {
             State::Ahead { .. } => Kind::Provisioned,
             _ => Kind::OnDemand,
         };
-        Self { function, version, generation, kind, served: false, spec, state, timer: None, max_memory_used_bytes: 0 }
+        let (timer, held) = (None, None);
+        Self { function, version, generation, kind, served: false, spec, state, timer, held, max_memory_used_bytes: 0 }
     }
 
     pub(super) fn target(&self) -> Target {
@@ -152,6 +156,13 @@ impl Environment {
     /// Whether it ended before it was of any use.
     pub(super) fn has_served(&self) -> bool {
         self.served
+    }
+
+    /// It was started for nobody, and now there is work.
+    pub(super) fn begin_with(&mut self, job: Box<Job>) {
+        if let State::Ahead { since } = self.state {
+            self.state = State::Starting { since, attempt: Attempt::First, job };
+        }
     }
 
     /// What it was doing, when it is no more.
@@ -179,7 +190,10 @@ impl Lambda {
                 self.run(cx, logs, serial, Box::new(Run { job: *job, started_at, deadline, init_ms: None }));
             }
             Placement::Returning(serial) => self.promise(cx, serial, job),
-            Placement::New => self.launch(cx, logs, target, job),
+            Placement::New => match self.take_ahead(cx, target, job) {
+                None => {}
+                Some(job) => self.launch(cx, logs, target, job),
+            },
         }
     }
 
@@ -209,6 +223,16 @@ impl Lambda {
         if let Some(version) = self.functions.get_mut(target.0).and_then(|function| function.version_mut(target.1)) {
             version.ahead.started(serial);
         }
+    }
+
+    /// Starts the one environment of a function that is debugged, so that a debugger finds it.
+    pub(super) fn launch_debugged(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId) {
+        let Some(function) = self.functions.get_mut(id) else { return };
+        let Some((spec, generation)) = function.spec(cx, VersionId::Latest, "on-demand") else { return };
+        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+        let state = State::Ahead { since: cx.now };
+        let environment = Environment::new((id, VersionId::Latest), generation, Arc::new(spec), state);
+        self.add(cx, Environment { kind: Kind::OnDemand, ..environment }, INIT_MAX_MS);
     }
 
     /// Starts an environment of code that is to take the place of a function's.
@@ -244,8 +268,13 @@ impl Lambda {
         if let Some(fleet) = self.fleet_of(&environment) {
             fleet.all.insert(serial);
         }
+        let waits = environment.spec.debug.is_some_and(|debug| debug.wait);
         self.environments.by_serial.insert(serial, environment);
-        self.arm(serial, cx.now.plus_millis(limit_ms));
+        if waits {
+            self.hold(cx.now, serial);
+        }
+        self.arm(cx.now, serial, cx.now.plus_millis(limit_ms));
+        self.keep_messages(cx.now, serial);
     }
 
     /// Answers the environment's `next`.
@@ -257,23 +286,31 @@ impl Lambda {
         let invocation = Invocation {
             request_id: run.job.request_id.clone(),
             payload: run.job.payload.clone(),
-            deadline,
+            // The clock stands: code that looks at the time that is left shall not give up.
+            deadline: if environment.held.is_some() { deadline.plus_millis(HELD_MAX_MS) } else { deadline },
             invoked_function_arn: run.job.invoked_function_arn.clone(),
             trace_id: run.job.trace_id.clone(),
             client_context: run.job.client_context.clone(),
+            stream_to: run.job.stream_to(),
         };
         environment.state = State::Busy(run);
         environment.served = true;
         environment.write(cx, logs, start);
         cx.effects.push(Effect::Invoke { id, invocation });
-        self.arm(serial, deadline);
+        self.arm(cx.now, serial, deadline);
+        self.keep_messages(cx.now, serial);
     }
 
     fn promise(&mut self, cx: &mut Cx<'_>, serial: Serial, job: Box<Job>) {
         self.leave(serial);
-        if let Some(Environment { state: State::Returning { promised, .. }, .. }) = self.environments.get_mut(serial) {
+        let Some(environment) = self.environments.get_mut(serial) else { return };
+        // A debugged function has no second environment.
+        let is_debugged = environment.spec.debug.is_some();
+        if let State::Returning { promised, deadline, .. } = &mut environment.state {
             *promised = Some(job);
-            self.arm(serial, cx.now.plus_millis(RETURN_GRACE_MS));
+            let at = if is_debugged { *deadline } else { cx.now.plus_millis(RETURN_GRACE_MS) };
+            self.arm(cx.now, serial, at);
+            self.keep_messages(cx.now, serial);
         }
     }
 
@@ -331,14 +368,18 @@ impl Lambda {
         let Some(environment) = self.environments.get_mut(serial) else { return };
         let Some(fleet) = fleet_of(&mut self.functions, environment) else { return };
         if environment.generation != fleet.generation {
-            return self.stop(cx, serial, StopReason::Replaced);
+            let function = environment.function;
+            self.stop(cx, serial, StopReason::Replaced);
+            return self.wants_debugger(cx, function);
         }
         environment.state = State::Idle { rank };
         fleet.idle.insert((rank, serial));
-        match environment.kind {
-            Kind::OnDemand => self.arm(serial, cx.now.plus_millis(cx.config.scaled_ms(cx.config.environment_idle_ms))),
-            // It is kept.
-            Kind::Provisioned => self.disarm(serial),
+        let is_kept = environment.kind == Kind::Provisioned || environment.spec.debug.is_some();
+        if is_kept {
+            self.disarm(serial);
+        } else {
+            let idle_ms = cx.config.scaled_ms(cx.config.environment_idle_ms);
+            self.arm(cx.now, serial, cx.now.plus_millis(idle_ms));
         }
     }
 
@@ -396,6 +437,8 @@ impl Lambda {
         for (_, serial) in mem::take(&mut fleet.idle) {
             self.stop(cx, serial, StopReason::Replaced);
         }
+        self.stop_ahead_of_debugger(cx, id);
+        self.wants_debugger(cx, id);
     }
 
     /// Stops every environment of a function, or of one of its versions, and ends what runs in them.
@@ -443,7 +486,7 @@ impl Lambda {
                 if deadline <= turn.cx.now {
                     self.stop(turn.cx, serial, StopReason::TimedOut);
                 } else {
-                    self.arm(serial, deadline);
+                    self.arm(turn.cx.now, serial, deadline);
                 }
                 if let Some(job) = promised {
                     self.spills(target, kind);
@@ -489,8 +532,12 @@ impl Lambda {
     }
 
     /// Sets the environment's one timer.
-    fn arm(&mut self, serial: Serial, at: Timestamp) {
+    pub(super) fn arm(&mut self, now: Timestamp, serial: Serial, at: Timestamp) {
         let Some(environment) = self.environments.by_serial.get_mut(&serial) else { return };
+        if let Some(held) = &mut environment.held {
+            held.remaining_ms = Some(at.millis_since(now));
+            return;
+        }
         if environment.timer == Some(at) {
             return;
         }
@@ -501,10 +548,17 @@ impl Lambda {
     }
 
     fn disarm(&mut self, serial: Serial) {
-        let Some(environment) = self.environments.by_serial.get_mut(&serial) else { return };
-        if let Some(old) = environment.timer.take() {
-            self.timers.clear(old, Timer::Environment(serial));
+        self.take_timer(serial);
+        if let Some(held) = self.environments.get_mut(serial).and_then(|environment| environment.held.as_mut()) {
+            held.remaining_ms = None;
         }
+    }
+
+    /// Takes the environment's timer away; when it would have fired.
+    pub(super) fn take_timer(&mut self, serial: Serial) -> Option<Timestamp> {
+        let at = self.environments.by_serial.get_mut(&serial)?.timer.take()?;
+        self.timers.clear(at, Timer::Environment(serial));
+        Some(at)
     }
 
     /// An invocation that was promised a provisioned environment runs on demand after all.
@@ -559,6 +613,7 @@ impl Function {
             environment: settings.variables.clone().unwrap_or_default(),
             log_group: settings.log_group_of(self.name()),
             initialization_type,
+            debug: if id == VersionId::Latest { version.settings.debug() } else { None },
         };
         Some((spec, version.fleet.generation))
     }

@@ -12,13 +12,18 @@ pub struct LambdaError {
 /// The errors of the service model that the engine can answer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LambdaErrorKind {
+    CodeSigningConfigNotFound,
+    CodeVerificationFailed,
     InvalidParameterValue,
     InvalidRequestContent,
     /// 502 with the runtime's message: the environment could not be used.
     InvalidRuntime,
     InvalidZipFile,
+    PolicyLengthExceeded,
     PreconditionFailed,
     ProvisionedConcurrencyConfigNotFound,
+    /// A request whose body is too large, which the service model leaves out.
+    RequestEntityTooLarge,
     RequestTooLarge,
     ResourceConflict,
     ResourceInUse,

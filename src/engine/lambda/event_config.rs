@@ -8,6 +8,7 @@ use super::{
     LambdaErrorKind, PutFunctionEventInvokeConfig, Response,
     functions::{Function, FunctionId},
     names::{LATEST, Named},
+    page::Page,
     validate::{Constraints, invalid, refused},
 };
 use crate::{
@@ -21,8 +22,6 @@ pub(super) const RETRIES_MAX: u32 = 2;
 const AGE_MIN_S: u32 = 60;
 /// The same, at most and unless set: six hours.
 pub(super) const AGE_MAX_S: u32 = 21_600;
-/// Configurations of one page.
-const LIST_PAGE_MAX: u32 = 50;
 
 /// A configuration, as it is written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,17 +183,12 @@ impl Lambda {
         marker: Option<&str>,
         max_items: Option<u32>,
     ) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        let most =
-            max_items.map_or(LIST_PAGE_MAX, |most| constraints.number("maxItems", i64::from(most), 1, LIST_PAGE_MAX));
-        constraints.finish()?;
         let (function, _) = self.configured(name)?;
         let after = (std::ops::Bound::Excluded(marker.unwrap_or_default()), std::ops::Bound::Unbounded);
-        let mut rest = function.event_configs.range::<str, _>(after).map(|(qualifier, _)| qualifier);
-        let page: Vec<_> = rest.by_ref().take(most as usize).collect();
-        let next_marker = rest.next().and(page.last()).map(|last| (*last).clone());
-        let configs = page.into_iter().filter_map(|qualifier| function.show_event_config(qualifier)).collect();
-        Ok(Response::ListEventInvokeConfigs { configs, next_marker })
+        let rest = function.event_configs.range::<str, _>(after).map(|(qualifier, _)| qualifier);
+        let page = Page::of(rest, max_items, |qualifier| (*qualifier).clone())?;
+        let configs = page.items.into_iter().filter_map(|qualifier| function.show_event_config(qualifier)).collect();
+        Ok(Response::ListEventInvokeConfigs { configs, next_marker: page.next_marker })
     }
 
     fn configured_id(&self, name: &FunctionRef) -> Result<(FunctionId, String), LambdaError> {

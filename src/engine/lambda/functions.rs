@@ -6,17 +6,19 @@ use std::{
 };
 
 use super::{
-    CodeRef, CreateFunction, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord, Response,
-    StoredEventConfig, Turn, UpdateFunctionCode, UpdateFunctionConfiguration,
+    CodeRef, CreateFunction, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord, ListFunctions, Response,
+    StoredEventConfig, StoredUrl, Turn, UpdateFunctionCode, UpdateFunctionConfiguration,
     aliases::StoredAlias,
     async_queue::EventId,
+    attached::Attached,
     concurrency::{Load, Share},
     configuration::{Settings, Shown},
     counters::Counters,
     names::Named,
+    page::Page,
     provisioned::StoredProvision,
     records::{FunctionRecord, StoredFunction, StoredVersion},
-    sandbox::{check_tags, wanted},
+    sandbox::check_tags,
     swap::Swap,
     throttles::Telling,
     validate::{self, Constraints, invalid},
@@ -26,11 +28,6 @@ use crate::{
     engine::{Cx, StopReason},
     model::{FunctionArn, FunctionName},
 };
-
-/// Functions of one page of `ListFunctions` (Lambda API reference: "up to 50").
-const LIST_PAGE_MAX: u32 = 50;
-/// `MaxItems` of the service model.
-const LIST_MAX_ITEMS: u32 = 10_000;
 
 /// Names a function while the engine runs; a function created again under the same name is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,9 +53,12 @@ pub(super) struct Function {
     pub(super) provisioned: BTreeMap<String, StoredProvision>,
     /// By version's number, `$LATEST` or alias.
     pub(super) event_configs: BTreeMap<String, StoredEventConfig>,
+    /// By alias; empty for the function itself. Changed through [`Functions`], which finds them by id.
+    pub(super) urls: BTreeMap<String, StoredUrl>,
     /// Whether its provisioned environments are what they should be.
     pub(super) settled: bool,
     pub(super) tags: BTreeMap<String, String>,
+    pub(super) attached: Attached,
     pub(super) reserved: Option<u32>,
     pub(super) load: Load,
     pub(super) counters: Counters,
@@ -72,6 +72,8 @@ pub(super) struct Function {
 pub(super) struct Functions {
     by_id: BTreeMap<FunctionId, Function>,
     by_name: BTreeMap<FunctionName, FunctionId>,
+    /// Functions and aliases by the ids of their URLs.
+    by_url: BTreeMap<String, (FunctionId, String)>,
     created: u64,
 }
 
@@ -101,6 +103,9 @@ impl Functions {
         self.created += 1;
         let id = FunctionId(self.created);
         self.by_name.insert(function.arn.name.clone(), id);
+        for (qualifier, url) in &function.urls {
+            self.by_url.insert(url.id.clone(), (id, qualifier.clone()));
+        }
         self.by_id.insert(id, function);
     }
 
@@ -109,7 +114,27 @@ impl Functions {
         if let Some(function) = self.by_id.get_mut(&id) {
             function.is_listed = false;
             self.by_name.remove(&function.arn.name);
+            for url in std::mem::take(&mut function.urls).into_values() {
+                self.by_url.remove(&url.id);
+            }
         }
+    }
+
+    /// The function and alias, empty for none, that a URL calls.
+    pub(super) fn of_url(&self, id: &str) -> Option<(FunctionId, &str)> {
+        self.by_url.get(id).map(|(function, qualifier)| (*function, qualifier.as_str()))
+    }
+
+    pub(super) fn insert_url(&mut self, id: FunctionId, qualifier: String, url: StoredUrl) {
+        let Some(function) = self.by_id.get_mut(&id) else { return };
+        self.by_url.insert(url.id.clone(), (id, qualifier.clone()));
+        function.urls.insert(qualifier, url);
+    }
+
+    pub(super) fn remove_url(&mut self, id: FunctionId, qualifier: &str) -> Option<StoredUrl> {
+        let url = self.by_id.get_mut(&id)?.urls.remove(qualifier)?;
+        self.by_url.remove(&url.id);
+        Some(url)
     }
 
     fn remove(&mut self, id: FunctionId) {
@@ -145,6 +170,8 @@ impl Function {
             aliases: self.aliases.clone(),
             provisioned: self.provisioned.clone(),
             event_configs: self.event_configs.clone(),
+            attached: self.attached.clone(),
+            urls: self.urls.clone(),
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: self.arn.name.clone(),
@@ -174,6 +201,14 @@ impl Function {
 
 /// Finding what a request names.
 impl Lambda {
+    /// # Errors
+    /// The function's code signing configuration wants signatures.
+    pub(super) fn check_deployable(&mut self, name: &FunctionRef) -> Result<(), LambdaError> {
+        let (_, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
+        let config = function.attached.code_signing_config.clone();
+        self.check_unsigned(config.as_deref())
+    }
+
     /// The function that `named` names, when it has that version or alias.
     pub(super) fn find(&self, named: Named<'_>) -> Result<FunctionId, LambdaError> {
         self.locate(named).map(|(id, _)| id)
@@ -225,6 +260,7 @@ impl Lambda {
         let publishes = request.publish;
         validate::tags(&request.tags)?;
         check_tags(&request.tags)?;
+        self.check_unsigned(request.code_signing_config_arn.as_deref())?;
         if self.functions.id(named.name).is_some() {
             let message = format!("Function already exist: {}", named.name);
             return Err(LambdaError::new(LambdaErrorKind::ResourceConflict, message));
@@ -241,6 +277,11 @@ impl Lambda {
             aliases: BTreeMap::new(),
             provisioned: BTreeMap::new(),
             event_configs: BTreeMap::new(),
+            attached: Attached {
+                code_signing_config: request.code_signing_config_arn.filter(|arn| !arn.is_empty()),
+                ..Attached::default()
+            },
+            urls: BTreeMap::new(),
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: name.clone(),
@@ -248,10 +289,13 @@ impl Lambda {
         }));
         self.insert_function(name, stored);
         let id = self.functions.id(named.name).ok_or_else(|| named.not_found(&self.scope))?;
-        if publishes {
-            return self.published(cx, id, None);
-        }
-        self.functions.get(id).and_then(shown).ok_or_else(|| named.not_found(&self.scope))
+        self.wants_debugger(cx, id);
+        let response = if publishes {
+            self.published(cx, id, None)?
+        } else {
+            self.functions.get(id).and_then(shown).ok_or_else(|| named.not_found(&self.scope))?
+        };
+        Ok(response.being_created())
     }
 
     /// Puts a function in its place, without environments.
@@ -274,6 +318,8 @@ impl Lambda {
             settled: stored.provisioned.is_empty(),
             provisioned: stored.provisioned,
             event_configs: stored.event_configs,
+            attached: stored.attached,
+            urls: stored.urls,
             tags: stored.tags,
             reserved: stored.reserved,
             load: Load::default(),
@@ -306,22 +352,28 @@ impl Lambda {
         shown.map(|shown| Response::Function(Box::new(shown))).ok_or_else(|| named.not_found(&self.scope))
     }
 
-    pub(super) fn list_functions(&self, marker: Option<&str>, max_items: Option<u32>) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        let most = max_items.map_or(LIST_PAGE_MAX, |most| {
-            constraints.number("maxItems", i64::from(most), 1, LIST_MAX_ITEMS).min(LIST_PAGE_MAX)
-        });
-        constraints.finish()?;
-        let after = marker.unwrap_or_default();
-        let mut rest = self
-            .functions
-            .by_name
-            .range::<str, _>((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded))
-            .filter_map(|(_, id)| self.functions.get(*id));
-        let page = rest.by_ref().take(most as usize);
-        let functions: Vec<_> = page.filter_map(|function| function.show(VersionId::Latest, None)).collect();
-        let next_marker = rest.next().and(functions.last()).map(|last| last.function_name.clone());
-        Ok(Response::ListFunctions { functions, next_marker })
+    pub(super) fn list_functions(&self, request: &ListFunctions) -> Result<Response, LambdaError> {
+        let with_versions = request.function_version.is_some();
+        if request.master_region.is_some() && !with_versions {
+            return Err(invalid("FunctionVersion must be set to ALL when MasterRegion is given."));
+        }
+        let (after_name, after_version) = marked(request.marker.as_deref());
+        let from = std::ops::Bound::Included(after_name);
+        let functions = self.functions.by_name.range::<str, _>((from, std::ops::Bound::Unbounded));
+        let rest = functions
+            .filter_map(|(_, id)| self.functions.get(*id))
+            .filter(|_| request.master_region.is_none())
+            .flat_map(|function| function.versions().map(move |(version, _)| (function, version)))
+            .filter(|(_, version)| with_versions || *version == VersionId::Latest)
+            .filter(|(function, version)| {
+                function.name() > after_name || after_version.is_none_or(|after| *version > after)
+            });
+        let page = Page::of(rest, request.max_items, |(function, version)| format!("{}:{version}", function.name()))?;
+        let show = |(function, version): &(&Function, VersionId)| {
+            function.show(*version, with_versions.then(|| version.to_string()).as_deref())
+        };
+        let functions = page.items.iter().filter_map(show).collect();
+        Ok(Response::ListFunctions { functions, next_marker: page.next_marker })
     }
 
     pub(super) fn update_function_code(
@@ -331,6 +383,7 @@ impl Lambda {
         update: &UpdateFunctionCode,
         code: CodeRef,
     ) -> Result<Response, LambdaError> {
+        self.check_deployable(name)?;
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
         function.check_no_swap()?;
         function.check_revision(update.revision_id.as_deref())?;
@@ -356,7 +409,7 @@ impl Lambda {
         if update.publish {
             return self.published(cx, id, None);
         }
-        response.ok_or_else(being_deleted)
+        response.map(Response::being_updated).ok_or_else(being_deleted)
     }
 
     pub(super) fn update_function_configuration(
@@ -373,7 +426,7 @@ impl Lambda {
         function.changed(cx);
         let response = shown(function);
         self.replace_environments(cx, id);
-        response.ok_or_else(being_deleted)
+        response.map(Response::being_updated).ok_or_else(being_deleted)
     }
 
     /// Deletes the function, stops its environments and ends what runs in them.
@@ -402,59 +455,6 @@ impl Lambda {
         turn.cx.record(LambdaRecord::Function(FunctionRecord { name, function: None }));
         Ok(Response::Done)
     }
-
-    pub(super) fn tag_function(
-        &mut self,
-        cx: &mut Cx<'_>,
-        arn: &str,
-        tags: BTreeMap<String, String>,
-    ) -> Result<Response, LambdaError> {
-        let (_, function) = self.tagged_function(arn)?;
-        let mut all = function.tags.clone();
-        all.extend(tags);
-        validate::tags(&all)?;
-        check_tags(&all)?;
-        self.retag_function(cx, arn, all)
-    }
-
-    pub(super) fn untag_function(
-        &mut self,
-        cx: &mut Cx<'_>,
-        arn: &str,
-        tag_keys: &[String],
-    ) -> Result<Response, LambdaError> {
-        let (_, function) = self.tagged_function(arn)?;
-        let mut rest = function.tags.clone();
-        rest.retain(|key, _| !tag_keys.contains(key));
-        self.retag_function(cx, arn, rest)
-    }
-
-    pub(super) fn list_function_tags(&mut self, arn: &str) -> Result<Response, LambdaError> {
-        Ok(Response::Tags(self.tagged_function(arn)?.1.tags.clone()))
-    }
-
-    /// Tags that choose another sandbox let new environments take the place of the old.
-    fn retag_function(
-        &mut self,
-        cx: &mut Cx<'_>,
-        arn: &str,
-        tags: BTreeMap<String, String>,
-    ) -> Result<Response, LambdaError> {
-        let (id, function) = self.tagged_function(arn)?;
-        let moves = wanted(&function.tags) != wanted(&tags);
-        function.tags = tags;
-        function.record(cx);
-        if moves {
-            self.replace_environments(cx, id);
-        }
-        Ok(Response::Done)
-    }
-
-    fn tagged_function(&mut self, arn: &str) -> Result<(FunctionId, &mut Function), LambdaError> {
-        let reference = FunctionRef { name: arn.to_owned(), qualifier: None };
-        let qualified = "Tags on function aliases and versions are not supported. Please specify a function ARN.";
-        self.whole_function(&reference, qualified)
-    }
 }
 
 pub(super) const UPDATE_OF_QUALIFIED: &str = "Aliases and versions of a function cannot be updated. Please specify either a function name or an unqualified function ARN.";
@@ -462,6 +462,41 @@ pub(super) const UPDATE_OF_QUALIFIED: &str = "Aliases and versions of a function
 /// Of every resource that has a revision.
 pub(super) const REVISION_MISMATCH: &str = "The Revision Id provided does not match the latest Revision Id. Call the \
      GetFunction/GetAlias API to retrieve the latest Revision Id";
+
+/// Where a list goes on, in its marker: behind that function, or that version of it.
+fn marked(marker: Option<&str>) -> (&str, Option<VersionId>) {
+    let marker = marker.unwrap_or_default();
+    match marker.split_once(':') {
+        Some((name, version)) => (name, VersionId::parse(version)),
+        None => (marker, Some(VersionId::Published(u64::MAX))),
+    }
+}
+
+/// AWS creates and updates in the background and says so in the answer. Here it is over before the next request, so that a
+/// client that waits for `Active` or `Successful` finds it at once.
+impl Response {
+    fn being_created(mut self) -> Self {
+        if let Self::Function(shown) = &mut self {
+            "Pending".clone_into(&mut shown.state);
+            shown.state_reason = Some(CREATING.to_owned());
+            shown.state_reason_code = Some(CREATING_CODE.to_owned());
+            shown.last_update_status.clear();
+        }
+        self
+    }
+
+    fn being_updated(mut self) -> Self {
+        if let Self::Function(shown) = &mut self {
+            "InProgress".clone_into(&mut shown.last_update_status);
+            shown.last_update_status_reason = Some(CREATING.to_owned());
+            shown.last_update_status_reason_code = Some(CREATING_CODE.to_owned());
+        }
+        self
+    }
+}
+
+const CREATING: &str = "The function is being created.";
+const CREATING_CODE: &str = "Creating";
 
 pub(super) fn shown(function: &Function) -> Option<Response> {
     function.show(VersionId::Latest, None).map(|shown| Response::Function(Box::new(shown)))

@@ -9,13 +9,24 @@ use crate::{engine::RequestToken, model::Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     /// A client that waits (`RequestResponse`).
-    Client { token: RequestToken, log_tail: bool },
+    Client { token: RequestToken, log_tail: bool, stream: Stream },
     /// A queue's mapping, with one batch of its messages.
     Mapping { batch: BatchId },
     /// The function's own queue of asynchronous invocations.
     Event(EventId),
     /// Another function's destination: becomes an event of this one, that has passed so many.
     Destination { hops: u8 },
+}
+
+/// How a client gets a response that the function streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// Whole, at its end.
+    Gathered,
+    /// As it comes, and it has not begun.
+    Wanted,
+    /// As it comes, and the client has its beginning.
+    Begun,
 }
 
 /// An invocation that is asked for.
@@ -44,6 +55,14 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// The client that wants a streamed response as it comes.
+    pub(super) fn stream_to(&self) -> Option<RequestToken> {
+        match self.origin {
+            Origin::Client { token, stream: Stream::Wanted | Stream::Begun, .. } => Some(token),
+            _ => None,
+        }
+    }
+
     /// Keeps a line of its log for the caller.
     pub(super) fn note(&mut self, line: &str) {
         if let Some(tail) = &mut self.tail {

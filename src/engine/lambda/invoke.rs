@@ -9,14 +9,14 @@ use super::{
     environments::{Environment, Kind, Serial, State, Target},
     fleet::Placement,
     functions::FunctionId,
-    invocation::{Ask, Completion, Job, Origin, Run},
+    invocation::{Ask, Completion, Job, Origin, Run, Stream},
     names::Named,
     report::{self, Failure, RESPONSE_MAX_BYTES, Report, Tail},
     scaling::Rate,
     versions::VersionId,
 };
 use crate::{
-    engine::{self, Cx, Effect, ExitCause, RequestToken, StopReason, logs::Logs},
+    engine::{self, Cx, Effect, ExitCause, RequestToken, StopReason, StreamEnd, logs::Logs},
     model::limits::{PAYLOAD_ASYNC_MAX_BYTES, PAYLOAD_SYNC_MAX_BYTES},
 };
 
@@ -39,7 +39,11 @@ impl Lambda {
         };
         let payload = if invoke.payload.is_empty() { Bytes::from_static(b"{}") } else { invoke.payload };
         let ask = Ask {
-            origin: Origin::Client { token, log_tail: invoke.log_tail },
+            origin: Origin::Client {
+                token,
+                log_tail: invoke.log_tail,
+                stream: if invoke.streams { Stream::Wanted } else { Stream::Gathered },
+            },
             payload,
             qualifier,
             request_id: None,
@@ -135,6 +139,9 @@ impl Lambda {
 
     fn admit(&mut self, cx: &Cx<'_>, (id, version): Target, is_client: bool) -> Result<(Placement, Kind), Throttle> {
         let Some(function) = self.functions.get_mut(id) else { return Ok((Placement::New, Kind::OnDemand)) };
+        if function.is_held_by_debugger(version) {
+            return Err(Throttle::debugged());
+        }
         let share = function.share();
         // What was started ahead comes first, as long as its own rate of requests lasts; above it the others.
         let ahead = function.version(version).map_or(Placement::New, |version| version.place(Kind::Provisioned));
@@ -260,7 +267,7 @@ impl Lambda {
         if environment.kind == Kind::Provisioned {
             let was_starting = matches!(state, State::Ahead { .. });
             self.ahead_lost(turn, environment.target(), was_starting, environment.has_served());
-        } else if matches!(state, State::Ahead { .. }) {
+        } else if environment.version == VersionId::Candidate {
             self.fail_swap(function, &failure);
         }
         let mut run = match state {
@@ -304,6 +311,11 @@ impl Lambda {
         self.release(&ended, function_error.is_some());
         let executed_version = ended.version;
         match job.origin {
+            Origin::Client { token, stream: Stream::Begun, .. } => {
+                let error = function_error.map(|_| payload);
+                let end = StreamEnd { error, log_tail: job.tail.map(Tail::finish) };
+                turn.cx.effects.push(Effect::StreamEnded { token, end });
+            }
             Origin::Client { token, .. } => {
                 if self.clients.remove(&token) {
                     let log_tail = job.tail.map(Tail::finish);

@@ -4,9 +4,12 @@ mod activity;
 mod aliases;
 mod api;
 mod async_queue;
+mod attached;
+mod code_signing;
 mod concurrency;
 mod configuration;
 mod counters;
+mod debugging;
 mod destinations;
 mod environments;
 mod error;
@@ -17,6 +20,8 @@ mod invocation;
 mod invoke;
 mod mappings;
 mod names;
+mod page;
+mod policy;
 mod provisioned;
 mod records;
 mod report;
@@ -24,27 +29,34 @@ mod requests;
 mod reservation;
 mod sandbox;
 mod scaling;
+mod streaming;
 mod swap;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod throttles;
 mod timers;
+mod urls;
 mod validate;
 mod versions;
 
 pub use activity::{AccountActivity, Activity, EventActivity, FunctionActivity, MappingActivity, ThrottleActivity};
 pub use aliases::{Additional, StoredAlias};
 pub use api::*;
+pub use attached::{Attached, RuntimeManagement};
+pub use code_signing::{CodeSigningRecord, StoredCodeSigningConfig};
 pub use configuration::Settings;
 pub use counters::Distribution;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
 pub use event_config::{StoredEventConfig, Target as EventTarget};
 pub use mappings::{MappingRecord, StoredMapping};
+pub use policy::Statement;
 pub use provisioned::StoredProvision;
 pub use records::{
     AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction, StoredVersion, VersionRecord,
 };
 pub use sandbox::{ImageConfig, wanted as sandbox_of_tags};
+pub use urls::{Cors, FunctionUrl, FunctionUrlRequest, InvokeMode, StoredUrl, UrlAuthType};
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -71,6 +83,7 @@ struct Turn<'a, 'cx> {
 pub struct Lambda {
     scope: Arc<Scope>,
     functions: functions::Functions,
+    code_signing: code_signing::CodeSigning,
     environments: environments::Environments,
     pool: Pool,
     /// Requests to the functions that share the unreserved part of the pool.
@@ -94,6 +107,7 @@ impl Lambda {
         Self {
             scope,
             functions: functions::Functions::default(),
+            code_signing: code_signing::CodeSigning::default(),
             environments: environments::Environments::new(world),
             pool: Pool::new(config.concurrency_limit),
             requests: TokenBucket::full(),
@@ -124,6 +138,9 @@ impl Lambda {
         let turn = &mut Turn { cx, sqs, logs };
         match event {
             EnvironmentEvent::Next => self.asks_for_next(turn.cx, turn.logs, serial),
+            EnvironmentEvent::StreamBegun { request_id, content_type } => {
+                self.stream_begun(turn.cx, serial, &request_id, content_type);
+            }
             EnvironmentEvent::Response { request_id, payload, max_memory_used_bytes } => {
                 let answer = invoke::Answer { request_id, payload, is_error: false, max_memory_used_bytes };
                 self.responded(turn, serial, answer);
@@ -139,6 +156,7 @@ impl Lambda {
             EnvironmentEvent::Exited { cause, max_memory_used_bytes } => {
                 self.exited(turn, serial, cause, max_memory_used_bytes);
             }
+            EnvironmentEvent::Debugger { is_attached } => self.debugger(turn, serial, is_attached),
             EnvironmentEvent::Output { stream: _, line } => {
                 if let Some(environment) = self.environments.get_mut(serial) {
                     environment.write(turn.cx, turn.logs, line);
@@ -157,6 +175,7 @@ impl Lambda {
             match timer {
                 Timer::Environment(serial) => self.environment_timer(&mut Turn { cx, sqs, logs }, serial, at),
                 Timer::Provide(function) => self.provide_timer(cx, logs, function),
+                Timer::Held(serial) => self.held_timer(cx, sqs, serial, at),
                 Timer::Event(event) => self.event_timer(&mut Turn { cx, sqs, logs }, event, at),
                 Timer::Throttles(function) => self.throttles_timer(cx, logs, function, at),
             }
@@ -181,6 +200,10 @@ impl Lambda {
             LambdaRecord::Version(record) => self.restore_version(record),
             LambdaRecord::AsyncEvent(record) => self.restore_event(record),
             LambdaRecord::Mapping(record) => self.restore_mapping(now, sqs, record),
+            LambdaRecord::CodeSigning(record) => {
+                self.code_signing.restore(record);
+                Ok(())
+            }
         }
     }
 

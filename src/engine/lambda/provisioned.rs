@@ -16,6 +16,7 @@ use super::{
     fleet::Fleet,
     functions::{Function, FunctionId},
     names::{LATEST, Named},
+    page::Page,
     scaling::Rate,
     timers::Timer,
     validate::{Constraints, invalid},
@@ -34,8 +35,6 @@ const INIT_FAILURES_MAX: u32 = 3;
 const ALLOCATION_STEP_MS: u64 = 10;
 /// `StatusReason` of AWS when the code does not initialise.
 const INIT_FAILURE: &str = "FUNCTION_ERROR_INIT_FAILURE";
-/// Configurations of one page.
-const LIST_PAGE_MAX: u32 = 50;
 
 /// A configuration, as it is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -259,6 +258,7 @@ impl Lambda {
         if let Some(function) = self.functions.get_mut(id) {
             function.settled = false;
             self.provide(cx, logs, id);
+            self.launch_for_debugger(cx, logs, id);
         }
     }
 
@@ -267,7 +267,10 @@ impl Lambda {
         let ids: Vec<_> = self
             .functions
             .ids()
-            .filter(|id| self.functions.get(*id).is_some_and(|function| !function.provisioned.is_empty()))
+            .filter(|id| {
+                let function = self.functions.get(*id);
+                function.is_some_and(|function| !function.provisioned.is_empty() || function.debug().is_some())
+            })
             .collect();
         for id in ids {
             self.timers.set(now, Timer::Provide(id));
@@ -287,6 +290,9 @@ impl Lambda {
     /// Whether one more invocation of that version would find room now.
     pub(super) fn has_room(&self, (id, version): Target) -> bool {
         let Some(function) = self.functions.get(id) else { return true };
+        if function.is_held_by_debugger(version) {
+            return false;
+        }
         let ahead = function.version(version).is_some_and(|version| version.ahead.fleet.has_free());
         let kind = if ahead { Kind::Provisioned } else { Kind::OnDemand };
         self.pool.admit(function.share(), function.load.in_flight(), kind).is_ok()
@@ -421,22 +427,17 @@ impl Lambda {
         marker: Option<&str>,
         max_items: Option<u32>,
     ) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        let most =
-            max_items.map_or(LIST_PAGE_MAX, |most| constraints.number("maxItems", i64::from(most), 1, LIST_PAGE_MAX));
-        constraints.finish()?;
         let named = Named::parse(&self.scope, name)?;
         let id = self.find(Named { qualifier: None, ..named })?;
         let function = self.functions.get(id).ok_or_else(|| named.not_found(&self.scope))?;
         let after = (std::ops::Bound::Excluded(marker.unwrap_or_default()), std::ops::Bound::Unbounded);
-        let mut rest = function.provisioned.range::<str, _>(after).map(|(qualifier, _)| qualifier);
-        let page: Vec<_> = rest.by_ref().take(most as usize).collect();
-        let next_marker = rest.next().and(page.last()).map(|last| (*last).clone());
-        let shown = page.into_iter().filter_map(|qualifier| {
+        let rest = function.provisioned.range::<str, _>(after).map(|(qualifier, _)| qualifier);
+        let page = Page::of(rest, max_items, |qualifier| (*qualifier).clone())?;
+        let shown = page.items.into_iter().filter_map(|qualifier| {
             let shown = function.show_provision(qualifier)?;
             Some(ProvisionedConcurrencyConfig { function_arn: Some(format!("{}:{qualifier}", function.arn)), ..shown })
         });
-        Ok(Response::ListProvisionedConcurrency { configs: shown.collect(), next_marker })
+        Ok(Response::ListProvisionedConcurrency { configs: shown.collect(), next_marker: page.next_marker })
     }
 
     /// The version that a request must name, and by which qualifier.

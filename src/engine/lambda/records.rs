@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CodeRef, Lambda, MappingRecord, StoredAlias, StoredEventConfig, StoredProvision, configuration::Settings,
-    versions::Version,
+    Attached, CodeRef, CodeSigningRecord, Lambda, MappingRecord, StoredAlias, StoredEventConfig, StoredProvision,
+    StoredUrl, configuration::Settings, versions::Version,
 };
 use crate::{
     engine::RestoreError,
@@ -21,6 +21,7 @@ pub enum LambdaRecord {
     Version(VersionRecord),
     Mapping(MappingRecord),
     AsyncEvent(AsyncEventRecord),
+    CodeSigning(CodeSigningRecord),
 }
 
 /// Sets or removes a function.
@@ -51,6 +52,11 @@ pub struct StoredFunction {
     /// By version's number, `$LATEST` or alias.
     #[serde(default)]
     pub event_configs: BTreeMap<String, StoredEventConfig>,
+    #[serde(default)]
+    pub attached: Attached,
+    /// By alias; empty for the function itself.
+    #[serde(default)]
+    pub urls: BTreeMap<String, StoredUrl>,
 }
 
 /// Sets or removes a published version.
@@ -120,6 +126,10 @@ impl LambdaRecord {
                 key.push(b'2');
                 key.extend_from_slice(record.request_id.as_bytes());
             }
+            Self::CodeSigning(record) => {
+                key.push(b'c');
+                key.extend_from_slice(record.id.as_bytes());
+            }
         }
     }
 
@@ -129,6 +139,7 @@ impl LambdaRecord {
             Self::Version(record) => record.version.is_none(),
             Self::Mapping(record) => record.is_removal(),
             Self::AsyncEvent(record) => record.event.is_none(),
+            Self::CodeSigning(record) => record.config.is_none(),
         }
     }
 }

@@ -183,8 +183,7 @@ fn signal_name(signal: i32) -> String {
 
 /// `at` in UTC, as `format` has it; times that no calendar knows are the epoch's.
 pub(super) fn utc(at: Timestamp, format: &str) -> String {
-    let ms = i64::try_from(at.as_millis()).unwrap_or(0);
-    jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH).strftime(format).to_string()
+    at.utc(format)
 }
 
 /// `YYYY/MM/DD/[VERSION]` and 32 hexadecimal digits.

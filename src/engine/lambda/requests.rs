@@ -1,10 +1,7 @@
 //! From a command to the operation that carries it out.
 
 use super::{Activity, Command, Lambda, LambdaError, Response, Turn};
-use crate::{
-    engine::{self, Cx, Error, RequestToken, logs::Logs, sqs::Sqs},
-    model::MappingArn,
-};
+use crate::engine::{self, Cx, Error, RequestToken, logs::Logs, sqs::Sqs};
 
 impl Lambda {
     /// Carries out a request. All are answered in this turn but `RequestResponse` invocations.
@@ -48,7 +45,7 @@ impl Lambda {
                 self.update_function_configuration(cx, &name, &update)
             }
             Command::DeleteFunction { name } => self.delete_function(&mut Turn { cx, sqs, logs }, &name),
-            Command::ListFunctions { marker, max_items } => self.list_functions(marker.as_deref(), max_items),
+            Command::ListFunctions(request) => self.list_functions(&request),
             Command::PublishVersion { name, publish } => self.publish_version(cx, &name, publish),
             Command::ListVersionsByFunction { name, marker, max_items } => {
                 self.list_versions(&name, marker.as_deref(), max_items)
@@ -67,22 +64,37 @@ impl Lambda {
             | Command::GetFunctionEventInvokeConfig { .. }
             | Command::DeleteFunctionEventInvokeConfig { .. }
             | Command::ListFunctionEventInvokeConfigs { .. }) => self.event_config_request(cx, command),
+            command @ (Command::CreateFunctionUrlConfig { .. }
+            | Command::UpdateFunctionUrlConfig { .. }
+            | Command::GetFunctionUrlConfig { .. }
+            | Command::DeleteFunctionUrlConfig { .. }
+            | Command::ListFunctionUrlConfigs { .. }
+            | Command::FindFunctionUrl { .. }) => self.url_request(cx, command),
             Command::PutFunctionConcurrency { name, reserved_concurrent_executions } => {
                 self.put_function_concurrency(cx, &name, reserved_concurrent_executions)
             }
             Command::GetFunctionConcurrency { name } => self.get_function_concurrency(&name),
             Command::DeleteFunctionConcurrency { name } => self.delete_function_concurrency(cx, &name),
             Command::GetAccountSettings => Ok(Response::AccountSettings(self.account_settings())),
-            Command::TagResource { ref arn, .. }
-            | Command::UntagResource { ref arn, .. }
-            | Command::ListTags { ref arn }
-                if MappingArn::parse(arn).is_some() =>
-            {
-                self.mapping_request(cx, sqs, logs, command)
+            command @ (Command::TagResource { .. } | Command::UntagResource { .. } | Command::ListTags { .. }) => {
+                self.tag_request(cx, sqs, logs, command)
             }
-            Command::TagResource { arn, tags } => self.tag_function(cx, &arn, tags),
-            Command::UntagResource { arn, tag_keys } => self.untag_function(cx, &arn, &tag_keys),
-            Command::ListTags { arn } => self.list_function_tags(&arn),
+            command @ (Command::AddPermission { .. }
+            | Command::RemovePermission { .. }
+            | Command::GetPolicy { .. }
+            | Command::PutRuntimeManagementConfig { .. }
+            | Command::GetRuntimeManagementConfig { .. }
+            | Command::PutFunctionScalingConfig { .. }
+            | Command::GetFunctionScalingConfig { .. }) => self.attached_request(cx, command),
+            command @ (Command::CreateCodeSigningConfig(_)
+            | Command::GetCodeSigningConfig { .. }
+            | Command::UpdateCodeSigningConfig { .. }
+            | Command::DeleteCodeSigningConfig { .. }
+            | Command::ListCodeSigningConfigs { .. }
+            | Command::ListFunctionsByCodeSigningConfig { .. }
+            | Command::PutFunctionCodeSigningConfig { .. }
+            | Command::GetFunctionCodeSigningConfig { .. }
+            | Command::DeleteFunctionCodeSigningConfig { .. }) => self.code_signing_request(cx, command),
             Command::DescribeActivity => {
                 Ok(Response::Activity(Activity { differences: cx.config.differences(), ..self.activity(cx.now, sqs) }))
             }

@@ -140,7 +140,7 @@ fn line(throttle: Throttle, of_rest: bool, held_by: &[(String, u32)]) -> String 
         ThrottleLimit::Pool | ThrottleLimit::Reserved if throttle.value == 0 => {
             format!("throttled: {limit} lets nothing run")
         }
-        ThrottleLimit::Pool | ThrottleLimit::Reserved => {
+        ThrottleLimit::Pool | ThrottleLimit::Reserved | ThrottleLimit::Debugged => {
             format!("throttled: {limit} is used up by {holders}{more}")
         }
         ThrottleLimit::ScalingRate | ThrottleLimit::RequestRate if holders.is_empty() => {
@@ -160,6 +160,7 @@ fn limit_text(throttle: Throttle, of_rest: bool) -> String {
         ThrottleLimit::Reserved => format!("reserved concurrency of {value}"),
         ThrottleLimit::ScalingRate => format!("the scaling rate of {value} new environments every 10 s"),
         ThrottleLimit::RequestRate => format!("the request rate of {value} a second"),
+        ThrottleLimit::Debugged => format!("a debugged function's concurrency of {value}"),
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) enum Timer {
     Event(EventId),
     /// More provisioned environments of a function may be started.
     Provide(FunctionId),
+    /// The messages that an environment has under a debugger are kept for it.
+    Held(Serial),
     /// Throttles of a function that were only counted are to be told.
     Throttles(FunctionId),
 }

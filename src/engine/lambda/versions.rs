@@ -10,6 +10,7 @@ use super::{
     fleet::Fleet,
     functions::{Function, FunctionId},
     names::{LATEST, Named},
+    page::Page,
     provisioned::Ahead,
     records::{StoredVersion, VersionRecord},
     validate::{self, Constraints, invalid},
@@ -19,10 +20,6 @@ use crate::{
     model::Timestamp,
 };
 
-/// Versions of one page of `ListVersionsByFunction` (Lambda API reference: "up to 50").
-const LIST_PAGE_MAX: u32 = 50;
-/// `MaxItems` of the service model.
-const LIST_MAX_ITEMS: u32 = 10_000;
 const DESCRIPTION_MAX_CHARS: usize = 256;
 
 /// Which version of a function. `$LATEST` comes before all that were published.
@@ -81,7 +78,7 @@ impl Version {
         }
     }
 
-    fn stored(&self) -> StoredVersion {
+    pub(super) fn stored(&self) -> StoredVersion {
         StoredVersion {
             settings: (*self.settings).clone(),
             code: self.code.clone(),
@@ -223,23 +220,18 @@ impl Lambda {
         marker: Option<&str>,
         max_items: Option<u32>,
     ) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        let most = max_items.map_or(LIST_PAGE_MAX, |most| {
-            constraints.number("maxItems", i64::from(most), 1, LIST_MAX_ITEMS).min(LIST_PAGE_MAX)
-        });
-        constraints.finish()?;
         let named = Named::parse(&self.scope, name)?;
         let id = self.find(Named { qualifier: None, ..named })?;
         let function = self.functions.get(id).ok_or_else(|| named.not_found(&self.scope))?;
         let after = marker.and_then(VersionId::parse);
-        let mut rest = function
+        let rest = function
             .versions()
             .map(|(version, _)| version)
             .filter(|version| after.is_none_or(|after| *version > after));
-        let page: Vec<_> = rest.by_ref().take(most as usize).collect();
-        let next_marker = rest.next().and(page.last()).map(ToString::to_string);
+        let page = Page::of(rest, max_items, ToString::to_string)?;
         let show = |version: &VersionId| function.show(*version, Some(&version.to_string()));
-        Ok(Response::ListVersions { versions: page.iter().filter_map(show).collect(), next_marker })
+        let versions = page.items.iter().filter_map(show).collect();
+        Ok(Response::ListVersions { versions, next_marker: page.next_marker })
     }
 
     /// Deletes one published version, stops its environments and ends what runs in them.
@@ -273,6 +265,7 @@ impl Lambda {
         if let (Some(function), VersionId::Published(number)) = (self.functions.get_mut(id), version) {
             function.published.remove(&number);
             function.event_configs.remove(&version.to_string());
+            function.attached.forget(&version.to_string());
             function.record(turn.cx);
             record_version(turn.cx, function, number, None);
         }

@@ -104,14 +104,14 @@ impl Sqs {
         let prefix = request.queue_name_prefix.as_deref().unwrap_or_default();
         let after = page_start(request.next_token.as_deref())?;
         let start = match &after {
-            Some(name) => Bound::Excluded(name.as_str()),
-            None => Bound::Included(prefix),
+            // A token of another listing may lie before the prefix.
+            Some(name) if name.as_str() >= prefix => Bound::Excluded(name.as_str()),
+            _ => Bound::Included(prefix),
         };
         let names = self
             .by_name
             .range::<str, _>((start, Bound::Unbounded))
             .map(|(name, _)| name)
-            .skip_while(|name| name.as_str() < prefix)
             .take_while(|name| name.as_str().starts_with(prefix));
         Ok(Response::ListQueues(page(names, request.max_results)?))
     }

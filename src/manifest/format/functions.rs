@@ -174,6 +174,13 @@ static FUNCTION: Table = table(
             "LoggingConfig.LogFormat",
             "The form of the log lines that the platform writes.",
         ),
+        key(
+            "debug",
+            Shape::Table(&DEBUG),
+            Derived("no debugger"),
+            "",
+            "Where a debugger attaches to the function, which then has one environment. For your own `stack.local.toml`.",
+        ),
         TAGS_KEY,
     ],
 );
@@ -218,6 +225,26 @@ static PROVISIONED: Table = table(
             Default("0.7"),
             "TargetValue",
             "The share of the provisioned environments that shall be busy.",
+        ),
+    ],
+);
+
+static DEBUG: Table = table(
+    "How a debugger attaches: debugpy to Python, the inspector to Node, Delve to Go.",
+    &[
+        key(
+            "port",
+            Shape::Integer { min: 1, max: u16::MAX as i64 },
+            Required,
+            "",
+            "The port on loopback that the editor's debugger connects to.",
+        ),
+        key(
+            "wait",
+            Shape::Bool,
+            Default("false"),
+            "",
+            "Whether the function's code is not begun before a debugger is there.",
         ),
     ],
 );

@@ -121,7 +121,7 @@ static FIFO: Table = table(
             Shape::Bool,
             Default("false"),
             "DeduplicationScope, FifoThroughputLimit",
-            "Whether deduplication and the throughput limit are per message group.",
+            "Whether deduplication and the throughput quota are per message group. The embedded engine has no quota: nothing is throttled there.",
         ),
     ],
 );

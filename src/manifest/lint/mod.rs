@@ -5,6 +5,7 @@
 
 mod concurrency;
 mod containers;
+mod debugging;
 mod environment;
 mod queues;
 mod triggers;
@@ -23,6 +24,7 @@ pub(super) fn lint(desired: &Desired, root: &Node) -> Vec<Problem> {
     lint.concurrency();
     lint.environment();
     lint.containers();
+    lint.debugging();
     lint.problems
 }
 

@@ -13,7 +13,7 @@ use crate::{
         problem::Problem,
         tree::{Node, Value},
     },
-    model::{FunctionName, Isolation, limits},
+    model::{Debugging, FunctionName, Isolation, limits},
     stack::{
         Architecture, Build, DesiredFunction, ImageBuild, ImageConfig, LogFormat, Provisioned, Template, TemplatePart,
         Trigger,
@@ -58,6 +58,7 @@ impl Lowering<'_> {
                 Some("json") => LogFormat::Json,
                 _ => LogFormat::Text,
             },
+            debug: debugging(&fields.table("debug")),
             tags: tags(fields),
         };
         Some((key.to_owned(), function))
@@ -183,6 +184,11 @@ fn image_config(fields: &Fields<'_>) -> ImageConfig {
         command: config.texts("command"),
         working_directory: config.text("working_directory"),
     }
+}
+
+fn debugging(fields: &Fields<'_>) -> Option<Debugging> {
+    let port = fields.number("port").and_then(|port| u16::try_from(port).ok())?;
+    Some(Debugging { port, wait: fields.flag("wait") })
 }
 
 fn provisioned(fields: &Fields<'_>) -> Option<Provisioned> {

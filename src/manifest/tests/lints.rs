@@ -492,3 +492,57 @@ ephemeral_storage = "512MiB"
         "",
     );
 }
+
+#[test]
+fn debuggers() {
+    check_in_stack(
+        r#"
+[targets.embedded]
+port = 4600
+[functions.a]
+runtime = "python3.13"
+handler = "a.b"
+debug = { port = 5678 }
+concurrency = { provisioned = 2 }
+[functions.b]
+runtime = "nodejs22.x"
+handler = "a.b"
+debug = { port = 5678, wait = true }
+[functions.c]
+runtime = "java21"
+handler = "a.B::c"
+debug = { port = 4600 }
+"#,
+        r#"
+error: `a` is debugged, and its provisioned environments run a published version
+  8:1 debug: for `$LATEST` alone
+  9:31 2: of a version
+  help: leave `provisioned` out while you debug
+error: `a` and `b` are both debugged on port 5678
+  13:18 5678: the same port
+  8:18 5678: by this function
+  help: give each function a port of its own
+error: `java21` functions cannot be debugged
+  17:1 debug: no debugger for it
+  help: Python, Node and Go functions can
+error: a debugger cannot attach on the engine's own port
+  17:18 4600: the engine's port
+  help: choose another, like 5678
+"#,
+    );
+    check_in_stack(
+        r#"
+[functions.a]
+runtime = "python3.13"
+handler = "a.b"
+debug = { port = 5678 }
+[targets.remote]
+endpoint = "http://127.0.0.1:9"
+"#,
+        r#"
+warning: `a` is debugged, and cannot be deployed to `remote` like this
+  6:1 debug: for functions that run here
+  help: keep `debug` in `stack.local.toml`, or in a profile of your own
+"#,
+    );
+}

@@ -411,6 +411,7 @@ function streamClass() {
     #type = "application/octet-stream";
     #begun = false;
     #ended = false;
+    #trailers;
 
     constructor(connection, target) {
       super();
@@ -434,17 +435,18 @@ function streamClass() {
 
     _final(done) {
       this.#begin();
-      this.#end("", done);
+      this.#end(this.#trailers ?? "", done);
     }
 
     fail(error) {
-      if (this.#ended) return;
-      this.#begin();
+      if (this.#ended || this.#trailers) return;
       const document = errorDocument(error);
       const type = String(document.errorType).replace(/[^\x20-\x7E]/g, "?");
       const text = Buffer.from(JSON.stringify(document)).toString("base64");
-      this.#end(`lambda-runtime-function-error-type: ${type}\r\nlambda-runtime-function-error-body: ${text}\r\n`);
-      this.destroy();
+      this.#trailers = `lambda-runtime-function-error-type: ${type}\r\nlambda-runtime-function-error-body: ${text}\r\n`;
+      // What was written before the error is still sent, and the trailers after it.
+      if (!this.destroyed) this.end();
+      else this._final(() => {});
     }
 
     #begin() {
@@ -492,6 +494,10 @@ function main() {
     whenUncaught(error, 128);
   });
   process.on("beforeExit", () => whenEmpty());
+  if (process.env.STACKCTL_DEBUG_WAIT) {
+    delete process.env.STACKCTL_DEBUG_WAIT;
+    require("node:inspector").waitForDebugger();
+  }
   loadHandler(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER).then(
     (handler) => new Runtime(connection, handler).start(),
     (error) => {

@@ -327,6 +327,25 @@ def _set_trace_id(headers):
         os.environ["_X_AMZN_TRACE_ID"] = trace_id
 
 
+def _open_to_debuggers():
+    """Where the manifest says `debug`. The debugger's own half is loaded, and waited for when the function shall wait."""
+    address = os.environ.pop("STACKCTL_DEBUG_LISTEN", None)
+    wait = os.environ.pop("STACKCTL_DEBUG_WAIT", None)
+    if address is None:
+        return
+    try:
+        import debugpy
+    except ImportError:
+        raise Fault(
+            "Runtime.DebuggerMissing",
+            f"`debug` needs the package debugpy: `{sys.executable} -m pip install debugpy`, or add it to the requirements",
+        ) from None
+    host, _, port = address.rpartition(":")
+    debugpy.listen((host, int(port)))
+    if wait:
+        debugpy.wait_for_client()
+
+
 def main():
     global _request_id
     connection = Connection(os.environ["AWS_LAMBDA_RUNTIME_API"])
@@ -340,6 +359,7 @@ def main():
     sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
     sys.argv = [""]
     try:
+        _open_to_debuggers()
         handler = _load_handler(os.environ["_HANDLER"])
     except Exception as error:
         _fail_init(connection, error)

@@ -68,6 +68,11 @@ impl<'a> PendingRequest<'a> {
     ) -> Self {
         Self { driver, token, scope, answer }
     }
+
+    /// The request's name.
+    pub fn token(&self) -> RequestToken {
+        self.token
+    }
 }
 
 impl Future for PendingRequest<'_> {

@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -75,10 +75,14 @@ async fn start(launch: &Launch, containers: &Containers, prepared: &Prepared<'_>
                 memory,
                 peak_memory_bytes: AtomicU64::new(0),
                 sink: Arc::clone(&launch.sink),
+                streams: Arc::clone(&shared.streams),
+                debuggers: AtomicUsize::new(0),
                 was_reached: AtomicBool::new(false),
             };
             let sandbox = Sandbox::Container(container);
-            Ok(Started { running: Arc::new(running), sandbox, listener, admits, shared: Arc::clone(shared) })
+            // What a debugger needs is on this machine; a container's is not offered one.
+            let debugger = None;
+            Ok(Started { running: Arc::new(running), sandbox, listener, admits, debugger, shared: Arc::clone(shared) })
         }
         Err(error) => {
             container.remove().await;

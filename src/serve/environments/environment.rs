@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -22,7 +22,8 @@ use tokio::{
 };
 
 use super::{
-    EnvironmentSink, Shared, container,
+    DEBUG_DIR, EnvironmentSink, Shared, container,
+    debugger::{self, Debugger},
     interpreters::explain,
     output::Output,
     process::Process,
@@ -33,7 +34,7 @@ use super::{
 };
 use crate::{
     engine::{EnvironmentEvent, ExitCause, LaunchSpec},
-    serve::{clock::Stopwatch, containers::Admits, platform::MemoryMeter},
+    serve::{clock::Stopwatch, containers::Admits, platform::MemoryMeter, streams::Streams},
     task::{End, Tasks},
 };
 
@@ -56,11 +57,22 @@ pub(super) struct Running {
     pub(super) memory: Memory,
     pub(super) peak_memory_bytes: AtomicU64,
     pub(super) sink: Arc<dyn EnvironmentSink>,
+    pub(super) streams: Arc<Streams>,
+    /// Debuggers that are attached.
+    pub(super) debuggers: AtomicUsize,
     /// Whether anybody has called its Runtime API.
     pub(super) was_reached: AtomicBool,
 }
 
 impl Running {
+    /// A debugger is there until what is returned is dropped.
+    pub(super) fn attach(self: &Arc<Self>) -> Attached {
+        if self.debuggers.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.emit(EnvironmentEvent::Debugger { is_attached: true });
+        }
+        Attached(Arc::clone(self))
+    }
+
     pub(super) fn emit(&self, event: EnvironmentEvent) {
         self.sink.event(event);
     }
@@ -74,6 +86,18 @@ impl Running {
     pub(super) fn max_memory_used_bytes(&self) -> u64 {
         let measured = self.memory.peak_bytes().unwrap_or_default();
         self.peak_memory_bytes.fetch_max(measured, Ordering::Relaxed).max(measured)
+    }
+}
+
+/// See [`Running::attach`].
+#[derive(Debug)]
+pub(super) struct Attached(Arc<Running>);
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        if self.0.debuggers.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.emit(EnvironmentEvent::Debugger { is_attached: false });
+        }
     }
 }
 
@@ -124,12 +148,21 @@ pub(super) struct Started {
     pub(super) sandbox: Sandbox,
     pub(super) listener: TcpListener,
     pub(super) admits: Admits,
+    pub(super) debugger: Option<Arc<Debugger>>,
     pub(super) shared: Arc<Shared>,
 }
 
 async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String> {
     let shared = &launch.shared;
-    let code_dir = launch.spec.artifact.dir_in(&shared.state_dir);
+    let artifact_dir = launch.spec.artifact.dir_in(&shared.state_dir);
+    let debugger = match launch.spec.debug {
+        Some(debugging) => Some(Arc::new(Debugger::open(&launch.spec, debugging).await?)),
+        None => None,
+    };
+    let code_dir = match &debugger {
+        Some(debugger) if debugger.wants_one_path() => one_path(launch, artifact_dir).await?,
+        _ => artifact_dir,
+    };
     let program = {
         let (shared, spec, code_dir) = (Arc::clone(shared), Arc::clone(&launch.spec), code_dir.clone());
         // Looking for an interpreter starts a process and waits for it.
@@ -140,7 +173,15 @@ async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String
     let no_api = |error: io::Error| format!("cannot open the Runtime API's socket: {error}");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_api)?;
     let runtime_api = listener.local_addr().map_err(no_api)?.to_string();
-    let variables = variables(
+    let mut program = match &debugger {
+        Some(debugger) => debugger.around(program),
+        None => program,
+    };
+    if launch.spec.runtime.starts_with("java") {
+        // Where AWS's runtime unpacks its native library: Java knows no `TMPDIR`.
+        program.arguments.insert(0, format!("-Djava.io.tmpdir={}", folder.path.display()).into());
+    }
+    let mut variables = variables(
         &launch.spec,
         Place {
             state_dir: &shared.state_dir,
@@ -152,6 +193,7 @@ async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String
             inherited: &shared.inherited,
         },
     );
+    variables.extend(debugger.iter().flat_map(|debugger| debugger.variables()));
     let (output, ends) = Output::open().map_err(|error| format!("cannot make pipes for its output: {error}"))?;
     let process = Process::start(&program, &variables, &code_dir, ends, shared)
         .await
@@ -162,20 +204,36 @@ async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String
         memory: Memory::Measured(MemoryMeter::of(process.id())),
         peak_memory_bytes: AtomicU64::new(0),
         sink: Arc::clone(&launch.sink),
+        streams: Arc::clone(&shared.streams),
+        debuggers: AtomicUsize::new(0),
         was_reached: AtomicBool::new(false),
     };
     let (sandbox, admits) = (Sandbox::Process(process), Admits::Everyone);
-    Ok(Started { running: Arc::new(running), sandbox, listener, admits, shared: Arc::clone(shared) })
+    Ok(Started { running: Arc::new(running), sandbox, listener, admits, debugger, shared: Arc::clone(shared) })
+}
+
+/// A copy of the code at a path that stays the same, where an editor's debugger looks for it.
+async fn one_path(launch: &Launch, artifact_dir: PathBuf) -> Result<PathBuf, String> {
+    let dir = launch.shared.state_dir.join(DEBUG_DIR).join(launch.spec.function.name.as_str());
+    let copied = tokio::task::spawn_blocking(move || debugger::copy_code(&artifact_dir, &dir).map(|()| dir)).await;
+    let failed = |error: io::Error| format!("cannot copy the code for a debugger: {error}");
+    copied.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
 }
 
 impl Started {
     pub(super) async fn run(mut self, control: &Control) {
         let watch = Stopwatch::start();
+        let debugger = self.debugger.take();
         let ended = tokio::select! {
             biased;
             () = control.stop.notified() => None,
-            ended = self.serve() => Some(ended),
+            ended = self.serve(debugger.as_ref()) => Some(ended),
         };
+        if debugger.is_some() {
+            self.sandbox.kill();
+            debugger::kill_helpers(self.listener.local_addr()).await;
+        }
+        drop(debugger);
         match ended {
             None => {
                 self.say_unreached(watch.elapsed());
@@ -209,8 +267,8 @@ impl Started {
     }
 
     /// Serves the Runtime API and follows the output until the process or container is gone.
-    async fn serve(&mut self) -> io::Result<ExitCause> {
-        let Self { running, sandbox, listener, admits, shared } = self;
+    async fn serve(&mut self, debugger: Option<&Arc<Debugger>>) -> io::Result<ExitCause> {
+        let Self { running, sandbox, listener, admits, shared, .. } = self;
         let mut connections = Tasks::new();
         let follow = running.output.follow(running.sink.as_ref());
         let ended = sandbox.ended();
@@ -223,6 +281,9 @@ impl Started {
                         running.was_reached.store(true, Ordering::Relaxed);
                         connections.spawn_endless("Runtime API connection", connection(stream, Arc::clone(running)));
                     }
+                }
+                Some(client) = debugger::accepted(debugger), if connections.len() < CONNECTIONS_MAX => {
+                    connections.spawn_endless("debugger", client.relay(Arc::clone(running)));
                 }
                 Some((name, end)) = connections.next_end() => {
                     if let End::Panicked(message) = end {

@@ -1,4 +1,4 @@
-//! Which program runs Python and Node functions. Version managers put a shim on the path that costs some 80 ms at each
+//! Which program runs Python, Node and Java functions. Version managers put a shim on the path that costs some 80 ms at each
 //! start, so the program behind it is asked for once. Blocking.
 
 use std::{
@@ -14,11 +14,15 @@ use parking_lot::Mutex;
 
 use crate::serve::report::Report;
 
+/// Where Linux distributions install Java.
+const JVM_DIR: &str = "/usr/lib/jvm";
+
 /// A language that needs an interpreter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Language {
     Python,
     Node,
+    Java,
 }
 
 /// The interpreters that were looked for and found.
@@ -42,14 +46,18 @@ impl Language {
         if let Some(version) = runtime.strip_prefix("python") {
             return Some((Self::Python, version));
         }
-        let version = runtime.strip_prefix("nodejs")?;
-        Some((Self::Node, version.trim_end_matches(".x")))
+        if let Some(version) = runtime.strip_prefix("nodejs") {
+            return Some((Self::Node, version.trim_end_matches(".x")));
+        }
+        let version = runtime.strip_prefix("java")?;
+        Some((Self::Java, version.trim_end_matches(".al2")))
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Python => "Python",
             Self::Node => "Node.js",
+            Self::Java => "Java",
         }
     }
 
@@ -58,21 +66,39 @@ impl Language {
         match self {
             Self::Python => vec![format!("python{version}"), "python3".into(), "python".into()],
             Self::Node => vec![format!("node{version}"), format!("node-{version}"), "node".into(), "nodejs".into()],
+            Self::Java => vec!["java".into()],
         }
     }
 
     /// A program that prints where the interpreter really is and, in the next line, its version.
-    fn question(self) -> [&'static str; 2] {
+    fn question(self) -> &'static [&'static str] {
         match self {
-            Self::Python => ["-c", "import sys; print(sys.executable); print('%d.%d' % sys.version_info[:2])"],
-            Self::Node => ["-p", "process.execPath + '\\n' + process.versions.node.split('.')[0]"],
+            Self::Python => &["-c", "import sys; print(sys.executable); print('%d.%d' % sys.version_info[:2])"],
+            Self::Node => &["-p", "process.execPath + '\\n' + process.versions.node.split('.')[0]"],
+            Self::Java => &["-XshowSettings:properties", "-version"],
         }
+    }
+
+    /// Where Linux distributions keep them beside each other.
+    fn further_folders(self, version: &str) -> Vec<PathBuf> {
+        if self != Self::Java {
+            return Vec::new();
+        }
+        let installed = std::fs::read_dir(JVM_DIR).into_iter().flatten().flatten();
+        let mut folders: Vec<_> = installed
+            .filter(|entry| entry.file_name().to_string_lossy().split(['-', '.']).any(|part| part == version))
+            .map(|entry| entry.path().join("bin"))
+            .collect();
+        folders.sort();
+        folders
     }
 
     fn is_supported(self, version: &str) -> bool {
         match self {
             Self::Python => version.starts_with("3."),
             Self::Node => version.parse::<u32>().is_ok_and(|major| major >= 14),
+            // What was compiled for a newer one says so itself.
+            Self::Java => true,
         }
     }
 }
@@ -113,7 +139,8 @@ impl Interpreters {
     fn look_for(&self, language: Language, version: &str) -> Option<Found> {
         let mut others = None;
         for name in language.candidates(version) {
-            for folder in std::env::split_paths(&self.search_path) {
+            let folders = std::env::split_paths(&self.search_path);
+            for folder in folders.chain(language.further_folders(version)) {
                 let candidate = folder.join(&name);
                 if !candidate.is_file() {
                     continue;
@@ -125,8 +152,10 @@ impl Interpreters {
                 if others.is_none() && language.is_supported(&found.version) {
                     others = Some(found);
                 }
-                // Further ones of this name lie behind it on the path.
-                break;
+                // Further ones of this name lie behind it on the path; Java's all have one name.
+                if language != Language::Java {
+                    break;
+                }
             }
         }
         others
@@ -134,8 +163,11 @@ impl Interpreters {
 }
 
 fn ask(candidate: &Path, language: Language) -> Option<Found> {
-    let output = Command::new(candidate).args(language.question()).stdin(Stdio::null()).stderr(Stdio::null()).output();
-    Found::parse(&String::from_utf8(output.ok()?.stdout).ok()?)
+    let output = Command::new(candidate).args(language.question()).stdin(Stdio::null()).output().ok()?;
+    match language {
+        Language::Python | Language::Node => Found::parse(&String::from_utf8(output.stdout).ok()?),
+        Language::Java => Found::parse_java(&String::from_utf8(output.stderr).ok()?),
+    }
 }
 
 impl Found {
@@ -144,11 +176,28 @@ impl Found {
         let (program, version) = (PathBuf::from(lines.next()?.trim()), lines.next()?.trim().to_owned());
         (program.is_absolute() && !version.is_empty()).then_some(Self { program, version })
     }
+
+    /// Java prints all its properties.
+    fn parse_java(answer: &str) -> Option<Self> {
+        let property = |name: &str| {
+            let mut pairs = answer.lines().filter_map(|line| line.split_once(" = "));
+            pairs.find_map(|(found, value)| (found.trim() == name).then(|| value.trim().to_owned()))
+        };
+        let version = property("java.specification.version")?;
+        let version = version.strip_prefix("1.").unwrap_or(&version).to_owned();
+        Some(Self { program: Path::new(&property("java.home")?).join("bin/java"), version })
+    }
 }
 
 fn missing(runtime: &str, language: Language, version: &str) -> String {
     let (name, first) = (language.name(), &language.candidates(version)[0]);
+    if language == Language::Java {
+        return format!(
+            "a `{runtime}` function needs Java, and `java` is not on the path; install a JDK {version} and try again"
+        );
+    }
     let program = match language {
+        Language::Java => "java",
         Language::Python => "python3",
         Language::Node => "node",
     };

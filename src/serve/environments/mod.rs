@@ -3,6 +3,7 @@
 
 mod container;
 mod container_variables;
+mod debugger;
 mod environment;
 mod interpreters;
 mod keeper;
@@ -15,6 +16,7 @@ mod runtime_api;
 #[cfg(test)]
 pub(super) mod sample;
 mod sandbox;
+mod streaming;
 mod variables;
 
 use std::{
@@ -31,9 +33,10 @@ use tokio::sync::mpsc;
 use variables::MARKER;
 pub use variables::{INHERITED_VARIABLES, marker};
 
-use super::{containers::Containers, report::Report};
+use super::{containers::Containers, report::Report, streams::Streams};
 use crate::{
     engine::{EnvironmentEvent, Invocation, LaunchSpec},
+    model::RUNTIME_DIR,
     task::{End, Tasks},
 };
 use environment::{Control, Launch, live};
@@ -41,10 +44,10 @@ use interpreters::Interpreters;
 use keeper::Keeper;
 use runtime_api::Phase;
 
-/// Our runtimes for Python and Node, and what Python compiles, in the state directory.
-const RUNTIME_DIR: &str = "runtime";
 /// The environments' directories for temporary files, in the state directory.
 const TEMPORARY_DIR: &str = "tmp";
+/// The code of functions that are debugged, each at the same path whatever its version, in the state directory.
+const DEBUG_DIR: &str = "debug";
 
 /// Hears what one environment does, in order.
 pub trait EnvironmentSink: fmt::Debug + Send + Sync {
@@ -80,6 +83,8 @@ pub struct HostOptions {
     pub inherited: BTreeMap<String, String>,
     /// Of those functions that want one; `None` where there are none.
     pub containers: Option<Containers>,
+    /// Where the pieces of streamed responses go.
+    pub streams: Arc<Streams>,
     pub report: Report,
 }
 
@@ -95,6 +100,7 @@ struct Shared {
     keeper: Keeper,
     containers: Option<Containers>,
     launched: AtomicU64,
+    streams: Arc<Streams>,
     report: Report,
 }
 
@@ -113,7 +119,7 @@ impl Host {
     /// # Errors
     /// The state directory cannot be written, or there is no shell.
     pub fn open(options: HostOptions) -> io::Result<(Self, HostTasks)> {
-        let HostOptions { state_dir, endpoint, inherited, containers, report } = options;
+        let HostOptions { state_dir, endpoint, inherited, containers, streams, report } = options;
         let (runtime_dir, temporary_dir) = (state_dir.join(RUNTIME_DIR), state_dir.join(TEMPORARY_DIR));
         match fs::remove_dir_all(&temporary_dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -137,6 +143,7 @@ impl Host {
             keeper,
             containers,
             launched: AtomicU64::new(1),
+            streams,
             report,
         };
         let shared = Arc::new(shared);
@@ -166,6 +173,11 @@ impl Host {
             let _ = launches.send(launch);
         }
         environment
+    }
+
+    /// Where the pieces of streamed responses go.
+    pub fn streams(&self) -> &Arc<Streams> {
+        &self.shared.streams
     }
 
     /// Starts no more; [`HostTasks::run`] then ends with the last environment.

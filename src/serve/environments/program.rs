@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::interpreters::{Interpreters, Language};
-use crate::engine::LaunchSpec;
+use crate::{engine::LaunchSpec, model::JAVA_RUNTIME_DIR};
 
 /// Executables that a message lists.
 const LISTED_MAX: usize = 8;
@@ -17,6 +17,9 @@ const BOOTSTRAP: &str = "bootstrap";
 /// Names of our own runtimes' files in the runtime directory.
 pub(super) const PYTHON_RUNTIME: &str = "stackctl_runtime.py";
 pub(super) const NODE_RUNTIME: &str = "stackctl_runtime.cjs";
+/// AWS's runtime for Java: the first jar's name, and its main class.
+const JAVA_CLIENT: &str = "aws-lambda-java-runtime-interface-client";
+const JAVA_MAIN: &str = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda";
 /// Starts the Python runtime as a module, so that Python keeps it compiled.
 const PYTHON_MAIN: &str = "import sys; sys.path[0] = sys.argv[1]; import stackctl_runtime; stackctl_runtime.main()";
 
@@ -46,7 +49,12 @@ pub(super) fn program(
     }
     if let Some((language, version)) = Language::of_runtime(&spec.runtime) {
         let path = interpreters.find(&spec.runtime, language, version)?;
-        return Ok(Program { path, arguments: arguments(language, runtime_dir) });
+        let arguments = match language {
+            Language::Python => vec!["-c".into(), PYTHON_MAIN.into(), runtime_dir.into()],
+            Language::Node => node_arguments(spec, code_dir, runtime_dir),
+            Language::Java => java_arguments(spec, code_dir, runtime_dir)?,
+        };
+        return Ok(Program { path, arguments });
     }
     let name = match spec.runtime.as_str() {
         "go1.x" => spec.handler.as_str(),
@@ -56,11 +64,40 @@ pub(super) fn program(
     Ok(Program { path: executable(spec, code_dir, name)?, arguments: Vec::new() })
 }
 
-fn arguments(language: Language, runtime_dir: &Path) -> Vec<OsString> {
-    match language {
-        Language::Python => vec!["-c".into(), PYTHON_MAIN.into(), runtime_dir.into()],
-        Language::Node => vec![runtime_dir.join(NODE_RUNTIME).into()],
+/// With source maps where the handler's module has one: what a bundler made of TypeScript is nothing to read.
+fn node_arguments(spec: &LaunchSpec, code_dir: &Path, runtime_dir: &Path) -> Vec<OsString> {
+    let module = spec.handler.rsplit_once('.').map_or(spec.handler.as_str(), |(module, _)| module);
+    let has_map = ["js.map", "mjs.map"].iter().any(|ending| code_dir.join(format!("{module}.{ending}")).is_file());
+    let mut arguments: Vec<OsString> = Vec::new();
+    if has_map {
+        arguments.push("--enable-source-maps".into());
     }
+    arguments.push(runtime_dir.join(NODE_RUNTIME).into());
+    arguments
+}
+
+/// AWS's own Java runtime, with the function's classes at the top of the package and jars in `lib`, as on AWS.
+fn java_arguments(spec: &LaunchSpec, code_dir: &Path, runtime_dir: &Path) -> Result<Vec<OsString>, String> {
+    let ours = runtime_dir.join(JAVA_RUNTIME_DIR);
+    let has_runtime = |dir: &Path| {
+        let mut names = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names.any(|name| name.to_string_lossy().starts_with(JAVA_CLIENT))
+    };
+    if !has_runtime(&ours) && !has_runtime(&code_dir.join("lib")) {
+        return Err(format!(
+            "`{}` functions run here on AWS's own runtime for Java: `build = \"java\"` fetches it; a package of your own \
+             needs the jars of `com.amazonaws:{JAVA_CLIENT}` in its `lib`",
+            spec.runtime
+        ));
+    }
+    let mut classpath = code_dir.as_os_str().to_owned();
+    for part in [code_dir.join("lib").join("*"), ours.join("*")] {
+        classpath.push(":");
+        classpath.push(part);
+    }
+    // A short start is worth more here than what a long run would gain; AWS's own flags are the same two.
+    let flags = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"].map(OsString::from);
+    Ok(flags.into_iter().chain([classpath, JAVA_MAIN.into(), spec.handler.clone().into()]).collect())
 }
 
 fn unsupported(runtime: &str) -> String {
@@ -138,7 +175,7 @@ mod tests {
         check("go1.x", "app", &code.join("app").display().to_string());
         check("go1.x", "main", "handler `main` is not in the package of `f`; executables found: `app`");
         check("provided.al2023", "x", "and the package of `f` has none; executables found: `app`");
-        check("java21", "x", "there is no support for java here; use a `provided.al2023` runtime");
+        check("java21", "x", "a `java21` function needs Java");
         check("python3.12", "x", "a `python3.12` function needs Python");
         let gone = program(&spec("go1.x", "a"), Path::new("/gone"), Path::new("/r"), &interpreters).unwrap_err();
         assert!(gone.contains("is gone from `/gone`"), "{gone}");

@@ -10,9 +10,9 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
-use super::environment::Running;
+use super::{environment::Running, streaming};
 use crate::{
-    engine::{EnvironmentEvent, Invocation},
+    engine::{EnvironmentEvent, Invocation, RequestToken},
     serve::body::ResponseBody,
     wire::runtime::{self, RESPONSE_MAX_BYTES, RuntimeCall, RuntimeRefusal, RuntimeRequest},
 };
@@ -32,9 +32,20 @@ pub(super) enum Phase {
     /// Work is there and was not fetched yet.
     Offered(Box<Invocation>),
     /// It has the invocation and owes its answer.
-    Busy { request_id: String },
+    Busy { request_id: String, stream: Stream },
     /// It has answered and not asked for more yet.
     Answered,
+}
+
+/// How an invocation's response is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// Whole, whether the runtime streams it or not.
+    Gathered,
+    /// As it comes, by that client.
+    Wanted(RequestToken),
+    /// It is being passed on.
+    Begun,
 }
 
 impl Phase {
@@ -64,9 +75,7 @@ pub(super) async fn answer(environment: &Arc<Running>, request: Request<Incoming
     let answered = match RuntimeCall::parse(&head.method, head.uri.path()) {
         Ok(RuntimeCall::Next) => next(environment).await,
         Ok(RuntimeCall::InitError) => init_error(environment, &head, body).await,
-        Ok(RuntimeCall::Response { request_id }) => {
-            finish(environment, request_id, &head, body, RuntimeRequest::into_response).await
-        }
+        Ok(RuntimeCall::Response { request_id }) => respond(environment, request_id, &head, body).await,
         Ok(RuntimeCall::Error { request_id }) => {
             finish(environment, request_id, &head, body, RuntimeRequest::into_error).await
         }
@@ -84,7 +93,8 @@ async fn next(environment: &Running) -> Result<Response<Bytes>, RuntimeRefusal> 
         let mut phase = environment.phase.lock();
         match std::mem::replace(&mut *phase, Phase::Answered) {
             Phase::Offered(invocation) => {
-                *phase = Phase::Busy { request_id: invocation.request_id.clone() };
+                let stream = invocation.stream_to.map_or(Stream::Gathered, Stream::Wanted);
+                *phase = Phase::Busy { request_id: invocation.request_id.clone(), stream };
                 Poll::Ready(Ok(*invocation))
             }
             Phase::Idle(_) => {
@@ -117,6 +127,21 @@ async fn init_error(
     environment.drain_output().await;
     environment.emit(request.into_init_error());
     Ok(runtime::accepted())
+}
+
+/// `response`: passed on as it comes when the runtime streams it and its client wants that, else gathered.
+async fn respond(
+    environment: &Running,
+    request_id: &str,
+    head: &http::request::Parts,
+    body: Incoming,
+) -> Result<Response<Bytes>, RuntimeRefusal> {
+    if runtime::is_streamed(&head.headers)
+        && let Some(token) = environment.begins_stream(request_id)?
+    {
+        return streaming::pass_on(environment, request_id, token, head, body).await;
+    }
+    finish(environment, request_id, head, body, RuntimeRequest::into_response).await
 }
 
 /// `response` and `error`: what was printed before goes first, then the event.
@@ -166,15 +191,35 @@ impl Running {
 
     fn is_running(&self, request_id: &str) -> Result<(), RuntimeRefusal> {
         match &*self.phase.lock() {
-            Phase::Busy { request_id: running } if running == request_id => Ok(()),
+            Phase::Busy { request_id: running, stream } if running == request_id && *stream != Stream::Begun => Ok(()),
             _ => Err(RuntimeRefusal::InvalidRequestId),
         }
+    }
+
+    /// The client that the running invocation's response goes to as it comes, from now on.
+    fn begins_stream(&self, request_id: &str) -> Result<Option<RequestToken>, RuntimeRefusal> {
+        match &mut *self.phase.lock() {
+            Phase::Busy { request_id: running, stream } if running == request_id => match *stream {
+                Stream::Gathered => Ok(None),
+                Stream::Wanted(token) => {
+                    *stream = Stream::Begun;
+                    Ok(Some(token))
+                }
+                Stream::Begun => Err(RuntimeRefusal::InvalidRequestId),
+            },
+            _ => Err(RuntimeRefusal::InvalidRequestId),
+        }
+    }
+
+    /// The response that was passed on has ended.
+    pub(super) fn has_answered(&self) {
+        *self.phase.lock() = Phase::Answered;
     }
 
     fn answers(&self, request_id: &str) -> Result<(), RuntimeRefusal> {
         let mut phase = self.phase.lock();
         match &*phase {
-            Phase::Busy { request_id: running } if running == request_id => {
+            Phase::Busy { request_id: running, .. } if running == request_id => {
                 *phase = Phase::Answered;
                 Ok(())
             }

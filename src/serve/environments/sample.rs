@@ -24,5 +24,6 @@ pub(in crate::serve) fn spec(runtime: &str, handler: &str) -> LaunchSpec {
         log_group: "/aws/lambda/f".into(),
         log_stream: "2026/01/01/[$LATEST]0".into(),
         initialization_type: "on-demand",
+        debug: None,
     }
 }

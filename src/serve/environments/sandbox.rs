@@ -22,6 +22,13 @@ impl Sandbox {
         }
     }
 
+    /// Kills a process, and all that it started, without waiting; a container goes with [`Sandbox::stop`] alone.
+    pub(super) fn kill(&mut self) {
+        if let Self::Process(process) = self {
+            process.kill();
+        }
+    }
+
     /// Kills it with all that it started, and waits until nothing is left.
     pub(super) async fn stop(&mut self) {
         match self {

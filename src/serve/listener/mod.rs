@@ -199,6 +199,6 @@ pub(super) fn refuse_body(error: BodyError, max_bytes: usize) -> Response<Respon
 pub fn whole(body: &ResponseBody) -> Option<Bytes> {
     match body {
         ResponseBody::Whole(bytes) => Some(bytes.clone()),
-        ResponseBody::Lines(_) => None,
+        ResponseBody::Lines(_) | ResponseBody::Frames(_) | ResponseBody::Pieces(..) => None,
     }
 }

@@ -178,6 +178,7 @@ fn limit_name(limit: ThrottleLimit) -> &'static str {
         ThrottleLimit::Reserved => "reserved",
         ThrottleLimit::ScalingRate => "scaling_rate",
         ThrottleLimit::RequestRate => "request_rate",
+        ThrottleLimit::Debugged => "debugged",
     }
 }
 

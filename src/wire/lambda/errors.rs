@@ -42,7 +42,9 @@ fn document(
 /// Half of the service model's errors have `Message`, the other half `message`.
 fn message_member(name: &str) -> &'static str {
     match name {
-        "InvalidRuntimeException"
+        "CodeSigningConfigNotFoundException"
+        | "CodeVerificationFailedException"
+        | "InvalidRuntimeException"
         | "InvalidZipFileException"
         | "ResourceInUseException"
         | "ResourceNotFoundException"
@@ -54,14 +56,18 @@ fn message_member(name: &str) -> &'static str {
 fn name_and_status(kind: LambdaErrorKind) -> (&'static str, StatusCode) {
     use LambdaErrorKind as Kind;
     match kind {
+        Kind::CodeSigningConfigNotFound => ("CodeSigningConfigNotFoundException", StatusCode::NOT_FOUND),
+        Kind::CodeVerificationFailed => ("CodeVerificationFailedException", StatusCode::BAD_REQUEST),
         Kind::InvalidParameterValue => ("InvalidParameterValueException", StatusCode::BAD_REQUEST),
         Kind::InvalidRequestContent => ("InvalidRequestContentException", StatusCode::BAD_REQUEST),
         Kind::InvalidRuntime => ("InvalidRuntimeException", StatusCode::BAD_GATEWAY),
         Kind::InvalidZipFile => ("InvalidZipFileException", StatusCode::BAD_GATEWAY),
+        Kind::PolicyLengthExceeded => ("PolicyLengthExceededException", StatusCode::BAD_REQUEST),
         Kind::PreconditionFailed => ("PreconditionFailedException", StatusCode::PRECONDITION_FAILED),
         Kind::ProvisionedConcurrencyConfigNotFound => {
             ("ProvisionedConcurrencyConfigNotFoundException", StatusCode::NOT_FOUND)
         }
+        Kind::RequestEntityTooLarge => ("RequestEntityTooLargeException", StatusCode::PAYLOAD_TOO_LARGE),
         Kind::RequestTooLarge => ("RequestTooLargeException", StatusCode::PAYLOAD_TOO_LARGE),
         Kind::ResourceConflict => ("ResourceConflictException", StatusCode::CONFLICT),
         Kind::ResourceInUse => ("ResourceInUseException", StatusCode::BAD_REQUEST),

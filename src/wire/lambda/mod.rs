@@ -6,7 +6,7 @@ mod respond;
 mod route;
 
 pub(super) use parse::parse;
-pub(super) use respond::respond;
+pub(super) use respond::{begin_stream, respond, respond_stream};
 
 /// Whether a path begins with a date, as those of Lambda do: `/2015-03-31/`.
 pub(super) fn is_path(path: &str) -> bool {

@@ -6,21 +6,33 @@ use base64::Engine as _;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned, de::IgnoredAny};
+use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    super::{Call, Caller, CodeCommand, CodeSource, Parsed, Protocol, json},
+    super::{
+        Call, Caller, CodeCommand, CodeSource, Parsed, Protocol,
+        constraints::{self, Given, Violations},
+        json,
+    },
     errors,
     route::{Operation, Routed, Served, route},
 };
-use crate::engine::{
-    self,
-    lambda::{Command, CreateFunction, FunctionRef, InvocationType, Invoke, LambdaError, LambdaErrorKind},
+use crate::{
+    engine::{
+        self,
+        lambda::{
+            Command, CreateFunction, FunctionRef, InvocationType, Invoke, LambdaError, LambdaErrorKind, ListFunctions,
+        },
+    },
+    model::FunctionName,
 };
 
 type Read<T> = Result<T, Refusal>;
 
-/// Entries of a page (service model, `MaxListItems`).
-const MAX_ITEMS: u32 = 10_000;
+/// A request with a package: 50 MB in Base64 and the rest, as AWS's own refusal has it.
+const CODE_REQUEST_MAX_BYTES: usize = 70_167_211;
+/// A member of a body that a constraint may be about.
+const CONSTRAINED_MAX_BYTES: usize = 1024 * 1024;
 
 /// No registry has longer names.
 const IMAGE_URI_MAX_BYTES: usize = 1024;
@@ -43,8 +55,8 @@ pub(in crate::wire) fn parse(caller: &Caller<'_>, body: Bytes) -> Parsed {
     let query = head.uri.query().unwrap_or_default();
     let served = match route(head.method.as_str(), head.uri.path(), query) {
         Routed::Served(served) => served,
-        Routed::Refused(name) => {
-            let message = format!("`{name}` of Lambda is not served by this engine");
+        Routed::Refused(name, why) => {
+            let message = format!("`{name}` of Lambda is not served by this engine: {why}");
             return Parsed::Answered(errors::refuse("UnsupportedOperationException", &message, caller.request_id));
         }
         Routed::Unknown => {
@@ -52,6 +64,18 @@ pub(in crate::wire) fn parse(caller: &Caller<'_>, body: Bytes) -> Parsed {
             return Parsed::Answered(errors::refuse("UnknownOperationException", &message, caller.request_id));
         }
     };
+    if body.len() > CODE_REQUEST_MAX_BYTES {
+        let message = format!(
+            "Request must be smaller than {CODE_REQUEST_MAX_BYTES} bytes for the {:?} operation",
+            served.operation
+        );
+        let error = LambdaError::new(LambdaErrorKind::RequestEntityTooLarge, message);
+        return Parsed::Answered(errors::refusal(&error, caller.request_id));
+    }
+    if let Err(violations) = check(caller, &served, query, &body) {
+        let error = LambdaError::new(LambdaErrorKind::Validation, violations.message());
+        return Parsed::Answered(errors::refusal(&error, caller.request_id));
+    }
     match asked(&served, &Query { query }, &head.headers, body) {
         Ok(asked) => accept(caller, &served, asked),
         Err(Refusal::Error(error)) => Parsed::Answered(errors::refusal(&error, caller.request_id)),
@@ -61,11 +85,48 @@ pub(in crate::wire) fn parse(caller: &Caller<'_>, body: Bytes) -> Parsed {
     }
 }
 
+/// Checks a request against the service model. An invocation by a plain name, the hot path, has nothing to be checked that
+/// is not looked at anyway.
+fn check(caller: &Caller<'_>, served: &Served<'_>, query: &str, body: &[u8]) -> Result<(), Violations> {
+    let invokes = matches!(served.operation, Operation::Invoke | Operation::InvokeAsync);
+    if invokes && query.is_empty() && FunctionName::parse(&served.label).is_ok() {
+        return Ok(());
+    }
+    let body = if invokes { json!({ "InvokeArgs": true }) } else { members(body) };
+    let labels = [served.label.as_ref(), served.second.as_ref()];
+    let labels = &labels[..labels.iter().take_while(|label| !label.is_empty()).count()];
+    let given = Given { labels, query, headers: None, body: &body, region: caller.scope.region.as_str() };
+    constraints::check(&constraints::LAMBDA, &format!("{:?}", served.operation), given)
+}
+
+/// The members of a body. What is too long to be under a constraint, a package, stands as `true`; a body that cannot be
+/// read has none, and is refused where it is read.
+fn members(body: &[u8]) -> Value {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
+    let member = |text: &str| match text.len() {
+        0..=CONSTRAINED_MAX_BYTES => serde_json::from_str(text).unwrap_or_default(),
+        _ => Value::Bool(true),
+    };
+    Value::Object(members.into_iter().map(|(name, value)| (name, member(value.get()))).collect())
+}
+
 fn accept(caller: &Caller<'_>, served: &Served<'_>, asked: Asked) -> Parsed {
     let scope = caller.scope.clone();
     let success = StatusCode::from_u16(served.success).unwrap_or(StatusCode::OK);
-    let url_base = (served.operation == Operation::GetFunction).then(|| caller.url_base(scope.account));
-    let call = Call { protocol: Protocol::Lambda(success), url_base };
+    let answers_with_urls = matches!(
+        served.operation,
+        Operation::GetFunction
+            | Operation::CreateFunctionUrlConfig
+            | Operation::UpdateFunctionUrlConfig
+            | Operation::GetFunctionUrlConfig
+            | Operation::ListFunctionUrlConfigs
+    );
+    let url_base = answers_with_urls.then(|| caller.url_base(scope.account));
+    let protocol = match served.operation {
+        Operation::InvokeWithResponseStream => Protocol::LambdaStream,
+        _ => Protocol::Lambda(success),
+    };
+    let call = Call { protocol, url_base };
     match asked {
         Asked::Command(command) => Parsed::Command { call, scope, command: engine::Command::Lambda(command) },
         Asked::WithCode(source, command) => Parsed::WithCode { call, scope, source, command },
@@ -77,13 +138,17 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
     let name = || FunctionRef { name: label(), qualifier: query.get("Qualifier") };
     Ok(Asked::Command(Box::new(match served.operation {
         Operation::Invoke => Command::Invoke(invoke(name(), headers, body)?),
+        Operation::InvokeWithResponseStream => Command::Invoke(invoke_with_response_stream(name(), headers, body)?),
         Operation::GetFunction => Command::GetFunction { name: name() },
         Operation::GetFunctionConfiguration => Command::GetFunctionConfiguration { name: name() },
-        Operation::ListFunctions => {
-            Command::ListFunctions { marker: query.get("Marker"), max_items: query.max_items()? }
-        }
+        Operation::ListFunctions => Command::ListFunctions(ListFunctions {
+            master_region: query.get("MasterRegion"),
+            function_version: query.get("FunctionVersion"),
+            marker: query.get("Marker"),
+            max_items: query.max_items()?,
+        }),
         Operation::CreateFunction => {
-            let source = read::<CodeMember>(&body)?.code.ok_or_else(|| missing("code"))?.source()?;
+            let source = read::<CodeMember>(&body)?.code.unwrap_or_default().source()?;
             let function: Box<CreateFunction> = read(&body)?;
             package_fits(&function, &source)?;
             return Ok(Asked::WithCode(source, CodeCommand::CreateFunction(function)));
@@ -118,12 +183,54 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
         Operation::DeleteEventSourceMapping => Command::DeleteEventSourceMapping { uuid: label() },
         Operation::TagResource => {
             let TagsMember { tags } = read(&body)?;
-            Command::TagResource { arn: label(), tags: tags.ok_or_else(|| missing("tags"))? }
+            Command::TagResource { arn: label(), tags: tags.unwrap_or_default() }
         }
         Operation::UntagResource => Command::UntagResource { arn: label(), tag_keys: query.all("tagKeys") },
         Operation::ListTags => Command::ListTags { arn: label() },
-        _ => of_versions(served, query, &body)?,
+        Operation::InvokeAsync => {
+            let invoke = invoke(name(), headers, body)?;
+            Command::Invoke(Invoke { invocation_type: InvocationType::Event, ..invoke })
+        }
+        _ => of_attached(served, query, &body)?,
     })))
+}
+
+/// The operations on what is attached to a function.
+fn of_attached(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Command> {
+    let (label, second) = (served.label.clone().into_owned(), served.second.clone().into_owned());
+    let name = || FunctionRef { name: label.clone(), qualifier: query.get("Qualifier") };
+    Ok(match served.operation {
+        Operation::AddPermission => Command::AddPermission { name: name(), permission: Box::new(read(body)?) },
+        Operation::RemovePermission => {
+            Command::RemovePermission { name: name(), statement_id: second, revision_id: query.get("RevisionId") }
+        }
+        Operation::GetPolicy => Command::GetPolicy { name: name() },
+        Operation::CreateCodeSigningConfig => Command::CreateCodeSigningConfig(read(body)?),
+        Operation::GetCodeSigningConfig => Command::GetCodeSigningConfig { arn: label },
+        Operation::UpdateCodeSigningConfig => Command::UpdateCodeSigningConfig { arn: label, update: read(body)? },
+        Operation::DeleteCodeSigningConfig => Command::DeleteCodeSigningConfig { arn: label },
+        Operation::ListCodeSigningConfigs => {
+            Command::ListCodeSigningConfigs { marker: query.get("Marker"), max_items: query.max_items()? }
+        }
+        Operation::ListFunctionsByCodeSigningConfig => Command::ListFunctionsByCodeSigningConfig {
+            arn: label,
+            marker: query.get("Marker"),
+            max_items: query.max_items()?,
+        },
+        Operation::PutFunctionCodeSigningConfig => {
+            let CodeSigningMember { code_signing_config_arn } = read(body)?;
+            Command::PutFunctionCodeSigningConfig { name: name(), arn: code_signing_config_arn }
+        }
+        Operation::GetFunctionCodeSigningConfig => Command::GetFunctionCodeSigningConfig { name: name() },
+        Operation::DeleteFunctionCodeSigningConfig => Command::DeleteFunctionCodeSigningConfig { name: name() },
+        Operation::PutRuntimeManagementConfig => {
+            Command::PutRuntimeManagementConfig { name: name(), config: read(body)? }
+        }
+        Operation::GetRuntimeManagementConfig => Command::GetRuntimeManagementConfig { name: name() },
+        Operation::PutFunctionScalingConfig => Command::PutFunctionScalingConfig { name: name() },
+        Operation::GetFunctionScalingConfig => Command::GetFunctionScalingConfig { name: name() },
+        _ => of_versions(served, query, body)?,
+    })
 }
 
 /// The operations on versions and aliases, and on what is set for one of them.
@@ -169,6 +276,21 @@ fn of_versions(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Comm
             marker: query.get("Marker"),
             max_items: query.max_items()?,
         },
+        _ => return of_urls(served, query, body),
+    })
+}
+
+/// The operations on function URLs.
+fn of_urls(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Command> {
+    let name = FunctionRef { name: served.label.clone().into_owned(), qualifier: query.get("Qualifier") };
+    Ok(match served.operation {
+        Operation::CreateFunctionUrlConfig => Command::CreateFunctionUrlConfig { name, config: read(body)? },
+        Operation::UpdateFunctionUrlConfig => Command::UpdateFunctionUrlConfig { name, config: read(body)? },
+        Operation::GetFunctionUrlConfig => Command::GetFunctionUrlConfig { name },
+        Operation::DeleteFunctionUrlConfig => Command::DeleteFunctionUrlConfig { name },
+        Operation::ListFunctionUrlConfigs => {
+            Command::ListFunctionUrlConfigs { name, marker: query.get("Marker"), max_items: query.max_items()? }
+        }
         other => return Err(Refusal::Serialization(format!("`{other:?}` is read elsewhere"))),
     })
 }
@@ -183,6 +305,12 @@ struct ReservedConcurrency {
 #[serde(rename_all = "PascalCase", default)]
 struct ProvisionedConcurrency {
     provisioned_concurrent_executions: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct CodeSigningMember {
+    code_signing_config_arn: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -293,7 +421,16 @@ fn invoke(function: FunctionRef, headers: &HeaderMap, body: Bytes) -> Read<Invok
         client_context: header("x-amz-client-context").map(client_context).transpose()?,
         payload: payload(body)?,
         trace_id: header("x-amzn-trace-id").map(str::to_owned),
+        streams: false,
     })
+}
+
+fn invoke_with_response_stream(function: FunctionRef, headers: &HeaderMap, body: Bytes) -> Read<Invoke> {
+    let invoke = invoke(function, headers, body)?;
+    if invoke.invocation_type == InvocationType::Event {
+        return Err(not_in_set("invocationType", "Event", "[RequestResponse, DryRun]"));
+    }
+    Ok(Invoke { streams: true, ..invoke })
 }
 
 /// A payload is JSON; none at all is an empty object.
@@ -334,10 +471,6 @@ fn validation(value: &str, member: &str, constraint: &str) -> Refusal {
     Refusal::Error(LambdaError::new(LambdaErrorKind::Validation, message))
 }
 
-fn missing(member: &str) -> Refusal {
-    validation("null", member, "must not be null")
-}
-
 fn not_in_set(member: &str, value: &str, set: &str) -> Refusal {
     validation(&format!("'{value}'"), member, &format!("must satisfy enum value set: {set}"))
 }
@@ -361,11 +494,6 @@ impl Query<'_> {
     fn max_items(&self) -> Read<Option<u32>> {
         let Some(text) = self.get("MaxItems") else { return Ok(None) };
         match text.parse() {
-            Ok(0) => Err(validation("'0'", "maxItems", "must have value greater than or equal to 1")),
-            Ok(count) if count > MAX_ITEMS => {
-                let constraint = format!("must have value less than or equal to {MAX_ITEMS}");
-                Err(validation(&format!("'{count}'"), "maxItems", &constraint))
-            }
             Ok(count) => Ok(Some(count)),
             Err(_) => Err(Refusal::Serialization(format!("`MaxItems` is a number, and `{text}` is not"))),
         }

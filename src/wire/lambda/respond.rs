@@ -6,13 +6,15 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::{
-    super::{UrlBase, json::Object, response},
+    super::{UrlBase, eventstream, function_url, json::Object, response},
     errors,
 };
 use crate::{
     engine::{
-        CodeImage, Error, Reply, Response as EngineResponse,
-        lambda::{AccountSettings, InvokeOutcome, LambdaError, LambdaErrorKind, Response as Output},
+        CodeImage, Error, Reply, Response as EngineResponse, StreamEnd,
+        lambda::{
+            AccountSettings, FunctionUrl, InvokeOutcome, LambdaError, LambdaErrorKind, Response as Output, StreamBegun,
+        },
     },
     model::{ArtifactDigest, limits},
 };
@@ -46,6 +48,34 @@ fn failure(message: String, request_id: &str) -> Response<Bytes> {
     errors::refusal(&LambdaError::new(LambdaErrorKind::Service, message), request_id)
 }
 
+/// The answer of `InvokeWithResponseStream` when it comes whole: from a runtime that does not stream, or a refusal.
+pub(in crate::wire) fn respond_stream(reply: Reply, request_id: &str) -> Response<Bytes> {
+    let Ok(EngineResponse::Lambda(Output::Invoked(outcome))) = reply else {
+        return respond(StatusCode::NO_CONTENT, None, reply, request_id);
+    };
+    let error = outcome.function_error.map(|_| outcome.payload.clone());
+    let mut body = Vec::with_capacity(outcome.payload.len() + 512);
+    if error.is_none() && !outcome.payload.is_empty() {
+        body.extend_from_slice(&eventstream::payload_chunk(&outcome.payload));
+    }
+    body.extend_from_slice(&eventstream::invoke_complete(&StreamEnd { error, log_tail: outcome.log_tail }));
+    stream_head(&outcome.request_id, &outcome.executed_version).map(|()| Bytes::from(body))
+}
+
+/// The head of an answer that comes piece by piece.
+pub(in crate::wire) fn begin_stream(begun: &StreamBegun) -> Response<()> {
+    stream_head(&begun.request_id, &begun.executed_version)
+}
+
+fn stream_head(request_id: &str, executed_version: &str) -> Response<()> {
+    let content_type = HeaderValue::from_static(eventstream::CONTENT_TYPE);
+    let mut response = response::new(StatusCode::OK, content_type, Bytes::new(), request_id).map(drop);
+    if let Ok(version) = HeaderValue::from_str(executed_version) {
+        response.headers_mut().insert(EXECUTED_VERSION, version);
+    }
+    response
+}
+
 /// The invocation's own id is the response's: it is the one in the function's log.
 fn invoked(outcome: InvokeOutcome, request_id: &str) -> Response<Bytes> {
     let id = if outcome.request_id.is_empty() { request_id } else { &outcome.request_id };
@@ -68,7 +98,7 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
     let mut out = Vec::with_capacity(1024);
     let mut object = Object::open(&mut out);
     match output {
-        Output::Done | Output::Accepted | Output::DryRun | Output::Invoked(_) => {
+        Output::Done | Output::Accepted | Output::DryRun | Output::Invoked(_) | Output::StreamBegun(_) => {
             let status = match output {
                 Output::Accepted => StatusCode::ACCEPTED,
                 Output::DryRun => StatusCode::NO_CONTENT,
@@ -125,7 +155,34 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
             value(&mut object, "EventSourceMappings", event_source_mappings);
             object.optional_text("NextMarker", next_marker.as_deref());
         }
+        Output::FunctionUrl(url) => function_url(&mut object, url_base, url),
+        Output::ListFunctionUrls { urls, next_marker } => {
+            object.list("FunctionUrlConfigs", urls, |out, url| {
+                let mut object = Object::open(out);
+                function_url(&mut object, url_base, url);
+                object.close();
+            });
+            object.optional_text("NextMarker", next_marker.as_deref());
+        }
         Output::Tags(tags) => value(&mut object, "Tags", tags),
+        Output::Statement(statement) => object.text("Statement", statement),
+        Output::Policy { policy, revision_id } => {
+            object.text("Policy", policy);
+            object.text("RevisionId", revision_id);
+        }
+        Output::CodeSigningConfig(config) => value(&mut object, "CodeSigningConfig", config),
+        Output::ListCodeSigningConfigs { configs, next_marker } => {
+            value(&mut object, "CodeSigningConfigs", configs);
+            object.optional_text("NextMarker", next_marker.as_deref());
+        }
+        Output::FunctionArns { arns, next_marker } => {
+            value(&mut object, "FunctionArns", arns);
+            object.optional_text("NextMarker", next_marker.as_deref());
+        }
+        Output::FunctionCodeSigningConfig(None) => {}
+        Output::FunctionCodeSigningConfig(Some(config)) => return (success, bytes_of(config)),
+        Output::RuntimeManagementConfig(config) => return (success, bytes_of(config)),
+        Output::FunctionScalingConfig { function_arn } => object.text("FunctionArn", function_arn),
     }
     object.close();
     (success, out)
@@ -152,6 +209,18 @@ fn image_location(out: &mut Vec<u8>, image: &CodeImage) {
     object.text("ImageUri", &image.uri);
     object.text("ResolvedImageUri", &image.resolved_uri);
     object.close();
+}
+
+fn function_url(object: &mut Object<'_>, url_base: Option<&UrlBase>, url: &FunctionUrl) {
+    object.text("FunctionUrl", &function_url::address(&UrlBase::origin(url_base), &url.id));
+    object.text("FunctionArn", &url.function_arn);
+    value(object, "AuthType", &url.auth_type);
+    if let Some(cors) = &url.cors {
+        value(object, "Cors", cors);
+    }
+    object.text("CreationTime", &url.creation_time);
+    object.text("LastModifiedTime", &url.last_modified_time);
+    value(object, "InvokeMode", &url.invoke_mode);
 }
 
 fn concurrency(out: &mut Vec<u8>, reserved: u32) {

@@ -18,6 +18,9 @@ use crate::{
 };
 
 const F: &str = "/2015-03-31/functions/f";
+const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
+/// Members that some operation requires; each reads its own.
+const REQUIRED: &str = r#"{"Name":"live","FunctionVersion":"1","FunctionName":"f","ProvisionedConcurrentExecutions":1,"ReservedConcurrentExecutions":1,"Role":"arn:aws:iam::000000000000:role/r","Code":{"ZipFile":"UEs="}}"#;
 
 fn check(line: &str, body: &str, expected: &str) {
     check_parse(&format!("{line}\n\n{body}"), &format!("000000000000 us-east-1 {expected}"));
@@ -28,15 +31,19 @@ fn check_refused(line: &str, body: &str, expected: &str) {
 }
 
 fn answers(line: &str, output: Output, expected: &str) {
-    check_response(&call_of(&format!("{line}\nhost: localhost:4566\n\n{{}}")), Ok(Response::Lambda(output)), expected);
+    check_response(
+        &call_of(&format!("{line}\nhost: localhost:4566\n\n{REQUIRED}")),
+        Ok(Response::Lambda(output)),
+        expected,
+    );
 }
 
 #[test]
 fn functions_are_created_with_their_code() {
     check(
         "POST /2015-03-31/functions",
-        r#"{"FunctionName":"f","Runtime":"go1.x","Role":"r","Handler":"main","Code":{"ZipFile":"UEs="},"Architectures":["x86_64"],"Environment":{"Variables":{"A":"b"}},"Tags":{"k":"v"},"Timeout":3}"#,
-        r#"Zip(b"PK") CreateFunction(CreateFunction { function_name: Some("f"), runtime: Some("go1.x"), role: Some("r"), handler: Some("main"), timeout: Some(3), publish: false, environment: Some(Environment { variables: {"A": "b"} }), tags: {"k": "v"}, architectures: ["x86_64"] })"#,
+        r#"{"FunctionName":"f","Runtime":"go1.x","Role":"arn:aws:iam::000000000000:role/r","Handler":"main","Code":{"ZipFile":"UEs="},"Architectures":["x86_64"],"Environment":{"Variables":{"AB":"b"}},"Tags":{"k":"v"},"Timeout":3}"#,
+        r#"Zip(b"PK") CreateFunction(CreateFunction { function_name: Some("f"), runtime: Some("go1.x"), role: Some("arn:aws:iam::000000000000:role/r"), handler: Some("main"), timeout: Some(3), publish: false, environment: Some(Environment { variables: {"AB": "b"} }), tags: {"k": "v"}, architectures: ["x86_64"] })"#,
     );
     check(
         "PUT /2015-03-31/functions/f/code",
@@ -87,7 +94,7 @@ fn code_that_cannot_be_had_is_refused() {
         r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"Please provide a source for function code."}"#,
     );
     check_code(
-        r#"{"S3Bucket":"b"}"#,
+        r#"{"S3Bucket":"bucket"}"#,
         r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"`S3Bucket` and `S3Key` come together; give both"}"#,
     );
     check_code(
@@ -97,11 +104,11 @@ fn code_that_cannot_be_had_is_refused() {
     check_refused(
         "POST /2015-03-31/functions",
         r#"{"FunctionName":"f"}"#,
-        r#"400 application/json x-amzn-errortype=ValidationException | {"Type":"User","message":"1 validation error detected: Value null at 'code' failed to satisfy constraint: Member must not be null"}"#,
+        r#"400 application/json x-amzn-errortype=ValidationException | {"Type":"User","message":"2 validation errors detected: Value null at 'role' failed to satisfy constraint: Member must not be null; Value null at 'code' failed to satisfy constraint: Member must not be null"}"#,
     );
     check_refused(
         "POST /2015-03-31/functions",
-        r#"{"FunctionName":7,"Code":{"ZipFile":""}}"#,
+        r#"{"FunctionName":7,"Code":{"ZipFile":""},"Role":"arn:aws:iam::000000000000:role/r"}"#,
         r#"400 application/json x-amzn-errortype=SerializationException | {"Type":"User","message":"the body cannot be read: invalid type: integer `7`, expected a string at line 1 column 17"}"#,
     );
 }
@@ -127,7 +134,7 @@ fn functions_are_named_by_path_and_qualifier() {
     check(
         "GET /2015-03-31/functions/?Marker=m&MaxItems=50",
         "",
-        r#"Lambda(ListFunctions { marker: Some("m"), max_items: Some(50) })"#,
+        r#"Lambda(ListFunctions(ListFunctions { marker: Some("m"), max_items: Some(50) }))"#,
     );
     check(
         "PUT /2017-10-31/functions/f/concurrency",
@@ -201,8 +208,8 @@ fn provisioned_concurrency_is_read() {
     );
     let config = || Output::ProvisionedConcurrency(Box::default());
     let json = r#"{"RequestedProvisionedConcurrentExecutions":0,"AvailableProvisionedConcurrentExecutions":0,"AllocatedProvisionedConcurrentExecutions":0,"Status":"","LastModified":""}"#;
-    answers(&format!("PUT {PATH}"), config(), &format!("202 application/json | {json}"));
-    answers(&format!("DELETE {PATH}"), Output::Done, "204 application/json | ");
+    answers(&format!("PUT {PATH}?Qualifier=live"), config(), &format!("202 application/json | {json}"));
+    answers(&format!("DELETE {PATH}?Qualifier=live"), Output::Done, "204 application/json | ");
 }
 
 #[test]
@@ -210,8 +217,8 @@ fn event_invoke_configurations_are_read() {
     const PATH: &str = "/2019-09-25/functions/f/event-invoke-config";
     check(
         &format!("PUT {PATH}?Qualifier=live"),
-        r#"{"MaximumRetryAttempts":1,"DestinationConfig":{"OnFailure":{"Destination":"arn"}}}"#,
-        r#"Lambda(PutFunctionEventInvokeConfig { name: FunctionRef { name: "f", qualifier: Some("live") }, config: PutFunctionEventInvokeConfig { maximum_retry_attempts: Some(1), destination_config: Some(DestinationConfig { on_failure: Some(Destination { destination: Some("arn") }) }) } })"#,
+        r#"{"MaximumRetryAttempts":1,"DestinationConfig":{"OnFailure":{"Destination":"arn:aws:sqs:us-east-1:000000000000:q"}}}"#,
+        r#"Lambda(PutFunctionEventInvokeConfig { name: FunctionRef { name: "f", qualifier: Some("live") }, config: PutFunctionEventInvokeConfig { maximum_retry_attempts: Some(1), destination_config: Some(DestinationConfig { on_failure: Some(Destination { destination: Some("arn:aws:sqs:us-east-1:000000000000:q") }) }) } })"#,
     );
     check(
         &format!("GET {PATH}/list?MaxItems=3"),
@@ -230,13 +237,13 @@ fn event_invoke_configurations_are_read() {
 fn mappings_and_tags_are_read() {
     check(
         "POST /2015-03-31/event-source-mappings/",
-        r#"{"EventSourceArn":"a","FunctionName":"f","BatchSize":5,"ScalingConfig":{"MaximumConcurrency":2},"FunctionResponseTypes":["ReportBatchItemFailures"]}"#,
-        r#"Lambda(CreateEventSourceMapping(CreateEventSourceMapping { event_source_arn: Some("a"), function_name: Some("f"), batch_size: Some(5), function_response_types: ["ReportBatchItemFailures"], scaling_config: Some(ScalingConfig { maximum_concurrency: Some(2) }) }))"#,
+        r#"{"EventSourceArn":"arn:aws:sqs:us-east-1:000000000000:q","FunctionName":"f","BatchSize":5,"ScalingConfig":{"MaximumConcurrency":2},"FunctionResponseTypes":["ReportBatchItemFailures"]}"#,
+        r#"Lambda(CreateEventSourceMapping(CreateEventSourceMapping { event_source_arn: Some("arn:aws:sqs:us-east-1:000000000000:q"), function_name: Some("f"), batch_size: Some(5), function_response_types: ["ReportBatchItemFailures"], scaling_config: Some(ScalingConfig { maximum_concurrency: Some(2) }) }))"#,
     );
     check(
-        "GET /2015-03-31/event-source-mappings/?FunctionName=f&EventSourceArn=arn%3Aaws",
+        "GET /2015-03-31/event-source-mappings/?FunctionName=f&EventSourceArn=arn%3Aaws%3Asqs%3Aus-east-1%3A000000000000%3Aq",
         "",
-        r#"Lambda(ListEventSourceMappings { event_source_arn: Some("arn:aws"), function_name: Some("f") })"#,
+        r#"Lambda(ListEventSourceMappings { event_source_arn: Some("arn:aws:sqs:us-east-1:000000000000:q"), function_name: Some("f") })"#,
     );
     check("GET /2015-03-31/event-source-mappings/u-1", "", r#"Lambda(GetEventSourceMapping { uuid: "u-1" })"#);
     check(
@@ -246,16 +253,16 @@ fn mappings_and_tags_are_read() {
     );
     check("DELETE /2015-03-31/event-source-mappings/u-1", "", r#"Lambda(DeleteEventSourceMapping { uuid: "u-1" })"#);
     check(
-        "POST /2017-03-31/tags/arn%3Aaws",
+        &format!("POST /2017-03-31/tags/{ARN}"),
         r#"{"Tags":{"k":"v"}}"#,
-        r#"Lambda(TagResource { arn: "arn:aws", tags: {"k": "v"} })"#,
+        &format!(r#"Lambda(TagResource {{ arn: "{ARN}", tags: {{"k": "v"}} }})"#),
     );
     check(
-        "DELETE /2017-03-31/tags/arn%3Aaws?tagKeys=a&tagKeys=b%20c",
+        &format!("DELETE /2017-03-31/tags/{}?tagKeys=a&tagKeys=b%20c", ARN.replace(':', "%3A")),
         "",
-        r#"Lambda(UntagResource { arn: "arn:aws", tag_keys: ["a", "b c"] })"#,
+        &format!(r#"Lambda(UntagResource {{ arn: "{ARN}", tag_keys: ["a", "b c"] }})"#),
     );
-    check("GET /2017-03-31/tags/arn%3Aaws", "", r#"Lambda(ListTags { arn: "arn:aws" })"#);
+    check(&format!("GET /2017-03-31/tags/{ARN}"), "", &format!(r#"Lambda(ListTags {{ arn: "{ARN}" }})"#));
 }
 
 #[test]
@@ -265,12 +272,12 @@ fn invocations_are_read() {
             "POST {F}/invocations?Qualifier=2\nx-amz-invocation-type: Event\nx-amz-log-type: Tail\nx-amz-client-context: eyJhIjoxfQ==\nx-amzn-trace-id: Root=1"
         ),
         r#"{"a":1}"#,
-        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f", qualifier: Some("2") }, invocation_type: Event, log_tail: true, client_context: Some("{\"a\":1}"), payload: b"{\"a\":1}", trace_id: Some("Root=1") }))"#,
+        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f", qualifier: Some("2") }, invocation_type: Event, log_tail: true, client_context: Some("{\"a\":1}"), payload: b"{\"a\":1}", trace_id: Some("Root=1"), streams: false }))"#,
     );
     check(
         &format!("POST {F}/invocations"),
         "",
-        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f" }, invocation_type: RequestResponse, log_tail: false, payload: b"{}" }))"#,
+        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f" }, invocation_type: RequestResponse, log_tail: false, payload: b"{}", streams: false }))"#,
     );
     check_refused(
         &format!("POST {F}/invocations"),
@@ -292,9 +299,9 @@ fn invocations_are_read() {
 #[test]
 fn what_is_not_served_is_refused_by_name() {
     check_refused(
-        &format!("POST {F}/policy"),
-        "{}",
-        r#"400 application/json x-amzn-errortype=UnsupportedOperationException | {"Type":"User","message":"`AddPermission` of Lambda is not served by this engine"}"#,
+        "GET /2025-11-30/capacity-providers",
+        "",
+        r#"400 application/json x-amzn-errortype=UnsupportedOperationException | {"Type":"User","message":"`ListCapacityProviders` of Lambda is not served by this engine: capacity providers are EC2 instances, and functions run as processes of this machine"}"#,
     );
     check_refused(
         "GET /2015-03-31/nothing",
@@ -333,7 +340,11 @@ fn statuses_follow_the_operation() {
         Output::FunctionConcurrency { reserved_concurrent_executions: None },
         "200 application/json | {}",
     );
-    answers("GET /2017-03-31/tags/a", Output::Tags(BTreeMap::new()), r#"200 application/json | {"Tags":{}}"#);
+    answers(
+        &format!("GET /2017-03-31/tags/{ARN}"),
+        Output::Tags(BTreeMap::new()),
+        r#"200 application/json | {"Tags":{}}"#,
+    );
     answers(
         "GET /2015-03-31/functions",
         Output::ListFunctions { functions: vec![], next_marker: None },
@@ -361,10 +372,10 @@ fn statuses_follow_the_operation() {
 fn a_function_says_where_its_code_is() {
     let configuration =
         || Box::new(FunctionConfiguration { function_name: "f".into(), ..FunctionConfiguration::default() });
-    let json = r#"{"FunctionName":"f","FunctionArn":"","Role":"","CodeSize":0,"Description":"","Timeout":0,"MemorySize":0,"LastModified":"","CodeSha256":"","Version":"","TracingConfig":{"Mode":null},"RevisionId":"","State":"","LastUpdateStatus":"","PackageType":"","Architectures":[],"EphemeralStorage":{"Size":0},"SnapStart":{"ApplyOn":"","OptimizationStatus":""},"LoggingConfig":{"LogFormat":"","LogGroup":""}}"#;
-    let create = "POST /2015-03-31/functions\nhost: localhost\n\n{\"Code\":{\"ZipFile\":\"UEs=\"}}";
+    let json = r#"{"FunctionName":"f","FunctionArn":"","Role":"","CodeSize":0,"Description":"","Timeout":0,"MemorySize":0,"LastModified":"","CodeSha256":"","Version":"","TracingConfig":{"Mode":null},"RevisionId":"","State":"","PackageType":"","Architectures":[],"EphemeralStorage":{"Size":0},"SnapStart":{"ApplyOn":"","OptimizationStatus":""},"LoggingConfig":{"LogFormat":"","LogGroup":""}}"#;
+    let create = format!("POST /2015-03-31/functions\nhost: localhost\n\n{REQUIRED}");
     check_response(
-        &call_of(create),
+        &call_of(&create),
         Ok(Response::Lambda(Output::Function(configuration()))),
         &format!("201 application/json | {json}"),
     );
@@ -450,4 +461,59 @@ fn only_dated_paths_are_lambdas() {
     for path in ["/", "/2015-03-31", "/2015/03/31/functions", "/201500000000/q", "/200000000000/q", "/20é5-03-31/"] {
         assert!(!is_path(path), "{path}");
     }
+}
+
+#[test]
+fn what_is_attached_is_read_and_shown() {
+    const CONFIG: &str = "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0";
+    check(
+        &format!("POST {F}/policy?Qualifier=live"),
+        r#"{"StatementId":"s","Action":"lambda:InvokeFunction","Principal":"*","PrincipalOrgID":"o-0123456789"}"#,
+        r#"Lambda(AddPermission { name: FunctionRef { name: "f", qualifier: Some("live") }, permission: AddPermission { statement_id: "s", action: "lambda:InvokeFunction", principal: "*", principal_org_id: Some("o-0123456789") } })"#,
+    );
+    check(
+        &format!("DELETE {F}/policy/s?RevisionId=r"),
+        "",
+        r#"Lambda(RemovePermission { name: FunctionRef { name: "f" }, statement_id: "s", revision_id: Some("r") })"#,
+    );
+    check(
+        "PUT /2020-06-30/functions/f/code-signing-config",
+        &format!(r#"{{"CodeSigningConfigArn":"{CONFIG}"}}"#),
+        &format!(r#"Lambda(PutFunctionCodeSigningConfig {{ name: FunctionRef {{ name: "f" }}, arn: "{CONFIG}" }})"#),
+    );
+    check(
+        &format!("GET /2020-04-22/code-signing-configs/{}/functions?MaxItems=3", CONFIG.replace(':', "%3A")),
+        "",
+        &format!(r#"Lambda(ListFunctionsByCodeSigningConfig {{ arn: "{CONFIG}", max_items: Some(3) }})"#),
+    );
+    check(
+        "PUT /2021-07-20/functions/f/runtime-management-config",
+        r#"{"UpdateRuntimeOn":"FunctionUpdate"}"#,
+        r#"Lambda(PutRuntimeManagementConfig { name: FunctionRef { name: "f" }, config: PutRuntimeManagementConfig { update_runtime_on: "FunctionUpdate" } })"#,
+    );
+    check(
+        "POST /2014-11-13/functions/f/invoke-async/",
+        r#"{"a":1}"#,
+        r#"Lambda(Invoke(Invoke { function: FunctionRef { name: "f" }, invocation_type: Event, log_tail: false, payload: b"{\"a\":1}", streams: false }))"#,
+    );
+    answers(
+        &format!("GET {F}/policy"),
+        Output::Policy { policy: "{}".into(), revision_id: "r".into() },
+        r#"200 application/json | {"Policy":"{}","RevisionId":"r"}"#,
+    );
+    answers(
+        "GET /2020-06-30/functions/f/code-signing-config",
+        Output::FunctionCodeSigningConfig(None),
+        "200 application/json | {}",
+    );
+}
+
+#[test]
+fn a_package_that_is_too_large_is_refused_before_it_is_read() {
+    let body = "x".repeat(70_167_212);
+    check_refused(
+        "PUT /2015-03-31/functions/f/code",
+        &body,
+        r#"413 application/json x-amzn-errortype=RequestEntityTooLargeException | {"Type":"User","message":"Request must be smaller than 70167211 bytes for the UpdateFunctionCode operation"}"#,
+    );
 }

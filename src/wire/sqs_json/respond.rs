@@ -19,6 +19,8 @@ use crate::engine::{
 
 /// A message's answer without its body: ids, digests, names.
 const MESSAGE_OVERHEAD_BYTES: usize = 512;
+/// Room for a queue URL in a list of them.
+const QUEUE_URL_BYTES: usize = 96;
 
 pub(in crate::wire) fn respond(url_base: Option<&UrlBase>, reply: Reply, request_id: &str) -> Response<Bytes> {
     match reply {
@@ -105,6 +107,9 @@ fn size_hint(output: &Output) -> usize {
         Output::ReceiveMessage { messages } => {
             messages.iter().map(|message| message.body.len() + message.body.len() / 8 + MESSAGE_OVERHEAD_BYTES).sum()
         }
+        Output::ListQueues(page) | Output::ListDeadLetterSourceQueues(page) => {
+            QUEUE_URL_BYTES * page.queues.len() + 256
+        }
         Output::SendMessageBatch(result) => 256 * (result.successful.len() + result.failed.len() + 1),
         _ => 256,
     }
@@ -178,7 +183,13 @@ fn batch_failure(out: &mut Vec<u8>, failure: &BatchFailure) {
 }
 
 fn queue_page(object: &mut Object<'_>, name: &str, url_base: Option<&UrlBase>, page: &QueuePage) {
-    object.list(name, &page.queues, |out, queue| json::text(out, &queue_url::of(url_base, None, queue)));
+    let mut url = queue_url::stem(url_base, None);
+    let stem_bytes = url.len();
+    object.list(name, &page.queues, |out, queue| {
+        url.truncate(stem_bytes);
+        url.push_str(queue.as_str());
+        json::text(out, &url);
+    });
     object.optional_text("NextToken", page.next_token.as_deref());
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 
-use super::params::Params;
 use crate::engine::sqs::{
     AddPermission, Blob, CancelMessageMoveTask, ChangeMessageVisibility, ChangeMessageVisibilityBatch,
     ChangeMessageVisibilityEntry, Command, CreateQueue, DeleteMessage, DeleteMessageBatch, DeleteMessageEntry,
@@ -12,6 +11,7 @@ use crate::engine::sqs::{
     MessageAttributeValue, QueueOnly, ReceiveMessage, RemovePermission, SendMessage, SendMessageBatch,
     SendMessageEntry, SetQueueAttributes, SqsError, SqsErrorKind, StartMessageMoveTask, TagQueue, UntagQueue,
 };
+use crate::wire::params::Params;
 
 type Read<T> = Result<T, SqsError>;
 

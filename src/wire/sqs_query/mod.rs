@@ -1,13 +1,11 @@
 //! SQS in AWS Query, the protocol of older SDKs and of plain HTTP: parameters in, XML out.
 
 mod input;
-mod params;
 mod respond;
 
 use http::StatusCode;
 
-use self::params::Params;
-use super::{Caller, Parsed, Protocol, sqs_errors, sqs_json, sts, xml};
+use super::{Caller, Parsed, Protocol, identity, params::Params, sqs_errors, sqs_json, xml};
 use crate::engine::sqs::SqsError;
 
 pub(super) use respond::respond;
@@ -15,7 +13,7 @@ pub(super) use respond::respond;
 /// XML namespace of SQS's answers.
 const NAMESPACE: &str = "http://queue.amazonaws.com/doc/2012-11-05/";
 
-/// A form, or a query, with an `Action`; of SQS unless the signature or the version say STS.
+/// A form, or a query, with an `Action`; of SQS unless the signature or the version say IAM or STS.
 pub(super) fn parse(caller: &Caller<'_>, form: &[u8]) -> Parsed {
     let Some(params) = Params::read(caller.head.uri.query().unwrap_or_default(), form) else {
         return refuse(caller, "MalformedInput", "the request has more parameters than any operation of SQS");
@@ -23,11 +21,10 @@ pub(super) fn parse(caller: &Caller<'_>, form: &[u8]) -> Parsed {
     let Some(action) = params.get("Action") else {
         return refuse(caller, "MissingAction", "the request has no `Action`, which names the operation");
     };
+    if let Some(service) = identity::Service::of(caller.service.as_deref(), &params, action) {
+        return identity::parse(caller, service, action, &params);
+    }
     match caller.service.as_deref() {
-        Some("sts") => return sts::parse(caller, action),
-        None if params.get("Version") == Some(sts::VERSION) || action == sts::GET_CALLER_IDENTITY => {
-            return sts::parse(caller, action);
-        }
         Some("sqs") | None => {}
         Some(service) => {
             let message = format!("`{action}` of `{service}` is not served by this engine; point its client elsewhere");

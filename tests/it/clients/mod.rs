@@ -22,10 +22,15 @@ fn folder() -> PathBuf {
 
 /// The deployment package of the function that clients deploy, made in `dir`.
 fn package(dir: &Path) -> PathBuf {
+    zipped(dir, "function", "app.py")
+}
+
+/// A package of one file of a folder of functions.
+fn zipped(dir: &Path, functions: &str, file: &str) -> PathBuf {
     let path = dir.join("function.zip");
     let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
-    zip.start_file("app.py", zip::write::SimpleFileOptions::default()).unwrap();
-    zip.write_all(&fs::read(folder().join("function/app.py")).unwrap()).unwrap();
+    zip.start_file(file, zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(&fs::read(folder().join(functions).join(file)).unwrap()).unwrap();
     zip.finish().unwrap();
     path
 }

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use super::{folder, package};
+use super::{folder, package, zipped};
 use crate::support::{
     binary::{Serving, succeed},
     tool::Tool,
@@ -20,6 +20,9 @@ trials!(
     lambda_in_python needs [Tool::PythonClients, Tool::Python],
     lambda_in_javascript needs [Tool::Node, Tool::NodeClients, Tool::Python],
     lambda_in_go needs [Tool::Go, Tool::GoClients, Tool::Python],
+    streams_in_python needs [Tool::PythonClients, Tool::Node],
+    streams_in_javascript needs [Tool::Node, Tool::NodeClients],
+    function_urls needs [Tool::PythonClients, Tool::Node],
     celery needs [Tool::PythonClients],
     spring needs [Tool::Java, Tool::JavaClients],
 );
@@ -77,6 +80,45 @@ fn lambda_in_javascript() {
 
 fn lambda_in_go() {
     check_lambda(go_program("./lambda"), &LAMBDA_CHECKS);
+}
+
+fn streams_in_python() {
+    let expected =
+        ["pieces-as-they-come", "errors-in-the-middle", "larger-than-a-buffered-response", "whole-responses"];
+    check(with_functions("streams.py"), &expected);
+}
+
+fn function_urls() {
+    let expected = [
+        "configurations",
+        "events-and-answers",
+        "hosts-of-their-own",
+        "cross-origin-requests",
+        "signed-requests",
+        "aliases",
+        "streamed-answers",
+    ];
+    check(with_functions("urls.py"), &expected);
+}
+
+/// A program in Python with the folder of the functions that stream.
+fn with_functions(program: &str) -> impl Fn(&Serving) -> Command {
+    move |serving| {
+        let mut command = python(Tool::PythonClients, program)(serving);
+        command.arg(folder().join("streaming"));
+        command
+    }
+}
+
+fn streams_in_javascript() {
+    let dir = tempfile::tempdir().unwrap();
+    let package = zipped(dir.path(), "streaming", "index.js");
+    let with_package = |serving: &Serving| {
+        let mut command = node("streams.js")(serving);
+        command.arg(&package);
+        command
+    };
+    check(with_package, &["pieces", "errors"]);
 }
 
 fn celery() {

@@ -109,6 +109,7 @@ pub(crate) fn invoke(function: &str) -> Command {
         invocation_type: InvocationType::RequestResponse,
         log_tail: false,
         client_context: None,
+        streams: false,
         payload: bytes::Bytes::from_static(b"{}"),
         trace_id: None,
     })))

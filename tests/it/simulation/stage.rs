@@ -302,6 +302,7 @@ impl Stage {
                 }
             }
             Effect::Logged { .. } | Effect::Throttled(_) => {}
+            Effect::StreamEnded { .. } | Effect::StreamUnwanted { .. } => {}
         }
     }
 

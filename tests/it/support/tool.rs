@@ -22,10 +22,15 @@ pub(crate) enum Tool {
     /// The `aws` CLI, version 2, from Debian.
     Aws2,
     Curl,
+    /// Python that has debugpy.
+    Debugpy,
+    Delve,
     /// A Docker Engine that answers.
     Docker,
+    Esbuild,
     Go,
     Java,
+    Maven,
     Node,
     Python,
     Zip,
@@ -44,13 +49,17 @@ pub(crate) enum Tool {
 }
 
 impl Tool {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 19] = [
         Self::Aws1,
         Self::Aws2,
         Self::Curl,
+        Self::Debugpy,
+        Self::Delve,
         Self::Docker,
+        Self::Esbuild,
         Self::Go,
         Self::Java,
+        Self::Maven,
         Self::Node,
         Self::Python,
         Self::Zip,
@@ -78,10 +87,14 @@ impl Tool {
             Self::Docker => "a Docker Engine",
             Self::Go => "go",
             Self::Java => "java",
+            Self::Maven => "mvn",
             Self::Node => "node",
             Self::Python => "python3",
             Self::Zip => "zip",
-            Self::PythonClients
+            Self::Debugpy
+            | Self::Delve
+            | Self::Esbuild
+            | Self::PythonClients
             | Self::PythonQueryClients
             | Self::NodeClients
             | Self::GoClients
@@ -99,9 +112,13 @@ impl Tool {
             Self::Docker => ("docker", "info", "Client:"),
             Self::Go => ("go", "version", "go version"),
             Self::Java => ("java", "--version", "openjdk"),
+            Self::Maven => ("mvn", "--version", "Apache Maven"),
             Self::Node => ("node", "--version", "v"),
             Self::Python => ("python3", "--version", "Python 3"),
             Self::Zip => ("zip", "--version", "Copyright"),
+            Self::Debugpy => return installed("debugpy/bin/python"),
+            Self::Delve => return installed("bin/dlv"),
+            Self::Esbuild => return installed("node/node_modules/.bin/esbuild"),
             Self::PythonClients => return installed("python/bin/python"),
             Self::PythonQueryClients => return installed("python-query/bin/python"),
             Self::NodeClients => return installed("node/node_modules"),

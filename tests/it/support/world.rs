@@ -63,7 +63,8 @@ impl World {
         };
         let code = Arc::new(CodeStore::open(state.path())?);
         let (followers, shutdown) = (Arc::new(Followers::default()), Shutdown::new());
-        let service = Service::new(Arc::clone(&driver), code, followers, Arc::new(info), shutdown, 1);
+        let follows = (followers, Arc::default());
+        let service = Service::new(Arc::clone(&driver), code, follows, Arc::new(info), shutdown, 1);
         let timers = tokio::spawn(async move { driver.run_timers().await });
         Ok(Self { service: Arc::new(service), timers, state })
     }

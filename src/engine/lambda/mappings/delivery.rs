@@ -5,7 +5,7 @@
 use super::{
     BatchId, MappingId,
     batch::{Batch, Gathering, Held, Running, leases},
-    mapping::State,
+    mapping::{Mapping, State},
     partial::{Verdict, verdict},
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
             Lambda, LambdaErrorKind, ThrottleReason,
             invocation::{Completion, Origin},
             names::Named,
+            versions::VersionId,
         },
         logs::Logs,
         sqs::{Lease, LeaseId, LeaseRequest, QueueId, Sqs},
@@ -135,12 +136,14 @@ impl Lambda {
     /// Lets one that stood in a line try again. Whether there is a slot is looked at first: a try that fails counts as a
     /// throttle.
     fn offer_slot(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs, id: MappingId) -> Offer {
-        if self.mappings.by_id.get(&id).is_some_and(|mapping| !mapping.ready.is_empty()) && !self.has_slot_for(id) {
+        let has_ready = |mapping: &Mapping| !mapping.ready.is_empty();
+        let wants = self.mappings.by_id.get(&id).is_some_and(has_ready) || self.is_debugged(id);
+        if wants && !self.has_slot_for(id) {
             return Offer::NoSlot;
         }
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return Offer::Taken };
         mapping.in_line = false;
-        let Some(queue) = mapping.queue.filter(|_| !mapping.ready.is_empty()) else { return Offer::Taken };
+        let Some(queue) = mapping.queue.filter(|_| wants) else { return Offer::Taken };
         mapping.hold = None;
         if self.step_mapping(cx, sqs, logs, id, &mut 0) == Step::Moved {
             self.poll(cx, sqs, logs, queue);
@@ -279,6 +282,11 @@ impl Lambda {
         if self.is_without_function(cx, id) {
             return Step::Rests;
         }
+        if self.waits_for_debugger(id) {
+            // A lease counts as a receive, and nobody knows when the debugger lets go.
+            self.mappings.queue_up(id, false);
+            return Step::Rests;
+        }
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return Step::Rests };
         if *discards >= DISCARDS_PER_TURN {
             mapping.resume_at = Some(cx.now);
@@ -357,6 +365,17 @@ impl Lambda {
         let Some(mapping) = self.mappings.by_id.get(&id) else { return false };
         // Without a function the try itself says what is wrong.
         self.locate(Named::of(&mapping.function)).map_or(true, |target| self.has_room(target))
+    }
+
+    /// Whether the mapping's function is debugged.
+    fn is_debugged(&self, id: MappingId) -> bool {
+        let Some(mapping) = self.mappings.by_id.get(&id) else { return false };
+        let Ok((function, version)) = self.locate(Named::of(&mapping.function)) else { return false };
+        version == VersionId::Latest && self.functions.get(function).is_some_and(|found| found.debug().is_some())
+    }
+
+    fn waits_for_debugger(&self, id: MappingId) -> bool {
+        self.is_debugged(id) && !self.has_slot_for(id)
     }
 
     fn timeout_s(&self, id: MappingId) -> u32 {

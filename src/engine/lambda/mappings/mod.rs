@@ -26,7 +26,7 @@ use super::{Lambda, MappingActivity};
 use crate::{
     engine::{
         RestoreError,
-        sqs::{QueueId, Sqs},
+        sqs::{LeaseId, QueueId, Sqs},
     },
     model::Timestamp,
 };
@@ -82,6 +82,11 @@ impl Mappings {
             let line = if for_pool { &mut self.pool_line } else { &mut self.reserved_line };
             line.push_back(id);
         }
+    }
+
+    /// What the invocation of a batch has leased, and from which queue.
+    pub(super) fn held_of(&self, batch: BatchId) -> Option<(QueueId, Vec<LeaseId>)> {
+        self.running.get(&batch).map(|running| (running.queue, batch::leases(&running.held)))
     }
 
     fn next_batch_id(&mut self) -> BatchId {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     super::{
-        Environment, EphemeralStorage, ImageConfig, LoggingConfig, TracingConfig, UpdateFunctionCode,
+        Environment, EphemeralStorage, ImageConfig, ListFunctions, LoggingConfig, TracingConfig, UpdateFunctionCode,
         UpdateFunctionConfiguration,
     },
     Command, CreateFunction, FunctionRef, LambdaErrorKind, Response, World, code, configuration, create, function,
@@ -14,8 +14,13 @@ use super::{
 #[test]
 fn a_function_as_aws_returns_it() {
     let mut world = World::new();
-    let created = world.create("f");
-    let mut shown = serde_json::to_value(&created).unwrap();
+    let created = serde_json::to_value(world.create("f")).unwrap();
+    assert_eq!(
+        (&created["State"], &created["StateReason"], &created["StateReasonCode"], created.get("LastUpdateStatus")),
+        (&json!("Pending"), &json!("The function is being created."), &json!("Creating"), None)
+    );
+    let found = configuration(world.call(Command::GetFunctionConfiguration { name: named("f") }).unwrap());
+    let mut shown = serde_json::to_value(&found).unwrap();
     let revision = shown.as_object_mut().unwrap().remove("RevisionId").unwrap();
     assert_eq!(revision.as_str().unwrap().len(), 36);
     assert_eq!(
@@ -155,7 +160,9 @@ fn pages_of_functions_in_the_order_of_names() {
     }
     let (mut marker, mut pages, mut names) = (None, Vec::new(), Vec::new());
     loop {
-        let page = world.call(Command::ListFunctions { marker, max_items: Some(10_000) }).unwrap();
+        let page = world
+            .call(Command::ListFunctions(ListFunctions { marker, max_items: Some(10_000), ..ListFunctions::default() }))
+            .unwrap();
         let Response::ListFunctions { functions, next_marker } = page else { panic!() };
         pages.push(functions.len());
         names.extend(functions.into_iter().map(|function| function.function_name));
@@ -166,7 +173,9 @@ fn pages_of_functions_in_the_order_of_names() {
     }
     assert_eq!(pages, [50, 50, 20]);
     assert!(names.is_sorted() && names.len() == 120);
-    assert!(world.call(Command::ListFunctions { marker: None, max_items: Some(0) }).is_err());
+    assert!(
+        world.call(Command::ListFunctions(ListFunctions { max_items: Some(0), ..ListFunctions::default() })).is_err()
+    );
 }
 
 #[test]

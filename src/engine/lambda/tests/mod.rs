@@ -1,13 +1,17 @@
 //! Lambda through [`Engine::handle`] alone, as the shell uses it.
 
+mod attached;
 mod control;
+mod debugging;
 mod events;
 mod images;
 mod invoking;
 mod provisioned;
 mod simulation;
+mod streaming;
 mod swap;
 mod throttling;
+mod urls;
 mod versions;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -21,7 +25,7 @@ use super::{
 use crate::{
     engine::{
         self, Effect, Engine, EngineConfig, EnvironmentEvent, EnvironmentId, Error, Input, Invocation, LaunchSpec,
-        Record, RecordKey, RequestToken, StopReason, ThrottleNotice, logs::LogLine,
+        Record, RecordKey, RequestToken, StopReason, StreamEnd, ThrottleNotice, logs::LogLine,
     },
     model::{AccountId, ArtifactDigest, Region, Scope, Timestamp},
 };
@@ -40,6 +44,8 @@ struct World {
     stopped: Vec<(EnvironmentId, StopReason)>,
     throttled: Vec<ThrottleNotice>,
     logged: Vec<Arc<LogLine>>,
+    /// `None`: nobody wants it.
+    stream_ends: Vec<(RequestToken, Option<StreamEnd>)>,
     store: BTreeMap<RecordKey, Record>,
 }
 
@@ -65,6 +71,7 @@ impl World {
             stopped: Vec::new(),
             throttled: Vec::new(),
             logged: Vec::new(),
+            stream_ends: Vec::new(),
             store,
         }
     }
@@ -96,6 +103,8 @@ impl World {
                 Effect::Stop { id, reason } => self.stopped.push((id, reason)),
                 Effect::Throttled(notice) => self.throttled.push(notice),
                 Effect::Logged { line, .. } => self.logged.push(line),
+                Effect::StreamEnded { token, end } => self.stream_ends.push((token, Some(end))),
+                Effect::StreamUnwanted { token } => self.stream_ends.push((token, None)),
             }
         }
     }
@@ -207,6 +216,7 @@ fn invoke(name: &str) -> Invoke {
         client_context: None,
         payload: Bytes::from_static(b"{\"n\":1}"),
         trace_id: None,
+        streams: false,
     }
 }
 

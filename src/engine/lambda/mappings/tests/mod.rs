@@ -1,6 +1,7 @@
 //! Mappings through [`Engine::handle`] alone, in virtual time: real queues, real functions, handlers that are closures.
 
 mod api;
+mod debugging;
 mod delivering;
 mod simulation;
 
@@ -135,7 +136,7 @@ impl Flow {
                 Effect::Invoke { id, invocation } => self.deliver(id, &invocation),
                 Effect::Stop { id, .. } => self.stopped(id),
                 Effect::Throttled(_) => self.throttles += 1,
-                Effect::Logged { .. } => {}
+                Effect::Logged { .. } | Effect::StreamEnded { .. } | Effect::StreamUnwanted { .. } => {}
             }
         }
     }
