@@ -8,14 +8,15 @@ use super::{
     Session,
     engine::Engine,
     failure::{Failure, Message},
-    terminal::{CYAN, GREEN, RED, YELLOW},
+    services::Services,
+    terminal::{CYAN, GREEN, RED, Terminal, YELLOW},
 };
 use crate::{
     converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError},
     model::{Durability, Scope},
-    plan::{self, Action, Artifacts, Call, Line, Mark, Plan, TargetFacts},
-    provider::{AwsProvider, Endpoint},
-    stack::{ContainerNetwork, Desired, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Target},
+    plan::{self, Action, Artifacts, Call, ContainerCall, Line, Mark, Plan, Step, TargetFacts},
+    provider::{AwsProvider, Endpoint, WholeProvider},
+    stack::{Address, ContainerNetwork, Desired, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Target},
 };
 
 /// The target's key in the manifest.
@@ -68,14 +69,14 @@ pub(crate) fn expected_endpoint(desired: &Desired) -> String {
 pub(crate) struct Converging<'a> {
     session: &'a Session,
     desired: &'a Desired,
-    provider: Arc<AwsProvider>,
+    provider: Arc<WholeProvider>,
     facts: TargetFacts,
 }
 
 impl<'a> Converging<'a> {
-    pub(crate) fn on(session: &'a Session, desired: &'a Desired, engine: &Engine) -> Self {
-        let facts = facts(desired, engine.endpoint.clone());
-        let provider = Arc::new(AwsProvider::new(&Endpoint::open(engine.endpoint.clone(), &facts.scope)));
+    pub(crate) fn on(session: &'a Session, desired: &'a Desired, engine: &Engine, services: &Services) -> Self {
+        let facts = facts(desired, engine.endpoint.clone(), services);
+        let provider = Arc::new(whole(engine, &facts, services));
         Self { session, desired, provider, facts }
     }
 
@@ -116,15 +117,30 @@ impl<'a> Converging<'a> {
     }
 }
 
-pub(crate) fn facts(desired: &Desired, endpoint: String) -> TargetFacts {
-    let scope = scope(desired);
-    let default_role = Some(format!("arn:aws:iam::{}:role/{DEFAULT_ROLE_NAME}", scope.account));
-    TargetFacts { name: TARGET.to_owned(), scope, endpoint, default_role }
+/// What carries a plan out: the engine, and the container engine where the stack has services.
+pub(crate) fn whole(engine: &Engine, facts: &TargetFacts, services: &Services) -> WholeProvider {
+    let aws = AwsProvider::new(&Endpoint::open(engine.endpoint.clone(), &facts.scope));
+    WholeProvider::new(aws, services.provider.clone())
 }
 
-/// The plan for an engine that does not run yet, and so holds nothing.
-pub(crate) fn plan_from_nothing(session: &Session, desired: &Desired, artifacts: &Artifacts) -> Result<Plan, Failure> {
-    make_plan(session, desired, artifacts, &Observed::default(), &facts(desired, expected_endpoint(desired)))
+pub(crate) fn facts(desired: &Desired, endpoint: String, services: &Services) -> TargetFacts {
+    let scope = scope(desired);
+    let default_role = Some(format!("arn:aws:iam::{}:role/{DEFAULT_ROLE_NAME}", scope.account));
+    TargetFacts { name: TARGET.to_owned(), scope, endpoint, default_role, services: services.facts.clone() }
+}
+
+/// The plan for an engine that does not run yet, and so holds nothing; services may be there all the same.
+pub(crate) async fn plan_from_nothing(
+    session: &Session,
+    desired: &Desired,
+    artifacts: &Artifacts,
+    services: &Services,
+) -> Result<Plan, Failure> {
+    let observed = match &services.provider {
+        Some(docker) => docker.observe(desired).await.map_err(|error| failure(&error))?,
+        None => Observed::default(),
+    };
+    make_plan(session, desired, artifacts, &observed, &facts(desired, expected_endpoint(desired), services))
 }
 
 fn make_plan(
@@ -158,6 +174,9 @@ pub(crate) async fn interrupted() {
 pub(crate) fn progress(session: &Session) -> Progress {
     let terminal = session.terminal;
     Progress::new(move |event| match event {
+        Event::StepDone { step: Step { call: Call::Container(call), action, address, cause, .. }, .. } => {
+            container_done(terminal, call, *action, address, cause);
+        }
         Event::StepDone { step, .. } if is_bookkeeping(&step.call) => {
             terminal.detail(format_args!("{}: {}", step.address, step.text()));
         }
@@ -170,6 +189,9 @@ pub(crate) fn progress(session: &Session) -> Progress {
             };
             let cause = if step.cause.is_empty() { String::new() } else { format!("  {}", step.cause) };
             terminal.step(style, verb, format_args!("{}{cause}", step.address));
+        }
+        Event::Retrying { step, error, .. } if error.kind == ErrorKind::Awaiting => {
+            terminal.passing("waiting", &format!("{}: {}", step.address, error.message));
         }
         Event::Retrying { step, error, wait, .. } => {
             let why = match error.kind {
@@ -185,6 +207,26 @@ pub(crate) fn progress(session: &Session) -> Progress {
             terminal.detail(format_args!("waiting for {}", names.join(", ")));
         }
     })
+}
+
+/// What a call to the container engine did; several make one service, and only what ends with it is told.
+fn container_done(terminal: Terminal, call: &ContainerCall, action: Action, address: &Address, cause: &str) {
+    let told = match (call, action) {
+        (ContainerCall::PullImage { .. }, _) => Some((GREEN, "pulled")),
+        (ContainerCall::BuildImage { .. }, _) => Some((GREEN, "built")),
+        (ContainerCall::CreateNetwork { .. } | ContainerCall::CreateVolume { .. }, _) => Some((GREEN, "created")),
+        (ContainerCall::DeleteNetwork { .. } | ContainerCall::DeleteVolume { .. }, _) => Some((RED, "deleted")),
+        (ContainerCall::DeleteContainer { .. }, Action::Delete) => Some((RED, "deleted")),
+        (ContainerCall::CreateContainer(_), Action::Replace) => Some((YELLOW, "replaced")),
+        (ContainerCall::StartContainer { .. }, _) => Some((GREEN, "started")),
+        (ContainerCall::AwaitContainer { .. }, _) => Some((GREEN, "ready")),
+        _ => None,
+    };
+    let cause = if cause.is_empty() { String::new() } else { format!("  {cause}") };
+    match told {
+        Some((style, verb)) => terminal.step(style, verb, format_args!("{address}{cause}")),
+        None => terminal.detail(format_args!("{address}: {}", call.operation())),
+    }
 }
 
 /// Whether a call only writes down what another one did, in the tags that are stackctl's own.

@@ -21,7 +21,7 @@ use crate::{
     docker::{self, BuildSpec, Context, Docker, KIND_FUNCTION, Ownership},
     model::{ArtifactDigest, BUILT_IMAGES, Isolation, StackName},
     serve::containers::base_image,
-    stack::{Architecture, Build, Desired, DesiredFunction, ImageBuild},
+    stack::{Architecture, Build, Desired, DesiredFunction, FunctionImage},
 };
 
 /// A file of the state directory that is there when images were built for it: without it nobody looks for Docker.
@@ -41,7 +41,7 @@ struct Maker {
 #[derive(Debug)]
 enum Origin {
     Named(String),
-    Dockerfile { root: PathBuf, build: ImageBuild, repository: String, ownership: Ownership, function: String },
+    Dockerfile { root: PathBuf, build: FunctionImage, repository: String, ownership: Ownership, function: String },
 }
 
 /// Who makes the image that `function` is; `None` when it is none.
@@ -52,7 +52,7 @@ pub(crate) fn maker(project: &Project, stack: &StackName, function: &DesiredFunc
             root: function.source.join(&build.context),
             build: build.clone(),
             repository: repository(stack.as_str(), function.name.as_str()),
-            ownership: Ownership::new(stack.to_string(), &project.state_dir()),
+            ownership: Ownership::new(stack.clone(), &project.state_dir()),
             function: function.name.to_string(),
         },
         (None, _) => return None,
@@ -98,7 +98,8 @@ pub(crate) async fn pull_bases(session: &Session, desired: &Desired) -> Result<(
 /// # Errors
 /// Docker does not answer.
 pub(crate) async fn remove_built(state_dir: &Path) -> Result<usize, docker::Error> {
-    let Ok(stack) = fs::read_to_string(state_dir.join(MARK)) else { return Ok(0) };
+    let stack = fs::read_to_string(state_dir.join(MARK)).ok().and_then(|stack| StackName::parse(&stack).ok());
+    let Some(stack) = stack else { return Ok(0) };
     let docker = Docker::connect(&docker_settings()).await?;
     let ownership = Ownership::new(stack, state_dir);
     let mut removed = 0;
@@ -229,7 +230,7 @@ impl Maker {
 fn mark(ownership: &Ownership) -> io::Result<()> {
     let state_dir = Path::new(&ownership.directory);
     fs::create_dir_all(state_dir)?;
-    fs::write(state_dir.join(MARK), &ownership.stack)
+    fs::write(state_dir.join(MARK), ownership.stack.as_str())
 }
 
 fn is_native(docker: &Docker, architecture: Architecture) -> bool {
@@ -244,7 +245,7 @@ fn platform(architecture: Architecture) -> &'static str {
 }
 
 /// Digits that change with anything that the image is made of here. What a base image's tag names is not looked at.
-fn inputs(context: &Context, build: &ImageBuild, architecture: Architecture) -> String {
+fn inputs(context: &Context, build: &FunctionImage, architecture: Architecture) -> String {
     let mut hash = Sha256::new();
     let mut part = |text: &str| {
         hash.update((text.len() as u64).to_be_bytes());
@@ -295,13 +296,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("Dockerfile"), "FROM scratch").unwrap();
         let context = Context::read(dir.path(), Path::new("Dockerfile")).unwrap();
-        let build = ImageBuild { dockerfile: "Dockerfile".into(), ..ImageBuild::default() };
-        let digits = |build: &ImageBuild, architecture| inputs(&context, build, architecture);
+        let build = FunctionImage { dockerfile: "Dockerfile".into(), ..FunctionImage::default() };
+        let digits = |build: &FunctionImage, architecture| inputs(&context, build, architecture);
         let first = digits(&build, Architecture::X86_64);
         assert_eq!(first, digits(&build.clone(), Architecture::X86_64));
         assert_ne!(first, digits(&build, Architecture::Arm64));
-        assert_ne!(first, digits(&ImageBuild { target: "t".into(), ..build.clone() }, Architecture::X86_64));
+        assert_ne!(first, digits(&FunctionImage { target: "t".into(), ..build.clone() }, Architecture::X86_64));
         let args = [("A".to_owned(), "1".to_owned())].into();
-        assert_ne!(first, digits(&ImageBuild { args, ..build }, Architecture::X86_64));
+        assert_ne!(first, digits(&FunctionImage { args, ..build }, Architecture::X86_64));
     }
 }

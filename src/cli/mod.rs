@@ -12,6 +12,7 @@ mod images;
 mod input;
 mod project;
 mod sdk;
+mod services;
 mod surroundings;
 mod terminal;
 mod watching;

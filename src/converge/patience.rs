@@ -16,6 +16,8 @@ pub struct Patience {
     pub busy: Retries,
     /// A role is known to Lambda after about ten seconds, a queue sooner.
     pub not_propagated: Retries,
+    /// How long a service may take to start, or to do its work and end.
+    pub awaiting: Retries,
     /// How long everything may take to become ready after the last step.
     pub ready: Retries,
 }
@@ -34,13 +36,14 @@ impl Patience {
         name_still_taken: Retries::new(1_000, 5_000, 65_000),
         busy: Retries::new(50, 2_000, 60_000),
         not_propagated: Retries::new(500, 4_000, 30_000),
+        awaiting: Retries::new(20, 500, 600_000),
         ready: Retries::new(10, 1_000, 120_000),
     };
 
     /// As many attempts as [`Patience::DEFAULT`] without the waits: for targets in tests, whose time is not ours.
     pub const WITHOUT_WAITS: Self = {
         let retries = Retries::new(0, 0, 10);
-        Self { name_still_taken: retries, busy: retries, not_propagated: retries, ready: retries }
+        Self { name_still_taken: retries, busy: retries, not_propagated: retries, awaiting: retries, ready: retries }
     };
 
     pub(super) fn with(&self, kind: ErrorKind) -> Option<Retries> {
@@ -48,6 +51,7 @@ impl Patience {
             ErrorKind::NameStillTaken => Some(self.name_still_taken),
             ErrorKind::Busy => Some(self.busy),
             ErrorKind::NotPropagated => Some(self.not_propagated),
+            ErrorKind::Awaiting => Some(self.awaiting),
             ErrorKind::Gone | ErrorKind::Unreachable | ErrorKind::Refused => None,
         }
     }

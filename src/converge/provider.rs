@@ -57,6 +57,8 @@ pub enum ErrorKind {
     Busy,
     /// What the call refers to is not known everywhere yet: a new role, a new queue.
     NotPropagated,
+    /// What the step waits for is not so yet: a service that starts.
+    Awaiting,
     /// What the call is about does not exist.
     Gone,
     /// Nobody answered.

@@ -18,8 +18,9 @@ use crate::{
         plan,
     },
     stack::{
-        DeadLetter, Desired, Fifo, RedriveAllow, Reference, Template, TemplatePart,
-        samples::{fifo_queue, function, queue, stack, text, trigger},
+        Condition, DeadLetter, Desired, Fifo, MountSource, RedriveAllow, Reference, ServiceMount, Template,
+        TemplatePart,
+        samples::{fifo_queue, function, queue, service, stack, text, trigger},
     },
 };
 
@@ -73,6 +74,7 @@ fn random_stack(ids: &mut IdSource) -> Desired {
         queue.redrive_allow = pick(ids, &[RedriveAllow::All, RedriveAllow::None, RedriveAllow::ByQueue(source)]);
         desired.queues.insert((*key).to_owned(), queue);
     }
+    let services = random_services(&mut desired, ids);
     let mut unreserved = RESERVABLE;
     for key in ["f", "g", "h", "i"].into_iter().filter(|_| ids.below(3) > 0).collect::<Vec<_>>() {
         let mut function = function(key);
@@ -85,6 +87,10 @@ fn random_stack(ids: &mut IdSource) -> Desired {
         for queue in keys.iter().filter(|_| ids.below(3) == 0).collect::<Vec<_>>() {
             let url = TemplatePart::Reference(Reference::QueueUrl((*queue).to_owned()));
             function.environment.insert(queue.to_uppercase(), Template(vec![url]));
+        }
+        for service in services.iter().filter(|_| ids.below(3) == 0).collect::<Vec<_>>() {
+            let host = TemplatePart::Reference(Reference::ServiceHost((*service).to_owned()));
+            function.environment.insert(service.to_uppercase(), Template(vec![host]));
         }
         function.environment.insert("LEVEL".to_owned(), text(pick(ids, &["info", "debug"])));
         for queue in keys.iter().filter(|_| ids.below(3) == 0).collect::<Vec<_>>() {
@@ -99,6 +105,27 @@ fn random_stack(ids: &mut IdSource) -> Desired {
         desired.functions.insert(key.to_owned(), function);
     }
     desired
+}
+
+/// Up to three services, each of which may wait for those before it; returns their keys.
+fn random_services(desired: &mut Desired, ids: &mut IdSource) -> Vec<&'static str> {
+    let keys = ["r", "s", "t"].into_iter().filter(|_| ids.below(2) == 0).collect::<Vec<_>>();
+    for (at, key) in keys.iter().enumerate() {
+        let mut service = service(pick(ids, &["redis:7", "redis:8"]));
+        service.command = pick(ids, &[Vec::new(), vec!["serve".to_owned()]]);
+        service.memory_bytes = pick(ids, &[None, Some(1 << 30)]);
+        service.environment.insert("LEVEL".to_owned(), text(pick(ids, &["info", "debug"])));
+        for volume in ["v", "w"].into_iter().filter(|_| ids.below(3) == 0).collect::<Vec<_>>() {
+            let (source, target) = (MountSource::Volume(volume.to_owned()), format!("/{volume}"));
+            service.volumes.push(ServiceMount { source, target, is_read_only: false });
+        }
+        for other in keys[..at].iter().filter(|_| ids.below(2) == 0).collect::<Vec<_>>() {
+            let condition = pick(ids, &[Condition::Ready, Condition::Started, Condition::Completed]);
+            service.depends_on.insert((*other).to_owned(), condition);
+        }
+        desired.services.insert((*key).to_owned(), service);
+    }
+    keys
 }
 
 fn random_tags(ids: &mut IdSource) -> BTreeMap<String, String> {

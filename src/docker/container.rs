@@ -45,6 +45,8 @@ pub struct Container {
     pub nano_cpus: u64,
     /// By the network's name.
     pub networks: BTreeMap<String, NetworkPlace>,
+    /// The named volumes that it mounts.
+    pub volumes: Vec<String>,
     /// Where its ports are on this machine; empty while it does not run.
     pub published: Vec<PublishedPort>,
 }
@@ -276,8 +278,16 @@ fn from_api(found: api::ContainerInspectResponse) -> Container {
         memory_bytes: limit(host.memory),
         nano_cpus: limit(host.nano_cpus),
         networks: settings.networks.unwrap_or_default().into_iter().map(|(name, at)| (name, place(at))).collect(),
+        volumes: volumes(found.mounts.unwrap_or_default()),
         published: published(settings.ports.unwrap_or_default()),
     }
+}
+
+fn volumes(mounts: Vec<api::MountPoint>) -> Vec<String> {
+    let named = mounts.into_iter().filter(|mount| mount.typ.as_deref() == Some("volume"));
+    let mut names: Vec<String> = named.filter_map(|mount| mount.name).collect();
+    names.sort();
+    names
 }
 
 fn place(settings: api::EndpointSettings) -> NetworkPlace {

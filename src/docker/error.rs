@@ -75,7 +75,9 @@ impl Error {
                 "the registry cannot be reached from here: look at network and proxy of the engine, or load the image with \
                  `docker load`"
             }
-            ErrorKind::NoSuchImage => "look at the image's name and tag; a private registry needs `docker login`",
+            ErrorKind::NoSuchImage => {
+                "look at the image's name and tag; what a private registry has, `docker pull` gets"
+            }
             ErrorKind::Architecture => {
                 "build or name an image for this machine's architecture, or install QEMU's emulation (binfmt)"
             }

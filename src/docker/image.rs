@@ -7,6 +7,7 @@ use bollard::{
     query_parameters::{BuildImageOptions, CreateImageOptions, RemoveImageOptions},
 };
 use futures_util::{StreamExt, stream};
+use sha2::{Digest, Sha256};
 
 use super::{
     context::Context,
@@ -60,6 +61,15 @@ impl std::fmt::Debug for BuildSpec {
             .field("dockerfile", &self.dockerfile)
             .field("arguments", &self.arguments.keys())
             .finish_non_exhaustive()
+    }
+}
+
+impl BuildSpec {
+    /// 64 hexadecimal digits that change with the context and with all that is asked of the build, but for the tag.
+    pub fn digest(&self, context: &Context) -> String {
+        let mut hash = Sha256::new();
+        hash.update(format!("{}{:?}{:?}{:?}", context.digest(), self.target, self.arguments, self.platform));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

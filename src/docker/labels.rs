@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use crate::model::{StackName, network_name, resource_name};
+
 /// The stack's name.
 pub const LABEL_STACK: &str = "dev.stackctl.stack";
 /// The state directory of the stack, absolute: two checkouts of one stack are two owners.
@@ -26,15 +28,15 @@ pub const KIND_VOLUME: &str = "volume";
 /// A stack in one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ownership {
-    pub stack: String,
+    pub stack: StackName,
     /// The state directory, as text.
     pub directory: String,
 }
 
 impl Ownership {
     /// The stack `stack` whose state directory is `directory`, absolute.
-    pub fn new(stack: impl Into<String>, directory: &Path) -> Self {
-        Self { stack: stack.into(), directory: directory.to_string_lossy().into_owned() }
+    pub fn new(stack: StackName, directory: &Path) -> Self {
+        Self { stack, directory: directory.to_string_lossy().into_owned() }
     }
 
     /// The labels of something of this stack.
@@ -56,19 +58,25 @@ impl Ownership {
         own.into_iter().chain(kind.map(|kind| format!("{LABEL_KIND}={kind}"))).collect()
     }
 
+    /// What to list by to find all that was ever made from this state directory, whatever the stack was called then.
+    pub fn directory_filter(&self) -> Vec<String> {
+        vec![format!("{LABEL_DIRECTORY}={}", self.directory)]
+    }
+
     /// Whether these labels say that it is this stack's.
     pub fn owns(&self, labels: &BTreeMap<String, String>) -> bool {
-        labels.get(LABEL_STACK) == Some(&self.stack) && labels.get(LABEL_DIRECTORY) == Some(&self.directory)
+        labels.get(LABEL_STACK).map(String::as_str) == Some(self.stack.as_str())
+            && labels.get(LABEL_DIRECTORY) == Some(&self.directory)
     }
 
     /// The name of the stack's own network.
     pub fn network_name(&self) -> String {
-        format!("stackctl-{}", self.stack)
+        network_name(&self.stack)
     }
 
     /// The name of what has this key in the manifest.
     pub fn resource_name(&self, key: &str) -> String {
-        format!("stackctl-{}-{key}", self.stack)
+        resource_name(&self.stack, key)
     }
 }
 
@@ -78,8 +86,8 @@ mod tests {
 
     #[test]
     fn a_checkout_owns_what_carries_its_labels() {
-        let here = Ownership::new("orders", Path::new("/a/.stackctl"));
-        let there = Ownership::new("orders", Path::new("/b/.stackctl"));
+        let here = Ownership::new(StackName::parse("orders").unwrap(), Path::new("/a/.stackctl"));
+        let there = Ownership::new(StackName::parse("orders").unwrap(), Path::new("/b/.stackctl"));
         let labels = here.labels(KIND_SERVICE, "redis", "1");
         assert!(here.owns(&labels) && !there.owns(&labels) && !here.owns(&BTreeMap::new()));
         assert_eq!(

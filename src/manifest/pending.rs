@@ -32,7 +32,6 @@ const PENDING: &[Pending] = &[
         harmless: "512MiB",
         says: "the size of `/tmp` is not limited by the embedded engine yet",
     },
-    Pending { path: &["services", "*"], harmless: "", says: "services are not started yet" },
     Pending { path: &["targets", "localstack"], harmless: "", says: "the target `localstack` is not supported yet" },
     Pending { path: &["targets", "aws"], harmless: "", says: "the target `aws` is not supported yet" },
 ];

@@ -5,6 +5,7 @@
 mod access_key;
 mod arn;
 mod artifact;
+mod container_names;
 mod debugging;
 mod durability;
 mod ids;
@@ -17,6 +18,7 @@ mod time;
 pub use access_key::{account_of_access_key_id, issue_access_key_id};
 pub use arn::{FunctionArn, MappingArn, QueueArn};
 pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest, JAVA_RUNTIME_DIR, RUNTIME_DIR};
+pub use container_names::{image_name, network_name, resource_name};
 pub use debugging::{DEBUG_VARIABLE, Debugging};
 pub use durability::Durability;
 pub use ids::IdSource;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use super::ContainerCall;
 use crate::{
     model::{ArtifactDigest, FunctionName, QueueArn, QueueName},
     stack::{Architecture, ImageConfig, LogFormat, Tags, Variables},
@@ -13,28 +14,94 @@ pub type QueueAttributes = BTreeMap<&'static str, String>;
 /// One call to the target's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
-    CreateQueue { name: QueueName, attributes: QueueAttributes, tags: Tags },
-    SetQueueAttributes { url: String, attributes: QueueAttributes },
-    TagQueue { url: String, tags: Tags },
-    UntagQueue { url: String, keys: Vec<String> },
-    DeleteQueue { url: String },
+    CreateQueue {
+        name: QueueName,
+        attributes: QueueAttributes,
+        tags: Tags,
+    },
+    SetQueueAttributes {
+        url: String,
+        attributes: QueueAttributes,
+    },
+    TagQueue {
+        url: String,
+        tags: Tags,
+    },
+    UntagQueue {
+        url: String,
+        keys: Vec<String>,
+    },
+    DeleteQueue {
+        url: String,
+    },
     CreateFunction(Box<NewFunction>),
-    UpdateFunctionCode { name: FunctionName, code: FunctionCode, architecture: Architecture },
-    UpdateFunctionConfiguration { name: FunctionName, changes: Box<FunctionChanges> },
-    TagFunction { arn: String, tags: Tags },
-    UntagFunction { arn: String, keys: Vec<String> },
-    PutFunctionConcurrency { name: FunctionName, reserved: u32 },
-    DeleteFunctionConcurrency { name: FunctionName },
-    DeleteFunction { name: FunctionName },
-    PublishVersion { name: FunctionName },
-    CreateAlias { name: FunctionName, alias: &'static str, version: AliasVersion },
-    UpdateAlias { name: FunctionName, alias: &'static str, version: AliasVersion },
-    DeleteAlias { name: FunctionName, alias: &'static str },
-    PutProvisionedConcurrency { name: FunctionName, alias: &'static str, count: u32 },
-    DeleteProvisionedConcurrency { name: FunctionName, alias: &'static str },
-    CreateMapping { function: MappedFunction, queue: QueueArn, settings: MappingSettings },
-    UpdateMapping { uuid: String, changes: MappingChanges },
-    DeleteMapping { uuid: String },
+    UpdateFunctionCode {
+        name: FunctionName,
+        code: FunctionCode,
+        architecture: Architecture,
+    },
+    UpdateFunctionConfiguration {
+        name: FunctionName,
+        changes: Box<FunctionChanges>,
+    },
+    TagFunction {
+        arn: String,
+        tags: Tags,
+    },
+    UntagFunction {
+        arn: String,
+        keys: Vec<String>,
+    },
+    PutFunctionConcurrency {
+        name: FunctionName,
+        reserved: u32,
+    },
+    DeleteFunctionConcurrency {
+        name: FunctionName,
+    },
+    DeleteFunction {
+        name: FunctionName,
+    },
+    PublishVersion {
+        name: FunctionName,
+    },
+    CreateAlias {
+        name: FunctionName,
+        alias: &'static str,
+        version: AliasVersion,
+    },
+    UpdateAlias {
+        name: FunctionName,
+        alias: &'static str,
+        version: AliasVersion,
+    },
+    DeleteAlias {
+        name: FunctionName,
+        alias: &'static str,
+    },
+    PutProvisionedConcurrency {
+        name: FunctionName,
+        alias: &'static str,
+        count: u32,
+    },
+    DeleteProvisionedConcurrency {
+        name: FunctionName,
+        alias: &'static str,
+    },
+    CreateMapping {
+        function: MappedFunction,
+        queue: QueueArn,
+        settings: MappingSettings,
+    },
+    UpdateMapping {
+        uuid: String,
+        changes: MappingChanges,
+    },
+    DeleteMapping {
+        uuid: String,
+    },
+    /// A call to the container engine.
+    Container(ContainerCall),
 }
 
 /// The version that an alias shall name.
@@ -163,16 +230,25 @@ impl Call {
             Self::CreateMapping { .. } => "CreateEventSourceMapping",
             Self::UpdateMapping { .. } => "UpdateEventSourceMapping",
             Self::DeleteMapping { .. } => "DeleteEventSourceMapping",
+            Self::Container(call) => call.operation(),
         }
     }
 
     /// Whether the call makes a resource.
     pub fn creates(&self) -> bool {
-        matches!(self, Self::CreateQueue { .. } | Self::CreateFunction(_) | Self::CreateMapping { .. })
+        match self {
+            Self::CreateQueue { .. } | Self::CreateFunction(_) | Self::CreateMapping { .. } => true,
+            Self::Container(call) => call.creates(),
+            _ => false,
+        }
     }
 
     /// Whether the call removes a resource.
     pub fn deletes(&self) -> bool {
-        matches!(self, Self::DeleteQueue { .. } | Self::DeleteFunction { .. } | Self::DeleteMapping { .. })
+        match self {
+            Self::DeleteQueue { .. } | Self::DeleteFunction { .. } | Self::DeleteMapping { .. } => true,
+            Self::Container(call) => call.deletes(),
+            _ => false,
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use super::{Action, Artifacts, Call, Danger, Plan, Problem, Step, StepId, TargetFacts};
 use crate::{
     model::{QueueName, StackName},
-    stack::{Address, Desired, Observed, TAG_STACK},
+    stack::{Address, Condition, Desired, Observed, TAG_STACK},
 };
 
 /// All that a plan is made from.
@@ -30,6 +30,12 @@ pub(super) struct Draft {
     releases: BTreeMap<QueueName, Vec<StepId>>,
     /// Steps that give reserved or provisioned concurrency back to the pool.
     gives_back: Vec<StepId>,
+    /// Which step makes an image.
+    images: BTreeMap<String, StepId>,
+    /// Which step waits for a service.
+    waits: BTreeMap<(String, Condition), StepId>,
+    /// Which step removes a container, by the container's name.
+    removals: BTreeMap<String, StepId>,
     /// Queues whose manifest entry now has another name: key to the old name.
     replaced: BTreeMap<String, QueueName>,
 }
@@ -105,6 +111,46 @@ impl Draft {
         self.steps_at(address).iter().any(|step| self.steps[step.0].action == Action::Create)
     }
 
+    /// The step that makes an image.
+    pub(super) fn image_step(&self, image: &str) -> Option<StepId> {
+        self.images.get(image).copied()
+    }
+
+    /// Notes that `step` makes an image.
+    pub(super) fn image_made_by(&mut self, image: &str, step: StepId) {
+        self.images.insert(image.to_owned(), step);
+    }
+
+    /// The step that waits until a service meets a condition.
+    pub(super) fn wait_step(&self, key: &str, condition: Condition) -> Option<StepId> {
+        self.waits.get(&(key.to_owned(), condition)).copied()
+    }
+
+    /// Notes that `step` waits until a service meets a condition.
+    pub(super) fn waited_by(&mut self, key: &str, condition: Condition, step: StepId) {
+        self.waits.insert((key.to_owned(), condition), step);
+    }
+
+    /// Notes that `step` removes a container for good.
+    pub(super) fn removes_container(&mut self, name: &str, step: StepId) {
+        self.removals.insert(name.to_owned(), step);
+    }
+
+    /// The step that removes a container for good.
+    pub(super) fn removal_of(&self, name: &str) -> Option<StepId> {
+        self.removals.get(name).copied()
+    }
+
+    /// All steps that remove containers for good.
+    pub(super) fn removals(&self) -> Vec<StepId> {
+        self.removals.values().copied().collect()
+    }
+
+    /// What is done at an address so far.
+    pub(super) fn action_at(&self, address: &Address) -> Option<Action> {
+        self.steps_at(address).last().map(|step| self.steps[step.0].action)
+    }
+
     /// Notes that `step` gives reserved concurrency back.
     pub(super) fn gives_back_at(&mut self, step: StepId) {
         self.gives_back.push(step);
@@ -127,10 +173,19 @@ impl Draft {
                 Some(owner) => format!("`{}` belongs to the stack `{owner}`", foreign.arn),
                 None => format!("`{}` exists and is not of this stack", foreign.arn),
             };
-            let help = format!(
-                "choose another name, delete it, or hand it over by tagging it `{TAG_STACK}={stack}`; it is then changed \
-                 to what the manifest says"
-            );
+            let help = match address {
+                Address::Service(_) => {
+                    "remove it (`docker rm -f NAME`), take the other stack down, or rename this one".to_owned()
+                }
+                Address::Volume(_) => {
+                    "remove it (`docker volume rm NAME`) if its data may go, or rename the stack".to_owned()
+                }
+                Address::Network => "remove it (`docker network rm NAME`), or rename the stack".to_owned(),
+                _ => format!(
+                    "choose another name, delete it, or hand it over by tagging it `{TAG_STACK}={stack}`; it is then \
+                     changed to what the manifest says"
+                ),
+            };
             self.problem(address.clone(), message, help);
         }
     }

@@ -19,6 +19,22 @@ pub struct TargetFacts {
     pub endpoint: String,
     /// The role of functions that name none. `None` where a role has to exist, as on AWS.
     pub default_role: Option<String>,
+    pub services: ServiceFacts,
+}
+
+/// What is known of side containers before they are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceFacts {
+    /// The host under which processes of this machine find published ports.
+    pub host: String,
+    /// The names of the images that are built, by the service's key.
+    pub images: BTreeMap<String, String>,
+}
+
+impl Default for ServiceFacts {
+    fn default() -> Self {
+        Self { host: "127.0.0.1".to_owned(), images: BTreeMap::new() }
+    }
 }
 
 /// What each function is deployed from, by the function's key.
@@ -63,11 +79,24 @@ impl TargetFacts {
         FunctionArn { scope: self.scope.clone(), name: name.clone(), qualifier: None }.to_string()
     }
 
-    /// Renders a template on this target.
+    /// Renders a template for a process of this machine.
     ///
     /// # Errors
-    /// The key of a queue or function that `desired` does not declare.
+    /// The key of a queue, a function or a service that `desired` does not declare.
     pub(super) fn render(&self, template: &Template, desired: &Desired) -> Result<String, String> {
+        self.render_at(template, desired, false)
+    }
+
+    /// Renders a template for a container in the stack's network, where services are known by their keys.
+    ///
+    /// # Errors
+    /// As [`TargetFacts::render`].
+    pub(super) fn render_in_container(&self, template: &Template, desired: &Desired) -> Result<String, String> {
+        self.render_at(template, desired, true)
+    }
+
+    fn render_at(&self, template: &Template, desired: &Desired, in_container: bool) -> Result<String, String> {
+        let service = |key: &String| desired.services.get(key).ok_or(format!("services.{key}"));
         let queue = |key: &String| desired.queues.get(key).map(|queue| &queue.name).ok_or(format!("queues.{key}"));
         let function = |key: &String| desired.functions.get(key).map(|f| &f.name).ok_or(format!("functions.{key}"));
         template.render(|reference| {
@@ -77,6 +106,12 @@ impl TargetFacts {
                 Reference::QueueName(key) => queue(key)?.to_string(),
                 Reference::FunctionArn(key) => self.function_arn(function(key)?),
                 Reference::FunctionName(key) => function(key)?.to_string(),
+                Reference::ServiceHost(key) if in_container => service(key).map(|_| key.clone())?,
+                Reference::ServiceHost(key) => service(key).map(|_| self.services.host.clone())?,
+                Reference::ServicePort(key) => {
+                    let port = service(key)?.main_port().ok_or(format!("services.{key}.ports"))?;
+                    (if in_container { port.container_port } else { port.host_port }).to_string()
+                }
                 Reference::StackName => desired.name.to_string(),
                 Reference::StackRegion => self.scope.region.to_string(),
                 Reference::StackAccount => self.scope.account.to_string(),

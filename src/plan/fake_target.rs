@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     ArtifactInfo, Artifacts, Call, FunctionChanges, FunctionCode, MappedFunction, MappingChanges, MappingSettings,
-    NewFunction, QueueAttributes, TargetFacts,
+    NewFunction, QueueAttributes, ServiceFacts, TargetFacts,
 };
 use crate::{
     model::{AccountId, ArtifactDigest, FunctionName, QueueArn, QueueName, Region, Scope},
@@ -34,6 +34,7 @@ pub(crate) fn facts() -> TargetFacts {
         scope: Scope { account: AccountId::DEFAULT, region: Region::parse("ap-northeast-1").unwrap() },
         endpoint: "http://127.0.0.1:4566".to_owned(),
         default_role: Some("arn:aws:iam::000000000000:role/stackctl".to_owned()),
+        services: ServiceFacts::default(),
     }
 }
 
@@ -118,6 +119,7 @@ impl FakeTarget {
             }
             Call::CreateMapping { function, queue, settings } => self.create_mapping(function, queue, settings)?,
             Call::UpdateMapping { uuid, changes } => self.update_mapping(uuid, changes)?,
+            Call::Container(call) => super::fake_containers::apply(&mut self.all.services, call)?,
             Call::DeleteMapping { uuid } => drop(self.all.mappings.remove(uuid).ok_or("no such mapping")?),
         }
         Ok(())

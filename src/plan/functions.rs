@@ -7,6 +7,7 @@ use super::{
     draft::{Draft, Inputs, NewStep},
     queues,
     semantic::{duration, name_changes, optional},
+    services,
     tags::{TagChanges, owned},
     versions,
 };
@@ -27,11 +28,12 @@ const EMBEDDED: &str = "embedded";
 pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
     for (key, function) in &inputs.desired.functions {
         let Some(new) = resolve(draft, key, function, inputs) else { continue };
+        let awaited = services::awaited_by(draft, function, inputs);
         match inputs.observed.functions.get(&function.name) {
-            Some(found) => update(draft, key, found, new, inputs),
+            Some(found) => update(draft, key, found, new, awaited, inputs),
             None => {
                 let step = NewStep::new(address(key), Action::Create, Call::CreateFunction(Box::new(new)), "");
-                draft.push(step, queue_steps(draft, function));
+                draft.push(step, [queue_steps(draft, function), awaited].concat());
             }
         }
     }
@@ -137,8 +139,15 @@ fn render_environment(
 
 /// Configuration before code, so that new code finds its new variables; each step after the one before, because AWS refuses
 /// a change while another is under way.
-fn update(draft: &mut Draft, key: &str, found: &ObservedFunction, new: NewFunction, inputs: &Inputs<'_>) {
-    let mut calls = Vec::new();
+fn update(
+    draft: &mut Draft,
+    key: &str,
+    found: &ObservedFunction,
+    new: NewFunction,
+    awaited: Vec<StepId>,
+    inputs: &Inputs<'_>,
+) {
+    let (mut calls, found_name) = (Vec::new(), new.name.clone());
     let (changes, cause) = configuration_changes(found, &new.settings);
     let changes_environment = changes.environment.is_some();
     if !cause.is_empty() {
@@ -156,7 +165,9 @@ fn update(draft: &mut Draft, key: &str, found: &ObservedFunction, new: NewFuncti
         let cause = unset.join(", ");
         calls.push((Call::UntagFunction { arn: found.arn.clone(), keys: unset }, cause));
     }
-    let mut after = queue_steps(draft, &inputs.desired.functions[key]);
+    let mut after = [queue_steps(draft, &inputs.desired.functions[key]), awaited].concat();
+    // A longer timeout is refused while a queue of a mapping that goes hides messages for a shorter time.
+    after.extend(mapping_steps(draft, &found_name, inputs.observed));
     for (call, cause) in calls {
         let lets_go = changes_environment && matches!(call, Call::UpdateFunctionConfiguration { .. });
         let step = draft.push(NewStep::new(address(key), Action::Update, call, cause), after);
@@ -260,14 +271,19 @@ fn reserve(draft: &mut Draft, inputs: &Inputs<'_>) {
 }
 
 fn delete(draft: &mut Draft, name: &FunctionName, found: &ObservedFunction, observed: &Observed) {
-    let mappings = observed.mappings.values().filter(|mapping| mapping.function == *name);
-    let after: Vec<StepId> = mappings.flat_map(|mapping| draft.steps_at(&observed.mapping_address(mapping))).collect();
+    let after = mapping_steps(draft, name, observed);
     let call = Call::DeleteFunction { name: name.clone() };
     let step = draft.push(NewStep::new(found.address(name), Action::Delete, call, ""), after);
     if found.reserved_concurrency.is_some() {
         draft.gives_back_at(step);
     }
     release_queues(draft, step, found, observed.queues.keys());
+}
+
+/// The steps of the function's mappings so far.
+fn mapping_steps(draft: &Draft, name: &FunctionName, observed: &Observed) -> Vec<StepId> {
+    let mappings = observed.mappings.values().filter(|mapping| mapping.function == *name);
+    mappings.flat_map(|mapping| draft.steps_at(&observed.mapping_address(mapping))).collect()
 }
 
 /// After `step` the function no longer knows those of `queues` that its environment spoke of.

@@ -6,8 +6,11 @@
 
 mod attributes;
 mod call;
+mod container_call;
 mod draft;
 mod facts;
+#[cfg(test)]
+mod fake_containers;
 #[cfg(test)]
 pub(crate) mod fake_target;
 mod functions;
@@ -16,6 +19,7 @@ mod part;
 mod queues;
 mod render;
 mod semantic;
+mod services;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -29,7 +33,8 @@ pub use call::{
     AliasVersion, Call, FunctionChanges, FunctionCode, FunctionSettings, MappedFunction, MappingChanges,
     MappingSettings, NewFunction, QueueAttributes,
 };
-pub use facts::{ArtifactInfo, Artifacts, TargetFacts};
+pub use container_call::{ContainerCall, NewContainer, NewMount, NewMountSource};
+pub use facts::{ArtifactInfo, Artifacts, ServiceFacts, TargetFacts};
 pub use render::{Line, Mark, Summary};
 
 use crate::stack::{Address, Desired, Observed};
@@ -79,6 +84,8 @@ pub enum Danger {
     LosesMessages { count: u64 },
     /// The queue keeps its messages for a shorter time: those of its messages that are older are lost.
     ExpiresMessages { count: u64 },
+    /// The volume goes, and what services wrote into it.
+    LosesVolume,
 }
 
 /// Why a stack cannot be planned for, and the way out.
@@ -130,10 +137,12 @@ pub fn plan(
     mappings::delete_undeclared(&mut draft, inputs);
     functions::delete_undeclared(&mut draft, inputs);
     queues::make(&mut draft, inputs);
+    services::make(&mut draft, inputs);
     functions::make(&mut draft, inputs);
     mappings::make(&mut draft, inputs);
     versions::delete_unneeded(&mut draft, inputs);
     queues::delete_undeclared(&mut draft, inputs);
+    services::delete_unneeded(&mut draft, inputs);
     draft.finish()
 }
 
@@ -143,5 +152,6 @@ pub fn teardown(observed: &Observed) -> Plan {
     mappings::delete_all(&mut draft, observed);
     functions::delete_all(&mut draft, observed);
     queues::delete_all(&mut draft, observed);
+    services::delete_all(&mut draft, observed);
     draft.into_plan()
 }

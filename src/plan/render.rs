@@ -92,6 +92,7 @@ impl Step {
     /// What is done and why, in a few words: `update code: artifact 1a2b3c4d -> 5e6f7a8b`.
     pub fn text(&self) -> String {
         let verb = match (&self.action, &self.call) {
+            (Action::Replace, Call::Container(call)) if !call.creates() => call.verb(),
             (Action::Replace, _) => "replace",
             (_, call) => call.verb(),
         };
@@ -102,6 +103,7 @@ impl Step {
 impl Call {
     fn verb(&self) -> &'static str {
         match self {
+            Self::Container(call) => call.verb(),
             Self::CreateQueue { .. } | Self::CreateFunction(_) | Self::CreateMapping { .. } => "create",
             Self::DeleteQueue { .. } | Self::DeleteFunction { .. } | Self::DeleteMapping { .. } => "delete",
             Self::UpdateFunctionCode { .. } => "update code",
@@ -123,6 +125,7 @@ impl Call {
 impl fmt::Display for Danger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::LosesVolume => f.write_str("its data would be lost"),
             Self::LosesMessages { count: 1 } => f.write_str("1 message would be lost"),
             Self::LosesMessages { count } => write!(f, "{count} messages would be lost"),
             Self::ExpiresMessages { count: 1 } => f.write_str("1 message would be lost if it is older"),

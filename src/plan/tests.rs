@@ -410,7 +410,7 @@ fn a_queue_goes_after_the_functions_that_knew_it() {
         plan.steps.iter().map(|step| (step.call.operation(), step.after.iter().map(|id| id.0).collect())).collect();
     assert_eq!(
         order,
-        [("DeleteEventSourceMapping", vec![]), ("UpdateFunctionConfiguration", vec![]), ("DeleteQueue", vec![0, 1])]
+        [("DeleteEventSourceMapping", vec![]), ("UpdateFunctionConfiguration", vec![0]), ("DeleteQueue", vec![0, 1])]
     );
 }
 

@@ -201,7 +201,7 @@ impl Running {
         let store = store::open(options.durability, state.path())?;
         let (containers, gateways) = Containers::new(ContainersOptions {
             docker: options.docker.clone(),
-            stack: container_stack(options.stack.as_ref(), port),
+            stack: container_stack(options.stack.as_ref(), port)?,
             state_dir: state.path().to_owned(),
             port,
             network: options.network,
@@ -309,8 +309,11 @@ fn info(options: &ServeOptions, state: &StateDir, port: u16, clock: &Clock) -> E
 }
 
 /// By what the containers of an engine are known: its stack, or its port when it serves none.
-pub(super) fn container_stack(stack: Option<&StackName>, port: u16) -> String {
-    stack.map_or_else(|| format!("port-{port}"), StackName::to_string)
+fn container_stack(stack: Option<&StackName>, port: u16) -> io::Result<StackName> {
+    match stack {
+        Some(stack) => Ok(stack.clone()),
+        None => StackName::parse(&format!("port-{port}")).map_err(|error| io::Error::other(error.to_string())),
+    }
 }
 
 fn open_host(

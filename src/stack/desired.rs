@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
+use super::{Condition, DesiredService};
 use crate::model::{AccountId, Debugging, Durability, FunctionName, Isolation, QueueName, Region, StackName};
 
 /// Everything that a manifest declares.
@@ -108,6 +109,8 @@ pub struct DesiredFunction {
     pub reserved_concurrency: Option<u32>,
     pub provisioned_concurrency: Option<Provisioned>,
     pub triggers: Vec<Trigger>,
+    /// Services that must be ready before the function is.
+    pub depends_on: Vec<String>,
     pub log_format: LogFormat,
     /// On local targets.
     pub debug: Option<Debugging>,
@@ -131,7 +134,7 @@ impl DesiredFunction {
 
 /// A Dockerfile and what it is built with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImageBuild {
+pub struct FunctionImage {
     /// Relative to the context.
     pub dockerfile: String,
     /// The folder that is sent, relative to the source.
@@ -196,7 +199,7 @@ pub enum Build {
         artifact: PathBuf,
     },
     /// A container image, from a Dockerfile.
-    Image(ImageBuild),
+    Image(FunctionImage),
     /// The source directory itself.
     None,
 }
@@ -214,16 +217,6 @@ pub struct Trigger {
     pub report_batch_item_failures: bool,
     /// Filter patterns, each a JSON document.
     pub filters: Vec<String>,
-}
-
-/// A side container.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DesiredService {
-    pub image: String,
-    pub command: Vec<String>,
-    pub environment: BTreeMap<String, Template>,
-    pub ports: Vec<String>,
-    pub volumes: Vec<String>,
 }
 
 /// Where a stack can be converged.
@@ -277,10 +270,21 @@ pub enum Reference {
     QueueName(String),
     FunctionArn(String),
     FunctionName(String),
+    /// Where this machine, or another container, finds a service.
+    ServiceHost(String),
+    /// The first of a service's ports.
+    ServicePort(String),
     StackName,
     StackRegion,
     StackAccount,
     StackEndpoint,
+}
+
+impl Desired {
+    /// Whether a service has to end for others to start.
+    pub fn is_job(&self, key: &str) -> bool {
+        self.services.values().any(|service| service.depends_on.get(key) == Some(&Condition::Completed))
+    }
 }
 
 impl Template {
@@ -311,6 +315,10 @@ pub enum Address {
         queue: String,
     },
     Service(String),
+    /// A named volume of the services.
+    Volume(String),
+    /// The network of the stack's containers.
+    Network,
 }
 
 impl fmt::Display for Address {
@@ -320,6 +328,8 @@ impl fmt::Display for Address {
             Self::Function(key) => write!(f, "functions.{key}"),
             Self::Trigger { function, queue } => write!(f, "functions.{function}.triggers.{queue}"),
             Self::Service(key) => write!(f, "services.{key}"),
+            Self::Volume(key) => write!(f, "volumes.{key}"),
+            Self::Network => f.write_str("network"),
         }
     }
 }

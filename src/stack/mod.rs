@@ -3,12 +3,16 @@
 /// The alias that names the version which triggers invoke, of functions with provisioned concurrency.
 pub const LIVE_ALIAS: &str = "live";
 
+mod containers;
 mod desired;
 mod observed;
 #[cfg(test)]
 pub(crate) mod samples;
+mod services;
 mod tags;
 
+pub use containers::*;
 pub use desired::*;
 pub use observed::*;
+pub use services::*;
 pub use tags::{AWS_TAG_PREFIX, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Tags};

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Address, Architecture, ImageConfig, LogFormat, TAG_ADDRESS, Tags};
+use super::{Address, Architecture, ImageConfig, LogFormat, ObservedServices, TAG_ADDRESS, Tags};
 use crate::model::{FunctionName, QueueArn, QueueName};
 
 /// What was found on a target.
@@ -15,6 +15,8 @@ pub struct Observed {
     /// The queue mappings of the functions above, by UUID. Not every endpoint can tag a mapping, so a mapping belongs to
     /// whoever owns its function.
     pub mappings: BTreeMap<String, ObservedMapping>,
+    /// What a container engine has of the stack.
+    pub services: ObservedServices,
     /// What has a name of the manifest and is not tagged as this stack's, by the address that wants the name.
     pub foreign: BTreeMap<Address, Foreign>,
 }
@@ -140,17 +142,23 @@ impl ObservedFunction {
 impl Observed {
     /// Whether nothing of the stack is on the target.
     pub fn is_empty(&self) -> bool {
-        self.queues.is_empty() && self.functions.is_empty() && self.mappings.is_empty()
+        self.queues.is_empty()
+            && self.functions.is_empty()
+            && self.mappings.is_empty()
+            && self.services == ObservedServices { images: self.services.images.clone(), ..ObservedServices::default() }
     }
 
     /// What has not come to rest, in the order of addresses.
     pub fn unready(&self) -> Vec<(Address, Readiness)> {
         let functions = self.functions.iter().map(|(name, found)| (found.address(name), &found.readiness));
         let mappings = self.mappings.values().map(|found| (self.mapping_address(found), &found.readiness));
+        let containers = self.services.containers.values();
+        let services = containers.map(|found| (Address::Service(found.key.clone()), found.readiness()));
         let mut unready: Vec<_> = functions
             .chain(mappings)
-            .filter(|(_, readiness)| **readiness != Readiness::Ready)
             .map(|(address, readiness)| (address, readiness.clone()))
+            .chain(services)
+            .filter(|(_, readiness)| *readiness != Readiness::Ready)
             .collect();
         unready.sort_by(|(a, _), (b, _)| a.cmp(b));
         unready

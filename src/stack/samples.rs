@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    Architecture, Build, Desired, DesiredFunction, DesiredQueue, Fifo, ImageConfig, LogFormat, Pool, RedriveAllow,
-    Template, TemplatePart, Trigger,
+    Architecture, Build, Desired, DesiredFunction, DesiredQueue, DesiredService, Fifo, ImageConfig, LogFormat, Pool,
+    RedriveAllow, RestartPolicy, ServiceImage, Template, TemplatePart, Trigger,
 };
 use crate::model::{AccountId, FunctionName, Isolation, QueueName, Region, StackName, limits};
 
@@ -69,10 +69,28 @@ pub(crate) fn function(key: &str) -> DesiredFunction {
         reserved_concurrency: None,
         provisioned_concurrency: None,
         triggers: Vec::new(),
+        depends_on: Vec::new(),
         watch: Vec::new(),
         log_format: LogFormat::Text,
         debug: None,
         tags: BTreeMap::new(),
+    }
+}
+
+/// A container of `image` with nothing asked for.
+pub(crate) fn service(image: &str) -> DesiredService {
+    DesiredService {
+        image: ServiceImage::Named(image.to_owned()),
+        entrypoint: Vec::new(),
+        command: Vec::new(),
+        environment: BTreeMap::new(),
+        ports: Vec::new(),
+        volumes: Vec::new(),
+        health: None,
+        depends_on: BTreeMap::new(),
+        restart: RestartPolicy::No,
+        memory_bytes: None,
+        cpu_percent: None,
     }
 }
 

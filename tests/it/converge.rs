@@ -6,7 +6,7 @@ use stackctl::{
     converge::{Patience, Progress, Provider, apply, wait_ready},
     manifest,
     model::{ArtifactDigest, Scope},
-    plan::{ArtifactInfo, Artifacts, Plan, Problem, TargetFacts, plan, teardown},
+    plan::{ArtifactInfo, Artifacts, Plan, Problem, ServiceFacts, TargetFacts, plan, teardown},
     provider::{AwsProvider, Endpoint},
     stack::{Desired, Observed},
 };
@@ -118,6 +118,7 @@ impl Stage {
             scope,
             endpoint: endpoint.url.clone(),
             default_role: Some("arn:aws:iam::000000000000:role/stackctl".to_owned()),
+            services: ServiceFacts::default(),
         };
         let artifact = world.artifact(&[("bootstrap", "#!/bin/sh\n")]);
         Self { provider: Arc::new(AwsProvider::with_http_client(&endpoint, http)), world, facts, artifact }

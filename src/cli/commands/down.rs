@@ -1,22 +1,29 @@
 //! `stackctl down`: nothing of the stack is left, no process, no port, and no file unless it is to be kept.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, path::Path, sync::Arc};
 
 use crate::{
     cli::{
         Session,
         args::Down,
+        converging::{failure, interrupted, progress},
         engine::Engine,
         failure::Failure,
         images,
         project::Project,
+        services,
         terminal::{GREEN, YELLOW, count},
     },
+    converge::{self, Patience},
+    plan::{self, Call, ContainerCall},
+    provider::DockerProvider,
     serve::background::Stopped,
+    stack::Observed,
 };
 
 /// What the build and the engine keep in a state directory, besides files whose names begin with one of [`PREFIXES`].
-const OURS: [&str; 8] = ["artifacts", "build", "containers", "debug", "images", "port", "runtime", "tmp"];
+const OURS: [&str; 9] =
+    ["artifacts", "build", "containers", "debug", "images", "port", "runtime", services::MARKER, "tmp"];
 const PREFIXES: [&str; 2] = ["engine.", "start."];
 
 pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
@@ -28,6 +35,8 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
     {
         ask(session, engine).await?;
     }
+    let left = Left::find(session, &project).await?;
+    left.ask(session, args).await?;
     let state_dir = project.state_dir();
     match Engine::end(&state_dir).await? {
         Stopped::Ended => session.terminal.step(GREEN, "ended", "the engine"),
@@ -38,10 +47,12 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
             session.terminal.step(YELLOW, "killed", format_args!("{orphans} that an earlier engine left behind"));
         }
     }
+    // Before what is left of their network goes.
     let swept = Engine::sweep(&state_dir).await?;
     if swept.containers > 0 {
         session.terminal.step(YELLOW, "removed", format_args!("{swept} that an earlier engine left behind"));
     }
+    left.remove(session, args.keep).await?;
     if args.keep && state_dir.exists() {
         session.terminal.step(GREEN, "kept", format_args!("{}, for the next `up`", state_dir.display()));
         return Ok(());
@@ -53,6 +64,50 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
         Err(error) => session.terminal.warn(format_args!("images that were built here may be left: {error}")),
     }
     remove(session, &state_dir)
+}
+
+/// What the container engine has of the stack.
+#[derive(Debug, Default)]
+struct Left {
+    provider: Option<Arc<DockerProvider>>,
+    observed: Observed,
+}
+
+impl Left {
+    async fn find(session: &Session, project: &Project) -> Result<Self, Failure> {
+        let Some(provider) = services::left(session, project).await? else { return Ok(Self::default()) };
+        let observed = provider.observe_all().await.map_err(|error| failure(&error))?;
+        Ok(Self { provider: Some(Arc::new(provider)), observed })
+    }
+
+    /// What services wrote into volumes is lost with them.
+    async fn ask(&self, session: &Session, args: &Down) -> Result<(), Failure> {
+        let volumes: Vec<_> = self.observed.services.volumes.values().map(|key| format!("`{key}`")).collect();
+        if args.keep || args.yes || volumes.is_empty() {
+            return Ok(());
+        }
+        let danger =
+            format!("the data of the {} {} would be lost", plural("volume", volumes.len()), volumes.join(", "));
+        session.terminal.confirm(&danger, false).await
+    }
+
+    /// Containers and network go; volumes stay when the state does.
+    async fn remove(&self, session: &Session, keep: bool) -> Result<(), Failure> {
+        let Some(provider) = &self.provider else { return Ok(()) };
+        let plan = plan::teardown(&self.observed);
+        let is_volume = |call: &Call| matches!(call, Call::Container(ContainerCall::DeleteVolume { .. }));
+        let plan = plan.only(|step| !keep || !is_volume(&step.call));
+        let progress = progress(session);
+        let report = converge::apply(&plan, provider, &Patience::DEFAULT, &progress, interrupted()).await;
+        if let Some((_, error)) = report.failed().next() {
+            return Err(failure(error));
+        }
+        if report.cancelled { Err(Failure::Interrupted) } else { Ok(()) }
+    }
+}
+
+fn plural(noun: &str, number: usize) -> String {
+    if number == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
 
 /// Messages are lost with the engine.

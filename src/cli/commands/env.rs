@@ -11,6 +11,8 @@ use crate::{
         project::Project,
     },
     model::Scope,
+    plan::ServiceFacts,
+    stack::Desired,
 };
 
 /// No secret: the engine takes any credentials from this machine.
@@ -27,9 +29,15 @@ pub(crate) async fn run(session: &Session, args: &Env) -> Result<(), Failure> {
 
 /// The variables of the stack whose engine runs here.
 pub(crate) async fn variables(session: &Session) -> Result<BTreeMap<String, String>, Failure> {
-    let engine = Engine::running(&Project::find(session)?).await?;
+    let project = Project::find(session)?;
+    let engine = Engine::running(&project).await?;
     let activity = engine.activity().await?;
-    Ok(of_stack(&engine.endpoint, &engine.scope, activity.queues.iter().map(|queue| queue.name.as_str())))
+    let mut variables =
+        of_stack(&engine.endpoint, &engine.scope, activity.queues.iter().map(|queue| queue.name.as_str()));
+    if let Some(desired) = project.read(session)?.desired {
+        variables.extend(of_services(&desired));
+    }
+    Ok(variables)
 }
 
 fn of_stack<'a>(endpoint: &str, scope: &Scope, queues: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
@@ -46,11 +54,25 @@ fn of_stack<'a>(endpoint: &str, scope: &Scope, queues: impl Iterator<Item = &'a 
     fixed.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(queues).collect()
 }
 
+/// Where services publish their first port.
+fn of_services(desired: &Desired) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    for (key, service) in &desired.services {
+        let Some(port) = service.main_port() else { continue };
+        let name = upper(key);
+        variables.insert(format!("STACKCTL_SERVICE_{name}_HOST"), ServiceFacts::default().host);
+        variables.insert(format!("STACKCTL_SERVICE_{name}_PORT"), port.host_port.to_string());
+    }
+    variables
+}
+
 /// `orders.fifo` -> `STACKCTL_QUEUE_ORDERS_FIFO_URL`.
 fn variable_of(queue: &str) -> String {
-    let name: String =
-        queue.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
-    format!("STACKCTL_QUEUE_{name}_URL")
+    format!("STACKCTL_QUEUE_{}_URL", upper(queue))
+}
+
+fn upper(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
 
 /// No value needs quotes: URLs, names and digits.

@@ -1,8 +1,9 @@
 //! `stackctl logs`: what functions logged, each in its own colour.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, pin::Pin, time::Duration};
 
 use anstyle::{AnsiColor, Style};
+use futures_util::{Stream, StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
@@ -12,9 +13,12 @@ use crate::{
         engine::Engine,
         failure::{Failure, Message},
         project::Project,
+        services,
         terminal::{FAINT, RED, YELLOW, count},
     },
+    docker::{self, Container},
     engine::logs::LogLine,
+    provider::DockerProvider,
     serve::client::{ClientError, LogItem, LogQuery},
 };
 
@@ -27,22 +31,20 @@ const COLOURS: [AnsiColor; 6] =
     [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Green, AnsiColor::Magenta, AnsiColor::Blue, AnsiColor::BrightCyan];
 
 pub(crate) async fn run(session: &Session, args: &Logs) -> Result<(), Failure> {
-    let engine = Engine::running(&Project::find(session)?).await?;
-    for name in &args.names {
-        engine.check_function(name).await?;
+    let project = Project::find(session)?;
+    let since_ms = args.since.map(|since| earlier(Timestamp::now(), since)).unwrap_or_default();
+    let (services, functions) = told_apart(session, &project, &args.names).await?;
+    let mut items = Vec::new();
+    for container in &services {
+        items.push(of_container(&container.0, &container.1, since_ms, args.follow));
     }
-    let since_ms = args.since.map(|since| earlier(Timestamp::now(), since));
-    let query = LogQuery {
-        scope: Some(engine.scope.clone()),
-        functions: args.names.clone(),
-        since_ms: since_ms.unwrap_or_default(),
-        follow: args.follow,
-    };
-    let failed = |error: ClientError| Failure::World(Message::new(error.to_string()));
-    let mut items = engine.client.logs(&query).await.map_err(failed)?;
+    if !functions.is_empty() || services.is_empty() {
+        items.push(of_functions(&project, functions, since_ms, args.follow).await?);
+    }
+    let mut items = stream::select_all(items);
     let mut view = View::new(TimeZone::system());
-    while let Some(item) = items.next().await.map_err(failed)? {
-        match item {
+    while let Some(item) = items.next().await {
+        match item? {
             LogItem::Line(line) if session.terminal.json => {
                 let text = serde_json::to_string(&line).map_err(Failure::while_doing("write JSON"))?;
                 session.terminal.print(text)?;
@@ -54,9 +56,72 @@ pub(crate) async fn run(session: &Session, args: &Logs) -> Result<(), Failure> {
         }
     }
     if args.follow {
-        session.terminal.say("the engine has ended");
+        session.terminal.say(if services.is_empty() { "the engine has ended" } else { "nothing is left to follow" });
     }
     Ok(())
+}
+
+type Items = Pin<Box<dyn Stream<Item = Result<LogItem, Failure>>>>;
+
+/// The containers of the services among the names, and the names that are functions then.
+async fn told_apart(
+    session: &Session,
+    project: &Project,
+    names: &[String],
+) -> Result<(Vec<(DockerProvider, Container)>, Vec<String>), Failure> {
+    let (mut services, mut functions) = (Vec::new(), Vec::new());
+    let desired = if names.is_empty() { None } else { project.read(session)?.desired };
+    for name in names {
+        if !desired.as_ref().is_some_and(|desired| desired.services.contains_key(name)) {
+            functions.push(name.clone());
+            continue;
+        }
+        let Some(provider) = services::left(session, project).await? else { continue };
+        let found = provider.services().await.map_err(|error| services::failure(&error))?;
+        let container = found.into_iter().find(|container| container.key() == Some(name)).ok_or_else(|| {
+            Failure::world(format!("the service `{name}` has no container"), "`stackctl up` makes it")
+        })?;
+        services.push((provider, container));
+    }
+    Ok((services, functions))
+}
+
+async fn of_functions(
+    project: &Project,
+    functions: Vec<String>,
+    since_ms: u64,
+    follow: bool,
+) -> Result<Items, Failure> {
+    let engine = Engine::running(project).await?;
+    for name in &functions {
+        engine.check_function(name).await?;
+    }
+    let query = LogQuery { scope: Some(engine.scope.clone()), functions, since_ms, follow };
+    let failed = |error: ClientError| Failure::World(Message::new(error.to_string()));
+    let items = engine.client.logs(&query).await.map_err(failed)?;
+    Ok(Box::pin(stream::unfold(items, move |mut items| async move {
+        let item = items.next().await.map_err(failed).transpose()?;
+        Some((item, items))
+    })))
+}
+
+/// What a service's container printed, as lines of a log group that has the service's name.
+fn of_container(provider: &DockerProvider, container: &Container, since_ms: u64, follow: bool) -> Items {
+    let query =
+        docker::LogQuery { follow, tail: None, since_s: i32::try_from(since_ms / 1000).ok().filter(|s| *s > 0) };
+    let name = container.key().unwrap_or(&container.name).to_owned();
+    let lines = provider.docker().logs(&container.id, &query);
+    Box::pin(lines.map(move |line| {
+        let line = line.map_err(|error| services::failure(&error))?;
+        let stream = if line.stream == docker::LogStream::Stderr { "stderr" } else { "stdout" };
+        Ok(LogItem::Line(LogLine {
+            group: name.clone(),
+            stream: stream.to_owned(),
+            id: 0,
+            timestamp_ms: u64::try_from(line.at_ms).unwrap_or_default(),
+            message: line.text,
+        }))
+    }))
 }
 
 /// Milliseconds since the epoch.

@@ -8,20 +8,22 @@ use crate::cli::{
     engine::Engine,
     failure::Failure,
     project::Project,
+    services::Services,
 };
 
 pub(crate) async fn run(session: &Session, args: &Arguments) -> Result<(), Failure> {
     let project = Project::find(session)?;
     let desired = project.desired(session)?;
     let artifacts = artifacts::build(session, &project, &desired).await?;
+    let services = Services::open(session, &project, &desired).await?;
     let plan = match Engine::find(&project).await? {
         Some(engine) => {
             engine.check_stack(&desired.name)?;
-            Converging::on(session, &desired, &engine).plan(&artifacts).await?
+            Converging::on(session, &desired, &engine, &services).plan(&artifacts).await?
         }
         None => {
             session.terminal.say("the engine is not running: this is the plan for one that holds nothing");
-            plan_from_nothing(session, &desired, &artifacts)?
+            plan_from_nothing(session, &desired, &artifacts, &services).await?
         }
     };
     if session.terminal.json {

@@ -1,24 +1,105 @@
 //! `stackctl status`: what runs and what waits.
 
+use serde::Serialize;
+
 use crate::{
     cli::{
         Session,
         engine::Engine,
         failure::Failure,
         project::Project,
+        services,
         terminal::{BOLD, table},
     },
+    docker::{Container, ContainerState, Health},
     engine::lambda::{AccountActivity, FunctionActivity, MappingActivity},
     serve::own_api::{ActivityReport, QueueDepth},
 };
 
 pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
-    let engine = Engine::running(&Project::find(session)?).await?;
+    let project = Project::find(session)?;
+    let engine = Engine::running(&project).await?;
     let activity = engine.activity().await?;
+    let services = services_of(session, &project).await;
     if session.terminal.json {
-        return session.terminal.print_json(&activity);
+        return session.terminal.print_json(&Whole { activity: &activity, services: &services });
     }
-    session.terminal.print(page(&engine.endpoint, &activity))
+    let mut text = page(&engine.endpoint, &activity);
+    if !services.is_empty() {
+        text = format!("{text}\n\n{}", services_table(&services));
+    }
+    session.terminal.print(text)
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    activity: &'a ActivityReport,
+    services: &'a [ServiceRow],
+}
+
+/// A service's container.
+#[derive(Debug, Serialize)]
+struct ServiceRow {
+    name: String,
+    /// `running`, `healthy`, `unhealthy: REASON`, `ended with exit code 1`.
+    state: String,
+    /// `127.0.0.1:5432 -> 5432/tcp`.
+    ports: Vec<String>,
+    image: String,
+    container: String,
+}
+
+/// The services as the container engine has them. That it does not answer is said, and the rest is shown.
+async fn services_of(session: &Session, project: &Project) -> Vec<ServiceRow> {
+    let provider = match services::left(session, project).await {
+        Ok(Some(provider)) => provider,
+        Ok(None) => return Vec::new(),
+        Err(failure) => {
+            failure.message().into_iter().for_each(|message| session.terminal.warn(&message.text));
+            return Vec::new();
+        }
+    };
+    match provider.services().await {
+        Ok(found) => found.iter().map(service_row).collect(),
+        Err(error) => {
+            session.terminal.warn(&error);
+            Vec::new()
+        }
+    }
+}
+
+fn service_row(found: &Container) -> ServiceRow {
+    let ended = |code: i64| format!("ended with exit code {code}");
+    let state = match &found.state {
+        ContainerState::Created => "not started".to_owned(),
+        ContainerState::Running(Health::Unchecked) => "running".to_owned(),
+        ContainerState::Running(Health::Starting) => "starting".to_owned(),
+        ContainerState::Running(Health::Healthy) => "healthy".to_owned(),
+        ContainerState::Running(Health::Unhealthy { .. }) => "unhealthy".to_owned(),
+        ContainerState::Paused => "paused".to_owned(),
+        ContainerState::Restarting(exit) => format!("starts again, {}", ended(exit.code)),
+        ContainerState::Exited(exit) => ended(exit.code),
+        ContainerState::Dead => "dead".to_owned(),
+    };
+    let ports =
+        found.published.iter().map(|port| format!("{}:{} -> {}", port.host_ip, port.host_port, port.container_port));
+    ServiceRow {
+        name: found.key().unwrap_or(&found.name).to_owned(),
+        state,
+        ports: ports.collect(),
+        image: found.image.clone(),
+        container: found.name.clone(),
+    }
+}
+
+fn services_table(services: &[ServiceRow]) -> String {
+    let rows: Vec<_> = services
+        .iter()
+        .map(|row| vec![row.name.clone(), row.state.clone(), row.ports.join(", "), row.image.clone()])
+        .collect();
+    table(&["SERVICE", "STATE", "PORTS", "IMAGE"], &rows)
 }
 
 /// All tables, one below the other; what there is none of is left out.

@@ -11,10 +11,11 @@ use crate::{
         engine::Engine,
         failure::Failure,
         project::Project,
+        services::Services,
         terminal::{BOLD, CYAN, GREEN, YELLOW},
     },
     engine::EngineConfig,
-    plan::{Plan, Summary},
+    plan::{Danger, Plan, Summary},
     serve::clock::Stopwatch,
     stack::Desired,
 };
@@ -34,12 +35,12 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     let watch = Stopwatch::start();
     let project = Project::find(session)?;
     let desired = project.desired(session)?;
-    let (engine, plan) = tokio::select! {
+    let (engine, services, plan) = tokio::select! {
         prepared = Box::pin(prepare(session, args, &project, &desired)) => prepared?,
         () = interrupted() => return Err(Failure::Interrupted),
     };
     // Stops between two calls, not within one, and so hears Ctrl-C itself.
-    Converging::on(session, &desired, &engine).apply(&plan).await?;
+    Converging::on(session, &desired, &engine, &services).apply(&plan).await?;
     let terminal = session.terminal;
     if terminal.json {
         return terminal.print_json(&Converged { endpoint: &engine.endpoint, changed: plan.summary(), steps: &plan });
@@ -67,12 +68,14 @@ async fn prepare(
     args: &Up,
     project: &Project,
     desired: &Desired,
-) -> Result<(Engine, Plan), Failure> {
+) -> Result<(Engine, Services, Plan), Failure> {
     let artifacts = artifacts::build(session, project, desired).await?;
+    let services = Services::open(session, project, desired).await?;
     let engine = Engine::ensure(session, project, desired).await?;
-    let plan = Converging::on(session, desired, &engine).plan(&artifacts).await?;
+    services.remember(project)?;
+    let plan = Converging::on(session, desired, &engine, &services).plan(&artifacts).await?;
     ask(session, args, &plan).await?;
-    Ok((engine, plan))
+    Ok((engine, services, plan))
 }
 
 /// `4 created, 1 deleted`.
@@ -89,7 +92,18 @@ async fn ask(session: &Session, args: &Up, plan: &Plan) -> Result<(), Failure> {
         return Ok(());
     }
     plan.lines().iter().for_each(|line| session.terminal.say(coloured(line)));
-    session.terminal.confirm("messages would be lost", args.yes).await
+    session.terminal.confirm(&losses(plan), args.yes).await
+}
+
+/// What a plan's dangers are, in a few words.
+fn losses(plan: &Plan) -> String {
+    let (volumes, messages): (Vec<_>, Vec<_>) = plan.dangers().partition(|(_, danger)| *danger == Danger::LosesVolume);
+    let names: Vec<_> = volumes.iter().map(|(step, _)| format!("`{}`", step.address)).collect();
+    match (messages.is_empty(), names.is_empty()) {
+        (_, true) => "messages would be lost".to_owned(),
+        (true, false) => format!("the data of {} would be lost", names.join(", ")),
+        (false, false) => format!("messages and the data of {} would be lost", names.join(", ")),
+    }
 }
 
 /// What somebody would do next, with the names of this stack.

@@ -13,15 +13,16 @@ use tokio::time::Instant;
 use crate::{
     cli::{
         Session,
-        converging::{facts, failure, progress},
+        converging::{facts, failure, progress, whole},
         engine::Engine,
         failure::{Failure, Message},
         project::Project,
+        services::Services,
     },
     converge::{self, NotReady, Patience, Progress, Provider},
     model::{ArtifactDigest, FunctionName},
     plan::{self, ArtifactInfo, Artifacts, Call, Plan, Step, TargetFacts},
-    provider::{AwsProvider, Endpoint},
+    provider::WholeProvider,
     stack::{Address, Desired, Observed, ObservedFunction, Readiness, TAG_BUILD},
 };
 
@@ -35,7 +36,7 @@ const READY_MAX: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) endpoint: String,
-    provider: Arc<AwsProvider>,
+    provider: Arc<WholeProvider>,
     facts: TargetFacts,
     observed: Observed,
 }
@@ -145,7 +146,7 @@ fn failed(name: &FunctionName, found: &ObservedFunction) -> Option<Failure> {
 
 /// How the functions are when none of them is on its way any more.
 async fn until_ready(
-    provider: &AwsProvider,
+    provider: &WholeProvider,
     desired: &Desired,
     names: &[FunctionName],
 ) -> Result<BTreeMap<FunctionName, ObservedFunction>, Failure> {
@@ -188,9 +189,11 @@ async fn deploy_everything(order: Order) -> Deployed {
 
 async fn everything(order: &Order, deployed: &mut Deployed, started: Instant) -> Result<(), Failure> {
     let (session, desired) = (&order.session, &*order.desired);
+    let services = Services::open(session, &order.project, desired).await?;
     let engine = Engine::ensure(session, &order.project, desired).await?;
-    let facts = facts(desired, engine.endpoint.clone());
-    let provider = Arc::new(AwsProvider::new(&Endpoint::open(engine.endpoint.clone(), &facts.scope)));
+    services.remember(&order.project)?;
+    let facts = facts(desired, engine.endpoint.clone(), &services);
+    let provider = Arc::new(whole(&engine, &facts, &services));
     let endpoint = engine.endpoint.clone();
     deployed.engine = Some(engine);
     let observed = provider.observe(desired).await.map_err(|error| failure(&error))?;

@@ -191,7 +191,7 @@ impl Checker<'_> {
     fn fraction(&mut self, node: &Node, min_percent: u32, max_percent: u32, place: &Place) {
         let value = match node.value {
             Value::Float(value) => value,
-            Value::Integer(value) if value > 0 => f64::INFINITY,
+            Value::Integer(value) => i32::try_from(value).map_or(f64::INFINITY, f64::from),
             _ => f64::NEG_INFINITY,
         };
         let (min, max) = (f64::from(min_percent) / 100.0, f64::from(max_percent) / 100.0);

@@ -161,6 +161,13 @@ static FUNCTION: Table = table(
             "How many environments the function has.",
         ),
         key(
+            "depends_on",
+            Shape::List { item: &Shape::Text(Text::Free { max: 64 }), max: TRIGGERS_MAX },
+            Default("[]"),
+            "",
+            "Services that have to be ready first; those that `environment` refers to are waited for anyway.",
+        ),
+        key(
             "triggers",
             Shape::List { item: &Shape::Table(&TRIGGER), max: TRIGGERS_MAX },
             Derived("nothing but direct invocations"),

@@ -6,10 +6,11 @@
 mod functions;
 mod queues;
 mod rules;
+mod services;
 mod stack;
 
 pub(super) use functions::CONCURRENCY_MAX;
-pub(super) use rules::{RESERVED_ENVIRONMENT, runtime, runtimes};
+pub(super) use rules::{RESERVED_ENVIRONMENT, is_path, port_mapping, runtime, runtimes, volume};
 pub(super) use stack::{OVERLAY, ROOT};
 
 /// A table with fixed keys, and perhaps further ones of the user's choosing.

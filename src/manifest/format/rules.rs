@@ -1,7 +1,12 @@
 //! The legal forms of names and other texts, and the runtimes that AWS knows.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::Rule;
-use crate::model::{AccountId, FunctionName, QueueName, Region, StackName};
+use crate::{
+    model::{AccountId, FunctionName, QueueName, Region, StackName},
+    stack::ServicePort,
+};
 
 const WORD_64: &str = "^[A-Za-z0-9_-]{1,64}$";
 
@@ -133,21 +138,54 @@ pub(super) static ENDPOINT: Rule = Rule {
 
 pub(super) static PORT_MAPPING: Rule = Rule {
     noun: "a port mapping",
-    legal: |text| {
-        let port = |text: &str| text.parse::<u16>().is_ok_and(|port| port != 0);
-        let (host, container) = text.split_once(':').unwrap_or((text, text));
-        port(host) && port(container.trim_end_matches("/tcp").trim_end_matches("/udp"))
-    },
-    rule: "a port mapping is `HOST:CONTAINER`, like `5432:5432`",
-    pattern: "^[0-9]+(:[0-9]+(/(tcp|udp))?)?$",
+    legal: |text| port_mapping(text).is_some(),
+    rule: "a port mapping is `HOST:CONTAINER`, like `5432:5432`, or `ADDRESS:HOST:CONTAINER`",
+    pattern: "^(([0-9.]+|\\[[0-9a-fA-F:]+\\]):)?[0-9]+(:[0-9]+)?(/(tcp|udp))?$",
 };
 
 pub(super) static VOLUME: Rule = Rule {
     noun: "a volume",
-    legal: |text| text.split_once(':').is_some_and(|(source, path)| !source.is_empty() && path.starts_with('/')),
-    rule: "a volume is `SOURCE:PATH`, like `data:/var/lib/postgresql/data`",
-    pattern: "^[^:]+:/",
+    legal: |text| volume(text).is_some(),
+    rule: "a volume is `SOURCE:PATH` or `SOURCE:PATH:ro`, like `data:/var/lib/postgresql/data` or `./init.sql:/init.sql:ro`",
+    pattern: "^[^:]+:/[^:]*(:(ro|rw))?$",
 };
+
+/// `[ADDRESS:]HOST[:CONTAINER][/PROTOCOL]`; on loopback alone without an address.
+pub(in crate::manifest) fn port_mapping(text: &str) -> Option<ServicePort> {
+    let (ports, is_udp) = match text.rsplit_once('/') {
+        Some((ports, "tcp")) => (ports, false),
+        Some((ports, "udp")) => (ports, true),
+        Some(_) => return None,
+        None => (text, false),
+    };
+    let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port != 0);
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let (rest, container_port) = ports.rsplit_once(':').map_or((ports, port(ports)), |(rest, last)| (rest, port(last)));
+    let (host_ip, host) = match rest.rsplit_once(':') {
+        Some((address, host)) => (address.trim_matches(['[', ']']).parse().ok()?, host),
+        None => (loopback, rest),
+    };
+    Some(ServicePort { host_ip, host_port: port(host)?, container_port: container_port?, is_udp })
+}
+
+/// Source, path in the container, and whether it may only be read. A source with a slash or a dot at its start is a path.
+pub(in crate::manifest) fn volume(text: &str) -> Option<(&str, &str, bool)> {
+    let mut parts = text.split(':');
+    let (source, target) = (parts.next()?, parts.next()?);
+    let is_read_only = match (parts.next(), parts.next()) {
+        (None, None) | (Some("rw"), None) => false,
+        (Some("ro"), None) => true,
+        _ => return None,
+    };
+    let is_named = source.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let is_legal = !source.is_empty() && (is_named || is_path(source)) && target.starts_with('/') && target.len() > 1;
+    is_legal.then_some((source, target, is_read_only))
+}
+
+/// Whether a volume's source is a path of this machine rather than a name.
+pub(in crate::manifest) fn is_path(source: &str) -> bool {
+    source.starts_with(['/', '.'])
+}
 
 pub(super) static IMAGE: Rule = Rule {
     noun: "an image",

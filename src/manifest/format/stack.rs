@@ -9,7 +9,9 @@ use super::{
     functions::{CONCURRENCY_MAX, FUNCTIONS},
     key, map,
     queues::QUEUES,
-    rules, table,
+    rules,
+    services::SERVICES,
+    table,
 };
 use crate::{
     model::{Durability, Isolation, limits},
@@ -17,10 +19,8 @@ use crate::{
 };
 
 /// More than any stack has; bounds what a manifest can ask for.
-const SERVICES_MAX: usize = 100;
 const TARGETS_MAX: usize = 20;
 const PROFILES_MAX: usize = 100;
-const LIST_MAX: usize = 100;
 
 /// A whole manifest.
 pub(in crate::manifest) static ROOT: Table = table(
@@ -116,55 +116,6 @@ static POOL: Table = table(
         ),
     ],
 );
-
-static SERVICES: Table = map("Containers beside the stack.", &SERVICE_KEYS);
-
-static SERVICE_KEYS: Others =
-    Others { noun: "a service", names: &rules::WORD, max: SERVICES_MAX, shape: Shape::Table(&SERVICE) };
-
-static SERVICE: Table = table(
-    "A container that runs beside the stack.",
-    &[
-        key("image", Shape::Text(Text::Rule(&rules::IMAGE)), Required, "", "The image."),
-        key(
-            "command",
-            Shape::List { item: &Shape::Text(Text::Free { max: 4096 }), max: LIST_MAX },
-            Default("[]"),
-            "",
-            "The command and its arguments, instead of the image's own.",
-        ),
-        key(
-            "environment",
-            Shape::Table(&SERVICE_ENVIRONMENT),
-            Derived("the image's own"),
-            "",
-            "Environment variables. Values may refer to the stack.",
-        ),
-        key(
-            "ports",
-            Shape::List { item: &Shape::Text(Text::Rule(&rules::PORT_MAPPING)), max: LIST_MAX },
-            Default("[]"),
-            "",
-            "Ports on the host, as `HOST:CONTAINER`.",
-        ),
-        key(
-            "volumes",
-            Shape::List { item: &Shape::Text(Text::Rule(&rules::VOLUME)), max: LIST_MAX },
-            Default("[]"),
-            "",
-            "Volumes, as `SOURCE:PATH`.",
-        ),
-    ],
-);
-
-static SERVICE_ENVIRONMENT: Table = map("Environment variables of a container.", &SERVICE_ENVIRONMENT_KEYS);
-
-static SERVICE_ENVIRONMENT_KEYS: Others = Others {
-    noun: "an environment variable",
-    names: &rules::SERVICE_ENVIRONMENT_NAMES,
-    max: LIST_MAX,
-    shape: Shape::Text(Text::Template),
-};
 
 static TARGETS: Table = Table {
     doc: "Where the stack can be converged.",

@@ -73,8 +73,12 @@ impl<'t> Fields<'t> {
 
     /// A fraction, in percent.
     pub(super) fn percent(&self, name: &str) -> u32 {
-        let percent = |node: &Node| if let Value::Float(value) = node.value { Some(value * 100.0) } else { None };
-        // The range was checked: 0 to 100.
+        let percent = |node: &Node| match node.value {
+            Value::Float(value) => Some(value * 100.0),
+            Value::Integer(value) => i32::try_from(value).ok().map(|value| f64::from(value) * 100.0),
+            _ => None,
+        };
+        // The range was checked.
         self.read(name, percent).and_then(|percent| format!("{percent:.0}").parse().ok()).unwrap_or_default()
     }
 

@@ -15,8 +15,8 @@ use crate::{
     },
     model::{Debugging, FunctionName, Isolation, limits},
     stack::{
-        Architecture, Build, DesiredFunction, ImageBuild, ImageConfig, LogFormat, Provisioned, Template, TemplatePart,
-        Trigger,
+        Architecture, Build, DesiredFunction, FunctionImage, ImageConfig, LogFormat, Provisioned, Template,
+        TemplatePart, Trigger,
     },
 };
 
@@ -53,6 +53,7 @@ impl Lowering<'_> {
             environment: self.environment(key, fields),
             reserved_concurrency: concurrency.number("reserved"),
             provisioned_concurrency: provisioned(&concurrency),
+            depends_on: self.service_keys(fields.node("depends_on")),
             triggers: fields.items("triggers").map(|trigger| self.trigger(&trigger)).collect(),
             log_format: match fields.text("log_format").as_deref() {
                 Some("json") => LogFormat::Json,
@@ -134,7 +135,7 @@ impl Lowering<'_> {
                 let image = tools.table("image");
                 let args = image.node("args").map(Node::entries).unwrap_or_default();
                 let args = args.iter().filter_map(|arg| Some((arg.key.clone(), arg.node.as_text()?.to_owned())));
-                Build::Image(ImageBuild {
+                Build::Image(FunctionImage {
                     dockerfile: image.text("dockerfile").unwrap_or_default(),
                     context: image.text("context").unwrap_or_default().into(),
                     target: image.text("target").unwrap_or_default(),

@@ -7,6 +7,7 @@ mod fields;
 mod function;
 mod queue;
 mod reference;
+mod service;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     model::{AccountId, Durability, Isolation, Region, StackName, limits},
-    stack::{ContainerNetwork, Desired, DesiredService, Pool, PortChoice, Target, Template},
+    stack::{ContainerNetwork, Desired, Pool, PortChoice, Target, Template},
 };
 
 /// The port of local targets that name none: LocalStack's, which every client's documentation names.
@@ -49,8 +50,9 @@ impl Lowering<'_> {
         let queues = root.table("queues").others().filter_map(|(key, fields)| self.queue(key, &fields)).collect();
         let functions =
             root.table("functions").others().filter_map(|(key, fields)| self.function(key, &fields)).collect();
-        let services =
-            root.table("services").others().map(|(key, fields)| (key.to_owned(), self.service(&fields))).collect();
+        let services: BTreeMap<_, _> =
+            root.table("services").others().map(|(key, fields)| (key.to_owned(), self.service(key, &fields))).collect();
+        self.no_circles(&services);
         Some(Desired {
             name: stack.text("name").and_then(|name| StackName::parse(&name).ok()).or_else(unnamed)?,
             region: stack.text("region").and_then(|region| Region::parse(&region)).unwrap_or_default(),
@@ -75,16 +77,6 @@ impl Lowering<'_> {
                     .at(node.span, "not met")
                     .help("install a version that the manifest asks for, or change `requires`");
             self.problems.push(problem);
-        }
-    }
-
-    fn service(&mut self, fields: &Fields<'_>) -> DesiredService {
-        DesiredService {
-            image: fields.text("image").unwrap_or_default(),
-            command: fields.texts("command"),
-            environment: self.templates(fields.node("environment")),
-            ports: fields.texts("ports"),
-            volumes: fields.texts("volumes"),
         }
     }
 

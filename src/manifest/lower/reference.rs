@@ -16,6 +16,7 @@ use crate::{
 
 const QUEUE_ATTRIBUTES: &[&str] = &["url", "arn", "name"];
 const FUNCTION_ATTRIBUTES: &[&str] = &["arn", "name"];
+const SERVICE_ATTRIBUTES: &[&str] = &["host", "port"];
 const STACK_ATTRIBUTES: &[&str] = &["name", "region", "account", "endpoint"];
 
 /// Why a reference is none: the words, the part of the reference's body to point at, and the way out.
@@ -84,14 +85,27 @@ impl Lowering<'_> {
                 "endpoint" => Ok(Reference::StackEndpoint),
                 _ => Err(unknown_attribute(body, rest, STACK_ATTRIBUTES)),
             },
-            "services" => Err(Wrong {
-                code: "bad_reference",
-                message: format!("`{body}` refers to a service, which is not supported yet"),
-                part: 0..body.len(),
-                help: "services can be reached at the ports that they publish on the host".to_owned(),
-            }),
+            "services" => {
+                let (key, attribute) = self.named(body, "services", SERVICE_ATTRIBUTES)?;
+                if attribute == "host" { Ok(Reference::ServiceHost(key)) } else { self.service_port(body, key) }
+            }
             _ => Err(unknown_kind(body, kind)),
         }
+    }
+
+    /// A service without ports has none to refer to.
+    fn service_port(&self, body: &str, key: String) -> Result<Reference, Wrong> {
+        let service = self.root.get("services").and_then(|services| services.get(&key));
+        let ports = service.and_then(|service| service.get("ports")).map(Node::items).unwrap_or_default();
+        if ports.is_empty() {
+            return Err(Wrong {
+                code: "bad_reference",
+                message: format!("`{body}` refers to a port, and `services.{key}` has none"),
+                part: 0..body.len(),
+                help: format!("add it, like `ports = [\"6379:6379\"]`, to `[services.{key}]`"),
+            });
+        }
+        Ok(Reference::ServicePort(key))
     }
 
     /// `KIND.NAME.ATTRIBUTE`, with a name that the manifest has.
@@ -139,7 +153,7 @@ fn unknown_kind(body: &str, kind: &str) -> Wrong {
     let help = if variable && kind == body {
         format!("an environment variable is written `${{env:{kind}}}`; `$${{` is a literal `${{`")
     } else {
-        suggest::did_you_mean(kind, ["env", "queues", "functions", "stack"]).unwrap_or_else(|| {
+        suggest::did_you_mean(kind, ["env", "queues", "functions", "services", "stack"]).unwrap_or_else(|| {
             "there are `${env:NAME}`, `${queues.NAME.url}`, `${functions.NAME.arn}` and `${stack.region}`; `$${` is a \
              literal `${`"
                 .to_owned()

@@ -586,10 +586,10 @@ error: `image` is empty
   help: an image is a reference like `postgres:16`
 error: `ports[0]` is `web:80`, which is not a port mapping
   6:10 "web:80": not a port mapping
-  help: a port mapping is `HOST:CONTAINER`, like `5432:5432`
+  help: a port mapping is `HOST:CONTAINER`, like `5432:5432`, or `ADDRESS:HOST:CONTAINER`
 error: `volumes[0]` is `data`, which is not a volume
   7:12 "data": not a volume
-  help: a volume is `SOURCE:PATH`, like `data:/var/lib/postgresql/data`
+  help: a volume is `SOURCE:PATH` or `SOURCE:PATH:ro`, like `data:/var/lib/postgresql/data` or `./init.sql:/init.sql:ro`
 "#,
     );
 }
@@ -682,9 +682,9 @@ concurrency = { provisioned = { min = 1 } }
 error: `max` is missing in `functions.f.concurrency.provisioned`
   6:17 provisioned: needs `max`
   help: `max`: the upper bound
-error: `image` is missing in `services.db`
-  7:11 db: needs `image`
-  help: `image`: the image
+error: `services.db` has neither `image` nor `build`
+  7:11 db: needs one of them
+  help: write `image = "postgres:16"`, or `build = "DIRECTORY"` for one with a Dockerfile
 error: `endpoint` is missing in `targets.ci`
   8:10 ci: needs `endpoint`
   help: `endpoint`: its URL
@@ -771,9 +771,9 @@ error: `${HOME}` is no reference
 error: `stack.nam` names no attribute that can be referred to
   6:100 nam: refers to nothing
   help: did you mean `name`?
-error: `services.db.host` refers to a service, which is not supported yet
-  6:115 services.db.host: refers to nothing
-  help: services can be reached at the ports that they publish on the host
+error: `services.db` is not in this manifest
+  6:124 db: no such name
+  help: add `[services.db]`
 error: a `${` without its `}`
   6:141 ${: starts here
   help: close it; `$${` is a literal `${`

@@ -462,8 +462,6 @@ ephemeral_storage = "1GiB"
 [[functions.f.triggers]]
 queue = "q"
 filters = [{ body = { kind = ["order"] } }]
-[services.db]
-image = "db"
 [targets.localstack]
 [targets.aws]
 "#,
@@ -474,12 +472,10 @@ advice: the embedded engine writes logs as text and refuses `json`: set it in a 
   10:1 log_format: has no effect yet
 advice: the size of `/tmp` is not limited by the embedded engine yet
   11:1 ephemeral_storage: has no effect yet
-advice: services are not started yet
-  15:11 db: has no effect yet
 advice: the target `localstack` is not supported yet
-  17:10 localstack: has no effect yet
+  15:10 localstack: has no effect yet
 advice: the target `aws` is not supported yet
-  18:10 aws: has no effect yet
+  16:10 aws: has no effect yet
 "#,
     );
     check_in_stack(

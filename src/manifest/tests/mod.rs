@@ -4,6 +4,7 @@ mod diagnostics;
 mod docs;
 mod lints;
 mod overlays;
+mod services;
 mod stack;
 
 use std::path::Path;

@@ -40,6 +40,7 @@ impl AwsProvider {
         let (sqs, lambda) = (&self.sqs, &self.lambda);
         let about = |resource| About { operation: call.operation(), resource };
         match call {
+            Call::Container(_) => Err(about("a container").refused(None, Some("this endpoint runs no containers"))),
             Call::CreateQueue { name, attributes, tags } => {
                 let request = sqs.create_queue().queue_name(name.as_str()).set_attributes(Some(named(attributes)));
                 send!(about(name.as_str()), request.set_tags(Some(map(tags))))

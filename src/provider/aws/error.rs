@@ -27,7 +27,7 @@ impl About<'_> {
         }
     }
 
-    fn refused(self, code: Option<&str>, message: Option<&str>) -> ProviderError {
+    pub(super) fn refused(self, code: Option<&str>, message: Option<&str>) -> ProviderError {
         // The code of a query-compatible error has the older protocol's prefix.
         let code = code.map(|code| code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code));
         let message = message.unwrap_or_default();

@@ -33,7 +33,7 @@ use super::report::Report;
 use crate::{
     docker::{self, ContainerSpec, Docker, Image, Machine, Ownership},
     engine::{CodeImage, LaunchSpec, SandboxSpec, lambda::CodeRef},
-    model::{ArtifactDigest, Isolation},
+    model::{ArtifactDigest, Isolation, StackName},
 };
 
 /// Containers that are created and started at one time: more only wait for each other inside the engine.
@@ -47,7 +47,7 @@ pub struct ContainersOptions {
     /// Where Docker may be.
     pub docker: docker::Settings,
     /// The stack's name, or what stands for it.
-    pub stack: String,
+    pub stack: StackName,
     /// Absolute. Holds the code.
     pub state_dir: PathBuf,
     /// The engine's port on loopback.

@@ -193,6 +193,7 @@ mod tests {
     use super::*;
     use crate::{
         engine::{CodeImage, lambda::ImageConfig},
+        model::StackName,
         serve::{
             containers::{Gateway, Subnet},
             environments::sample::spec,
@@ -225,7 +226,7 @@ mod tests {
     fn made(spec: &LaunchSpec, image: &Image, is_code: bool) -> ContainerSpec {
         let place = Place {
             name: "n".into(),
-            ownership: &Ownership::new("orders", Path::new("/s")),
+            ownership: &Ownership::new(StackName::parse("orders").unwrap(), Path::new("/s")),
             state_dir: Path::new("/s"),
             port: 4566,
             runtime_api_port: 9001,

@@ -2,7 +2,10 @@
 
 use std::{fmt, fs, io, path::Path};
 
-use crate::docker::{self, Docker, KIND_FUNCTION, Ownership};
+use crate::{
+    docker::{self, Docker, KIND_FUNCTION, Ownership},
+    model::StackName,
+};
 
 /// A file of the state directory that is there when functions of it may have left something in Docker: without it nobody
 /// looks for Docker.
@@ -22,8 +25,8 @@ impl fmt::Display for Swept {
 }
 
 /// Notes that there may be something of `stack` from now on.
-pub(super) fn mark(stack: &str, state_dir: &Path) -> io::Result<()> {
-    fs::write(state_dir.join(MARK), stack)
+pub(super) fn mark(stack: &StackName, state_dir: &Path) -> io::Result<()> {
+    fs::write(state_dir.join(MARK), stack.as_str())
 }
 
 /// Removes the containers of the functions of the stack that is kept in `state_dir`, and its network unless somebody is in it.
@@ -33,7 +36,8 @@ pub(super) fn mark(stack: &str, state_dir: &Path) -> io::Result<()> {
 /// There may be containers, and Docker does not answer.
 pub async fn sweep(settings: &docker::Settings, state_dir: &Path) -> Result<Swept, docker::Error> {
     let mark = state_dir.join(MARK);
-    let Ok(stack) = fs::read_to_string(&mark) else { return Ok(Swept::default()) };
+    let stack = fs::read_to_string(&mark).ok().and_then(|stack| StackName::parse(&stack).ok());
+    let Some(stack) = stack else { return Ok(Swept::default()) };
     let docker = Docker::connect(settings).await?;
     let ownership = Ownership::new(stack, state_dir);
     let swept = containers(&docker, &ownership).await?;
