@@ -44,9 +44,9 @@ pub(crate) fn durability(desired: &Desired) -> Durability {
 
 /// Which network containers of functions are in, as `serve` takes it.
 pub(crate) fn network(desired: &Desired) -> &'static str {
-    match desired.targets.get(TARGET) {
-        Some(Target::Embedded { network: ContainerNetwork::Host, .. }) => ContainerNetwork::NAMES[1],
-        _ => ContainerNetwork::NAMES[0],
+    match desired.container_network() {
+        ContainerNetwork::Bridge => ContainerNetwork::NAMES[0],
+        ContainerNetwork::Host => ContainerNetwork::NAMES[1],
     }
 }
 

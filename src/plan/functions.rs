@@ -14,8 +14,8 @@ use super::{
 use crate::{
     model::{DEBUG_VARIABLE, FunctionName, Isolation, QueueName, TAG_BASE_IMAGE, TAG_ISOLATION},
     stack::{
-        Address, Architecture, DesiredFunction, LogFormat, Observed, ObservedFunction, Reference, TAG_BUILD,
-        TemplatePart, Variables,
+        Address, Architecture, ContainerNetwork, DesiredFunction, LogFormat, Observed, ObservedFunction, Reference,
+        TAG_BUILD, TemplatePart, Variables,
     },
 };
 
@@ -117,8 +117,14 @@ fn render_environment(
 ) -> Option<Variables> {
     let mut variables = BTreeMap::new();
     let mut is_whole = true;
+    let in_network = function.isolation == Isolation::Container && inputs.facts.name == EMBEDDED;
+    let in_network = in_network && inputs.desired.container_network() == ContainerNetwork::Bridge;
     for (name, template) in &function.environment {
-        match inputs.facts.render(template, inputs.desired) {
+        let rendered = match in_network {
+            true => inputs.facts.render_in_container(template, inputs.desired),
+            false => inputs.facts.render(template, inputs.desired),
+        };
+        match rendered {
             Ok(value) => drop(variables.insert(name.clone(), value)),
             Err(other) => {
                 is_whole = false;

@@ -243,6 +243,19 @@ impl ContainerNetwork {
     pub const NAMES: [&'static str; 2] = ["bridge", "host"];
 }
 
+impl Desired {
+    /// Which network containers of functions are in, on the embedded engine.
+    pub fn container_network(&self) -> ContainerNetwork {
+        self.targets
+            .values()
+            .find_map(|target| match target {
+                Target::Embedded { network, .. } => Some(*network),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+}
+
 /// The embedded engine's port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PortChoice {
