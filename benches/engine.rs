@@ -45,7 +45,7 @@ impl Bench {
                 ..CreateFunction::default()
             };
             let artifact = ArtifactDigest::from_bytes([1; 32]);
-            let code = CodeRef { artifact, sha256: "sha".into(), size_bytes: 1, image: None };
+            let code = CodeRef { artifact, sha256: "sha".into(), size_bytes: 1, unzipped_bytes: 1, image: None };
             bench.request(lambda::Command::CreateFunction { function, code });
             bench.invoke(number);
         }

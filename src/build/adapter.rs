@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    BuildError, BuildRequest, command, golang,
+    BuildError, BuildRequest, command, esbuild, golang, java,
     pack::Unfinished,
     python, rust, source,
     tree::{CACHE_MARK, Entry, Rules, VIRTUAL_ENVIRONMENT_MARK},
@@ -30,15 +30,8 @@ pub(super) struct Adapter<'a> {
 }
 
 impl<'a> Adapter<'a> {
-    pub(super) fn of(request: &'a BuildRequest) -> Result<Self, BuildError> {
-        if let Build::Java { .. } = request.build {
-            return Err(BuildError::unsuitable(
-                "`build.java` is not there yet",
-                "until it is, run your build tool: build = { command = { run = \"./gradlew installDist\", artifact = \
-                 \"build/install/app\" } }, with a `bootstrap` in it that starts the JVM",
-            ));
-        }
-        Ok(Self { request })
+    pub(super) fn of(request: &'a BuildRequest) -> Self {
+        Self { request }
     }
 
     /// Puts the function's code into its directory; returns what else it was made of. `listing` is the source's.
@@ -56,10 +49,12 @@ impl<'a> Adapter<'a> {
             Build::Python { requirements } => {
                 return python::fill(request, requirements.as_deref(), unfinished, listing).await;
             }
-            Build::Node => return source::fill_node(request, unfinished, listing).await,
-            Build::None | Build::Java { .. } | Build::Image(_) => {
-                return source::fill(request, unfinished, listing).await;
+            Build::Java { tool } => java::fill(request, tool.as_deref(), dir).await?,
+            Build::Node { bundle, external } if bundle.unwrap_or_else(|| esbuild::is_needed(request)) => {
+                esbuild::fill(request, external, dir).await?
             }
+            Build::Node { .. } => return source::fill_node(request, unfinished, listing).await,
+            Build::None | Build::Image(_) => return source::fill(request, unfinished, listing).await,
         };
         Ok((unfinished, elsewhere))
     }
@@ -78,13 +73,18 @@ pub(super) fn rules(request: &BuildRequest) -> Rules {
             marks: &[VIRTUAL_ENVIRONMENT_MARK],
             ..rules
         },
-        Build::Node => Rules { names: &[".cache", ".npm"], ..rules },
+        Build::Node { .. } => Rules { names: &[".cache", ".npm"], ..rules },
         Build::Command { artifact, .. } => {
             let mut paths = rules.paths;
             paths.push(normal(&request.source.join(artifact)));
             Rules { marks: &[CACHE_MARK], paths, ..rules }
         }
-        Build::Go { .. } | Build::Java { .. } | Build::Image(_) | Build::None => rules,
+        Build::Java { .. } => {
+            let mut paths = rules.paths;
+            paths.extend(java::outputs(&request.source));
+            Rules { names: &[".gradle"], marks: java::OUTPUT_MARKS, paths, ..rules }
+        }
+        Build::Go { .. } | Build::Image(_) | Build::None => rules,
     }
 }
 

@@ -1,6 +1,5 @@
 //! What an earlier build was made of, so that nothing is done when nothing changed. Disposable: without it, or with a
-//! damaged one, everything is simply built again. The version of a toolchain is no part of it, because asking for that takes
-//! as long as many a build: after an upgrade, `.stackctl/build` can be removed.
+//! damaged one, everything is simply built again.
 
 use std::{
     fs,
@@ -13,13 +12,13 @@ use sha2::{Digest, Sha256};
 use super::{
     Artifact, BuildError, BuildRequest,
     adapter::{Elsewhere, rules},
+    identity::identity,
     pack::create_private_dir,
     tree::{self, Entry, Kind},
 };
-use crate::model::ArtifactDigest;
+pub(super) use crate::model::BUILD_DIR;
+use crate::{model::ArtifactDigest, stack::Build};
 
-/// The folder of a state directory with this cache and the adapters' own.
-pub(super) const BUILD_DIR: &str = "build";
 /// Raised when fingerprints come to mean something else.
 const FINGERPRINT_HEADER: &[u8] = b"stackctl fingerprint 1\n";
 
@@ -137,10 +136,13 @@ fn path(request: &BuildRequest) -> PathBuf {
 
 /// Everything of the request that can change the artifact, besides files.
 fn settings(request: &BuildRequest) -> String {
-    let BuildRequest { source, build, runtime, handler, architecture, leave_out, watch, .. } = request;
-    // Only the go1.x runtime's artifact is named after the handler.
-    let handler = if runtime == "go1.x" { handler.as_str() } else { "" };
-    format!("{build:?} {runtime:?} {handler:?} {architecture:?} {source:?} {leave_out:?} {watch:?}\n")
+    let BuildRequest { source, build, runtime, handler, architecture, debug, leave_out, watch, .. } = request;
+    // The artifact is named after the handler on go1.x, and begins with it where it is bundled.
+    let is_named = runtime == "go1.x" || matches!(build, Build::Node { .. });
+    let (handler, toolchain) = (if is_named { handler.as_str() } else { "" }, identity(request));
+    format!(
+        "{build:?} {runtime:?} {handler:?} {architecture:?} {debug:?} {source:?} {leave_out:?} {watch:?} {toolchain}\n"
+    )
 }
 
 fn elsewhere_fingerprint(request: &BuildRequest, elsewhere: &[PathBuf]) -> String {

@@ -20,6 +20,7 @@ pub(super) async fn fill(
 ) -> Result<Elsewhere, BuildError> {
     let shell = Tool {
         name: "sh",
+        program: None,
         install: "a POSIX shell has to be on the PATH",
         dir: &request.source,
         progress: &request.progress,

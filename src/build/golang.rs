@@ -66,6 +66,7 @@ async fn inputs(request: &BuildRequest, package: &str, flags: &[String], environ
 fn go(request: &BuildRequest) -> Tool<'_> {
     Tool {
         name: "go",
+        program: None,
         install: "install Go from https://go.dev/doc/install",
         dir: &request.source,
         progress: &request.progress,

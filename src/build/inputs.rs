@@ -83,7 +83,7 @@ impl Inputs {
             elsewhere.iter().chain(&request.watch).map(|path| normal(path)).partition(|path| path.is_dir());
         let use_of = match &request.build {
             Build::None | Build::Image(_) => GitUse::None,
-            Build::Node => GitUse::ButNodeModules,
+            Build::Node { .. } => GitUse::ButNodeModules,
             _ => GitUse::All,
         };
         let is_compiled =

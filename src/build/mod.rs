@@ -15,8 +15,14 @@ mod snapshot;
 mod tree;
 
 mod command;
+mod esbuild;
 mod golang;
+mod identity;
+mod java;
+mod kept;
+mod node_modules;
 mod python;
+mod requirements;
 mod rust;
 mod source;
 mod toolchain;
@@ -29,6 +35,7 @@ use std::{
 };
 
 pub use error::BuildError;
+pub use identity::{TOOL_VARIABLES, ToolEnvironment};
 pub use inputs::{Added, Inputs};
 pub use progress::{BuildEvent, Progress};
 pub use snapshot::Earlier;
@@ -56,6 +63,8 @@ pub struct BuildRequest {
     pub architecture: Architecture,
     /// Whether a debugger will look at it.
     pub debug: bool,
+    /// What the toolchain will see of this process's environment.
+    pub environment: ToolEnvironment,
     /// Absolute; created when it is missing.
     pub state_dir: PathBuf,
     /// Absolute paths inside the source that are no code: the manifest itself, say.
@@ -90,6 +99,7 @@ impl BuildRequest {
             handler: function.handler.clone(),
             architecture: function.architecture,
             debug: function.debug.is_some(),
+            environment: ToolEnvironment::default(),
             state_dir: state_dir.to_owned(),
             leave_out: Vec::new(),
             watch: function.watch.clone(),
@@ -136,7 +146,7 @@ pub async fn build(request: &BuildRequest) -> Result<Artifact, BuildError> {
     if let Some(artifact) = cached.as_ref().and_then(|cached| cached.artifact(request, &fingerprint)) {
         return Ok(artifact);
     }
-    let adapter = Adapter::of(request)?;
+    let adapter = Adapter::of(request);
     let unfinished = off_thread(request, |request| Unfinished::new(&request.state_dir)).await?;
     let (unfinished, elsewhere) = adapter.fill(unfinished, listing).await?;
     off_thread(request, move |request| {
@@ -155,6 +165,11 @@ pub fn prepare(request: &BuildRequest) {
         return;
     }
     request.earlier.prepare(&request.state_dir);
+}
+
+/// Lets go what builds have kept of dependencies that no build has used for long. Blocking.
+pub fn prune(state_dir: &Path) {
+    kept::prune(state_dir);
 }
 
 /// Forgets what is known of a function's last build, so that the next one runs the toolchain. Blocking.

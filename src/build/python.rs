@@ -11,18 +11,17 @@ use sha2::{Digest, Sha256};
 
 use super::{
     BuildError, BuildRequest,
-    adapter::{Elsewhere, normal},
+    adapter::Elsewhere,
     cache::BUILD_DIR,
-    off_thread,
+    kept, off_thread,
     pack::{self, Unfinished},
+    requirements::Requirements,
     source,
     toolchain::{Stdout, Tool},
     tree::{self, Entry, Rules},
 };
 use crate::model::ArtifactDigest;
 
-/// Looked for in the source when the manifest names no file.
-const REQUIREMENTS: &str = "requirements.txt";
 /// Of what was installed, what no function needs: scripts begin with the path of this machine's interpreter.
 const INSTALLED_RULES: Rules =
     Rules { names: &["__pycache__", "bin"], endings: &[".pyc"], marks: &[], paths: Vec::new() };
@@ -34,45 +33,27 @@ pub(super) async fn fill(
     unfinished: Unfinished,
     listing: Vec<Entry>,
 ) -> Result<(Unfinished, Elsewhere), BuildError> {
-    let Some(file) = requirements_file(request, requirements)? else {
+    let Some(wanted) = Requirements::of(request, requirements)? else {
         return source::fill(request, unfinished, listing).await;
     };
-    let text = fs::read_to_string(&file).map_err(BuildError::disk("read", &file))?;
-    let only_text = says_all(&text);
-    let installed = install_dir(request, &text);
-    if !only_text || !installed.is_dir() {
+    let (files, says_all) = (wanted.files.clone(), wanted.says_all);
+    let installed = install_dir(request, &wanted.text);
+    if !says_all || !installed.is_dir() {
+        let file = wanted.file(request).await?;
         install(request, &file, &installed).await?;
     }
+    kept::mark_used(&installed);
     let unfinished = off_thread(request, move |request| {
         request.earlier.pack(unfinished, over(tree::list(&installed, &INSTALLED_RULES)?, listing))
     });
-    Ok((unfinished.await?, if only_text { Elsewhere::Known(vec![file]) } else { Elsewhere::Unknown }))
+    let elsewhere = files.into_iter().filter(|file| !file.starts_with(&request.source)).collect();
+    Ok((unfinished.await?, if says_all { Elsewhere::Known(elsewhere) } else { Elsewhere::Unknown }))
 }
 
 /// The source goes over what was installed: the user's own module of a name wins, as it does in the import path.
 fn over(installed: Vec<Entry>, listing: Vec<Entry>) -> Vec<Entry> {
     let entries = installed.into_iter().chain(listing).map(|entry| (entry.path.clone(), entry));
     entries.collect::<BTreeMap<_, _>>().into_values().collect()
-}
-
-fn requirements_file(request: &BuildRequest, named: Option<&Path>) -> Result<Option<PathBuf>, BuildError> {
-    let file = normal(&request.source.join(named.unwrap_or(Path::new(REQUIREMENTS))));
-    match (file.is_file(), named) {
-        (true, _) => Ok(Some(file)),
-        (false, None) => Ok(None),
-        (false, Some(_)) => Err(BuildError::unsuitable(
-            format!("there is no `{}`", file.display()),
-            "`build.python.requirements` is relative to `source`",
-        )),
-    }
-}
-
-/// Whether the file alone decides what is installed: it names no other file and no directory.
-fn says_all(requirements: &str) -> bool {
-    requirements.lines().map(str::trim).all(|line| {
-        let refers = ["-r", "--requirement", "-c", "--constraint", "-e", "--editable", ".", "/", "file:"];
-        !refers.iter().any(|start| line.starts_with(start)) && !line.contains("file:")
-    })
 }
 
 fn install_dir(request: &BuildRequest, requirements: &str) -> PathBuf {
@@ -113,6 +94,7 @@ async fn run_installer(request: &BuildRequest, file: &Path, target: &Path) -> Re
     for (name, arguments) in [("uv", &uv[..]), (interpreter, &pip), ("python3", &pip)] {
         let tool = Tool {
             name,
+            program: None,
             install: INSTALL_PIP,
             dir: &request.source,
             progress: &request.progress,
@@ -142,20 +124,5 @@ fn interpreter(runtime: &str) -> &'static str {
         "python3.13" => "python3.13",
         "python3.14" => "python3.14",
         _ => "python3",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requirements_that_refer_to_files_are_told() {
-        for all in ["", "requests==2.31\n# -r no\n", "--index-url https://example.org/simple\nx>=1"] {
-            assert!(says_all(all), "{all}");
-        }
-        for not_all in ["-r base.txt", "  -e .", "./wheels/x.whl", "x @ file:///tmp/x.whl", "--constraint=c.txt"] {
-            assert!(!says_all(not_all), "{not_all}");
-        }
     }
 }

@@ -52,6 +52,7 @@ pub(super) async fn fill(
 fn cargo(request: &BuildRequest) -> Tool<'_> {
     Tool {
         name: "cargo",
+        program: None,
         install: "install Rust from https://rustup.rs",
         dir: &request.source,
         progress: &request.progress,

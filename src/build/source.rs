@@ -1,10 +1,12 @@
 //! Sources that run as they are: Node's, and anything that the user has built already.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::Deserialize;
 
-use super::{BuildError, BuildEvent, BuildRequest, adapter::Elsewhere, off_thread, pack::Unfinished, tree::Entry};
+use super::{
+    BuildError, BuildEvent, BuildRequest, adapter::Elsewhere, node_modules, off_thread, pack::Unfinished, tree::Entry,
+};
 
 /// The source directory itself.
 pub(super) async fn fill(
@@ -16,16 +18,23 @@ pub(super) async fn fill(
     Ok((unfinished, Elsewhere::NOTHING))
 }
 
-/// The source directory with its `node_modules`.
+/// The source directory with its `node_modules`, and with what its workspace has hoisted above it.
 pub(super) async fn fill_node(
     request: &BuildRequest,
     unfinished: Unfinished,
     listing: Vec<Entry>,
 ) -> Result<(Unfinished, Elsewhere), BuildError> {
-    if let Some(warning) = missing_modules(&request.source) {
+    let (hoisted, watched) = off_thread(request, node_modules::hoisted).await?;
+    if hoisted.is_empty()
+        && let Some(warning) = missing_modules(&request.source)
+    {
         request.progress.tell(BuildEvent::Warning(&warning));
     }
-    fill(request, unfinished, listing).await
+    // What the source has itself comes first.
+    let entries = hoisted.into_iter().chain(listing).map(|entry| (entry.path.clone(), entry));
+    let entries = entries.collect::<BTreeMap<_, _>>().into_values().collect();
+    let (unfinished, _) = fill(request, unfinished, entries).await?;
+    Ok((unfinished, Elsewhere::Known(watched)))
 }
 
 #[derive(Deserialize)]

@@ -24,6 +24,8 @@ const CHUNK_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Tool<'a> {
     pub(super) name: &'static str,
+    /// Where it is, when it is not the one on the `PATH`.
+    pub(super) program: Option<&'a Path>,
     /// What to do when `name` is not installed.
     pub(super) install: &'static str,
     pub(super) dir: &'a Path,
@@ -56,7 +58,7 @@ impl Tool<'_> {
         stdout: Stdout,
     ) -> Result<Output, BuildError> {
         let command = self.typed(arguments, environment);
-        let mut child = Command::new(self.name)
+        let mut child = Command::new(self.program.map_or(OsStr::new(self.name), Path::as_os_str))
             .args(arguments)
             .envs(environment.iter().copied())
             .current_dir(self.dir)
@@ -244,7 +246,7 @@ mod tests {
     use super::*;
 
     fn sh<'a>(progress: &'a Progress, dir: &'a Path) -> Tool<'a> {
-        Tool { name: "sh", install: "install a shell", dir, progress, timeout: Duration::from_secs(60) }
+        Tool { name: "sh", program: None, install: "install a shell", dir, progress, timeout: Duration::from_secs(60) }
     }
 
     fn recording() -> (Progress, Arc<Mutex<Vec<String>>>) {

@@ -374,6 +374,10 @@ pub(crate) struct Serve {
     /// What the state in that directory survives: `memory` nothing, `process` a crash of the engine, `disk` a power loss.
     #[arg(long, value_name = "PROMISE", default_value = "process", value_parser = durability, requires = "state")]
     pub(crate) durability: Durability,
+    /// What a function's process sees: `namespace` its code at /var/task, layers at /opt, a /tmp of its own and the rest
+    /// read-only, where the system allows it; `process` what you see. `container`: functions that say nothing run in containers.
+    #[arg(long, value_name = "KIND", default_value = "namespace", value_parser = isolation)]
+    pub(crate) isolation: Isolation,
     /// The account of requests that name none.
     #[arg(long, value_name = "ID", default_value = "000000000000", value_parser = account)]
     pub(crate) account: AccountId,
@@ -392,9 +396,6 @@ pub(crate) struct Serve {
     /// The wait before an asynchronous invocation is first tried again; the second retry waits twice as long.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
     pub(crate) first_retry_delay: Duration,
-    /// What keeps the environments apart of functions that say nothing themselves.
-    #[arg(long, value_name = "KIND", default_value = "process", value_parser = isolation)]
-    pub(crate) isolation: Isolation,
     /// Which network containers of functions are in: `bridge` one of their own, `host` this machine's.
     #[arg(long, value_name = "NETWORK", default_value = "bridge", value_parser = ContainerNetwork::NAMES)]
     pub(crate) network: String,
@@ -429,7 +430,7 @@ fn account(text: &str) -> Result<AccountId, String> {
 }
 
 fn isolation(text: &str) -> Result<Isolation, String> {
-    Isolation::parse(text).ok_or_else(|| format!("a kind is one of {}", Isolation::NAMES.join(", ")))
+    Isolation::parse(text).ok_or_else(|| format!("it is one of {}", Isolation::NAMES.join(", ")))
 }
 
 fn durability(text: &str) -> Result<Durability, String> {

@@ -5,10 +5,11 @@ use super::{
     failure::{Failure, Message},
     images,
     project::Project,
+    surroundings::{variable, variables},
     terminal::{GREEN, Verbosity, count},
 };
 use crate::{
-    build::{self, Artifact, BuildEvent, BuildRequest, Progress},
+    build::{self, Artifact, BuildEvent, BuildRequest, Progress, TOOL_VARIABLES, ToolEnvironment},
     model::StackName,
     plan::{ArtifactInfo, Artifacts},
     serve::clock::Stopwatch,
@@ -61,6 +62,7 @@ pub(crate) fn request(
 ) -> BuildRequest {
     let mut request = BuildRequest::of(function, &project.state_dir());
     request.image = images::maker(project, stack, function);
+    request.environment = tool_environment();
     request.leave_out = vec![project.file.clone(), project.overlay_file()];
     let (terminal, name) = (session.terminal, function.name.clone());
     request.progress = Progress::new(move |event| match event {
@@ -78,11 +80,19 @@ pub(crate) fn request(
     request
 }
 
+fn tool_environment() -> ToolEnvironment {
+    ToolEnvironment {
+        search_path: variable("PATH").unwrap_or_default().into(),
+        home: variable("HOME").map(Into::into),
+        variables: variables(TOOL_VARIABLES),
+    }
+}
+
 fn built(key: &str, build: &Build, artifact: &Artifact) -> String {
     let way = match build {
         Build::Go { .. } => "go",
         Build::Rust { .. } => "rust",
-        Build::Node => "node",
+        Build::Node { .. } => "node",
         Build::Python { .. } => "python",
         Build::Java { .. } => "java",
         Build::Command { .. } => "command",

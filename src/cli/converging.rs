@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError},
-    model::{Durability, Scope},
+    model::{Durability, Isolation, Scope},
     plan::{self, Action, Artifacts, Call, ContainerCall, Line, Mark, Plan, Step, TargetFacts},
     provider::{AwsProvider, Endpoint, WholeProvider},
     stack::{Address, ContainerNetwork, Desired, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Target},
@@ -47,6 +47,14 @@ pub(crate) fn network(desired: &Desired) -> &'static str {
     match desired.container_network() {
         ContainerNetwork::Bridge => ContainerNetwork::NAMES[0],
         ContainerNetwork::Host => ContainerNetwork::NAMES[1],
+    }
+}
+
+/// What environments see.
+pub(crate) fn isolation(desired: &Desired) -> Isolation {
+    match desired.targets.get("embedded") {
+        Some(Target::Embedded { isolation, .. }) => *isolation,
+        _ => Isolation::default(),
     }
 }
 

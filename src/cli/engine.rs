@@ -4,7 +4,7 @@ use std::env;
 
 use super::{
     Session,
-    converging::{durability, network, port, scope},
+    converging::{durability, isolation, network, port, scope},
     failure::{Failure, Message},
     project::Project,
     sdk,
@@ -196,6 +196,7 @@ fn arguments(project: &Project, desired: &Desired) -> Result<Vec<String>, Failur
         ("--account", scope.account.to_string()),
         ("--region", scope.region.to_string()),
         ("--durability", durability(desired).as_str().to_owned()),
+        ("--isolation", isolation(desired).as_str().to_owned()),
         ("--concurrency-limit", desired.pool.limit.to_string()),
         ("--unreserved-minimum", desired.pool.unreserved_minimum.to_string()),
         ("--time-factor", desired.pool.time_factor.to_string()),

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     build::{Artifact, BuildError, BuildEvent, ImageMaker, Making, Progress},
     docker::{self, BuildSpec, Context, Docker, KIND_FUNCTION, Ownership},
-    model::{ArtifactDigest, BUILT_IMAGES, Isolation, StackName},
+    model::{ArtifactDigest, BUILT_IMAGES, FunctionIsolation, StackName},
     serve::containers::base_image,
     stack::{Architecture, Build, Desired, DesiredFunction, FunctionImage},
 };
@@ -69,7 +69,7 @@ pub(crate) async fn pull_bases(session: &Session, desired: &Desired) -> Result<(
     let in_containers = desired
         .functions
         .values()
-        .filter(|function| function.isolation == Isolation::Container && !function.is_image());
+        .filter(|function| function.isolation == FunctionIsolation::Container && !function.is_image());
     let bases: BTreeSet<(String, &str)> = in_containers
         .filter_map(|function| {
             let image = function.base_image.clone().or_else(|| base_image(&function.runtime))?;

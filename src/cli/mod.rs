@@ -21,6 +21,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
+use crate::serve::environments::isolation;
+
 use self::{
     args::{Cli, Command},
     converging::interrupted,
@@ -51,6 +53,9 @@ impl Session {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    if let Some(request) = surroundings::environment_request() {
+        return isolation::enter(&request);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error),

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, env, path::PathBuf};
 
 use super::failure::Failure;
-use crate::docker;
+use crate::{docker, serve::environments::isolation};
 
 /// A variable that is set and is text.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -27,6 +27,11 @@ pub(crate) fn docker_settings() -> docker::Settings {
         home: variable("HOME").map(PathBuf::from),
         runtime_dir: variable("XDG_RUNTIME_DIR").map(PathBuf::from),
     }
+}
+
+/// What a process that the engine started to become a function's is asked for.
+pub(crate) fn environment_request() -> Option<String> {
+    (env::args_os().nth(1)? == isolation::SUBCOMMAND).then(|| variable(isolation::REQUEST_VARIABLE)).flatten()
 }
 
 /// The working directory.

@@ -177,6 +177,11 @@ pub(crate) fn count(number: impl Into<u64>, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// A part of one as a percentage; `-` when there is none.
+pub(crate) fn percent(part: Option<f64>) -> String {
+    part.map_or_else(|| "-".to_owned(), |part| format!("{:.0}%", part * 100.0))
+}
+
 /// A length of time in its largest whole unit: `12s`, `5m`, `3h`, `2d`.
 pub(crate) fn age(ms: u64) -> String {
     let s = ms / 1000;

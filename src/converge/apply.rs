@@ -137,7 +137,7 @@ impl<P: Provider> Attempts<P> {
                 return Outcome::Done { took: started.elapsed() };
             };
             attempts += 1;
-            if error.kind == ErrorKind::Gone && self.step.call.deletes() {
+            if error.kind == ErrorKind::Gone && self.step.call.is_done_when_gone() {
                 return Outcome::Done { took: started.elapsed() };
             }
             let Some(retries) = self.patience.with(error.kind) else { return Outcome::Failed { error } };

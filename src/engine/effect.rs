@@ -45,6 +45,8 @@ pub struct LaunchSpec {
     /// `x86_64` or `arm64`.
     pub architecture: String,
     pub artifact: ArtifactDigest,
+    /// The layers' artifacts, in their order.
+    pub layers: Vec<ArtifactDigest>,
     pub memory_mb: u32,
     pub timeout_s: u32,
     /// The size of `/tmp`.
@@ -53,6 +55,7 @@ pub struct LaunchSpec {
     pub environment: Arc<BTreeMap<String, String>>,
     pub log_group: String,
     pub log_stream: String,
+    pub logging: super::lambda::Logging,
     /// `on-demand` or `provisioned-concurrency`.
     pub initialization_type: &'static str,
     /// How a debugger finds it; of `$LATEST` alone.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{identity, lambda, logs, sqs};
+use super::{autoscaling, identity, lambda, logs, sqs};
 use crate::model::Scope;
 
 /// Names a client's request until it is answered. The driver gives them out and never uses one twice.
@@ -60,6 +60,7 @@ pub enum Command {
     /// Boxed because a function's description is ten times as large as a message, and messages are hot.
     Lambda(Box<lambda::Command>),
     Logs(logs::Command),
+    Autoscaling(Box<autoscaling::Command>),
     Identity(Box<identity::Command>),
 }
 
@@ -83,6 +84,11 @@ pub enum EnvironmentEvent {
     Exited { cause: ExitCause, max_memory_used_bytes: u64 },
     /// A debugger came, or the last one went.
     Debugger { is_attached: bool },
+    /// How long what the next event ends has taken: the init phase before [`Self::Next`], an invocation before its answer.
+    /// The engine's own clock counts milliseconds.
+    Measured { elapsed_us: u64 },
+    /// It has more memory than was told before.
+    MemoryUsed { max_bytes: u64 },
     /// It printed a line (without its line feed).
     Output { stream: OutputStream, line: String },
 }
@@ -92,7 +98,7 @@ pub enum EnvironmentEvent {
 pub enum ExitCause {
     Status(i32),
     Signal(i32),
-    /// The kernel killed it for want of memory.
+    /// It was killed because it had more memory than its function may have.
     OutOfMemory,
 }
 

@@ -4,6 +4,7 @@
 //! module never reads a clock, never does IO, never spawns, and no hash-map order reaches an output: the same seed and
 //! the same inputs give the same effects. That is what makes it testable by simulation.
 
+pub mod autoscaling;
 mod effect;
 mod glob;
 pub mod identity;
@@ -35,6 +36,7 @@ pub enum Response {
     Sqs(sqs::Response),
     Lambda(lambda::Response),
     Logs(logs::Response),
+    Autoscaling(autoscaling::Response),
     Identity(Box<identity::Response>),
 }
 
@@ -44,6 +46,7 @@ pub enum Error {
     Sqs(sqs::SqsError),
     Lambda(lambda::LambdaError),
     Logs(logs::LogsError),
+    Autoscaling(autoscaling::AutoscalingError),
     Identity(identity::IdentityError),
     /// The engine could not write down what it was about to acknowledge; nothing was acknowledged.
     Storage(String),
@@ -187,6 +190,11 @@ impl Engine {
     /// When [`Engine::handle`] wants to be called with [`Input::Tick`] at the latest; `None` when nothing waits.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.worlds.iter().filter_map(World::next_deadline).min()
+    }
+
+    /// The code that functions have, all their versions, and environments that run still.
+    pub fn artifacts(&self) -> std::collections::BTreeSet<crate::model::ArtifactDigest> {
+        self.worlds.iter().flat_map(World::artifacts).collect()
     }
 
     fn fire_timers(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {

@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{identity::IdentityRecord, lambda::LambdaRecord, sqs::SqsRecord};
+use super::{
+    autoscaling::AutoscalingRecord, identity::IdentityRecord, lambda::LambdaRecord, logs::LogsRecord, sqs::SqsRecord,
+};
 use crate::model::{AccountId, Region, Scope};
 
 /// One change of one key.
@@ -20,7 +22,9 @@ pub struct Record {
 pub enum RecordEntry {
     Sqs(SqsRecord),
     Lambda(LambdaRecord),
+    Autoscaling(AutoscalingRecord),
     Identity(IdentityRecord),
+    Logs(LogsRecord),
 }
 
 /// The key of a record. The order of keys is the order in which [`super::Engine::restore`] wants the records: what is
@@ -35,7 +39,9 @@ impl Record {
         let rank = match &self.entry {
             RecordEntry::Sqs(_) => 0,
             RecordEntry::Lambda(_) => 1,
+            RecordEntry::Autoscaling(_) => 2,
             RecordEntry::Identity(_) => 3,
+            RecordEntry::Logs(_) => 4,
         };
         key.push(rank);
         self.scope.account.push_digits(&mut key);
@@ -45,7 +51,9 @@ impl Record {
         match &self.entry {
             RecordEntry::Sqs(record) => record.push_key(&mut key),
             RecordEntry::Lambda(record) => record.push_key(&mut key),
+            RecordEntry::Autoscaling(record) => record.push_key(&mut key),
             RecordEntry::Identity(record) => record.push_key(&mut key),
+            RecordEntry::Logs(record) => record.push_key(&mut key),
         }
         RecordKey(key)
     }
@@ -62,7 +70,9 @@ impl Record {
         match &self.entry {
             RecordEntry::Sqs(record) => record.is_removal(),
             RecordEntry::Lambda(record) => record.is_removal(),
+            RecordEntry::Autoscaling(record) => record.is_removal(),
             RecordEntry::Identity(record) => record.is_removal(),
+            RecordEntry::Logs(record) => record.is_removal(),
         }
     }
 }
@@ -79,9 +89,21 @@ impl From<LambdaRecord> for RecordEntry {
     }
 }
 
+impl From<AutoscalingRecord> for RecordEntry {
+    fn from(record: AutoscalingRecord) -> Self {
+        Self::Autoscaling(record)
+    }
+}
+
 impl From<IdentityRecord> for RecordEntry {
     fn from(record: IdentityRecord) -> Self {
         Self::Identity(record)
+    }
+}
+
+impl From<LogsRecord> for RecordEntry {
+    fn from(record: LogsRecord) -> Self {
+        Self::Logs(record)
     }
 }
 

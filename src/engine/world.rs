@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use super::{
     Command, Effect, EngineConfig, EnvironmentEvent, EnvironmentId, Error, Record, RecordEntry, Reply, RequestToken,
-    RestoreError, identity::Identity, lambda::Lambda, logs::Logs, sqs::Sqs,
+    RestoreError,
+    autoscaling::{Autoscaling, Scaled},
+    identity::Identity,
+    lambda::{self, Lambda},
+    logs::Logs,
+    sqs::Sqs,
 };
 use crate::model::{IdSource, Scope, Timestamp};
 
@@ -37,6 +42,7 @@ pub(super) struct World {
     sqs: Sqs,
     lambda: Lambda,
     logs: Logs,
+    autoscaling: Autoscaling,
     identity: Identity,
 }
 
@@ -44,7 +50,14 @@ impl World {
     pub(super) fn new(index: usize, scope: Scope, config: &EngineConfig) -> Self {
         let scope = Arc::new(scope);
         let lambda = Lambda::new(index, Arc::clone(&scope), config);
-        Self { scope, sqs: Sqs::new(), lambda, logs: Logs::new(), identity: Identity::default() }
+        Self {
+            scope,
+            sqs: Sqs::new(),
+            lambda,
+            logs: Logs::new(),
+            autoscaling: Autoscaling::default(),
+            identity: Identity::default(),
+        }
     }
 
     pub(super) fn scope(&self) -> &Arc<Scope> {
@@ -60,6 +73,10 @@ impl World {
                     self.lambda.queues_changed(cx, &mut self.sqs);
                 }
             }
+            Command::Lambda(command) if *command == lambda::Command::DescribeActivity => {
+                let activity = self.activity(cx);
+                cx.reply(token, Ok(super::Response::Lambda(lambda::Response::Activity(activity))));
+            }
             Command::Lambda(command) => self.lambda.request(cx, &mut self.sqs, &mut self.logs, token, *command),
             Command::Logs(command) => {
                 let reply = self.logs.request(cx, command).map(super::Response::Logs).map_err(Error::Logs);
@@ -70,6 +87,20 @@ impl World {
                     self.identity.request(cx, *command).map(|output| super::Response::Identity(Box::new(output)));
                 cx.reply(token, reply.map_err(Error::Identity));
             }
+            Command::Autoscaling(command) => {
+                let Self { autoscaling, lambda, sqs, logs, .. } = self;
+                let done = autoscaling.request(cx, &mut Scaled { lambda, sqs, logs }, *command);
+                cx.reply(token, done.map(super::Response::Autoscaling).map_err(Error::Autoscaling));
+            }
+        }
+    }
+
+    /// What all that scales and is scaled does now, for people.
+    fn activity(&self, cx: &Cx<'_>) -> lambda::Activity {
+        lambda::Activity {
+            differences: cx.config.differences(),
+            scaling: self.autoscaling.activity(&self.lambda),
+            ..self.lambda.activity(cx.now, &self.sqs)
         }
     }
 
@@ -86,12 +117,28 @@ impl World {
         self.lambda.environment(cx, &mut self.sqs, &mut self.logs, id, event);
     }
 
+    pub(super) fn artifacts(&self) -> impl Iterator<Item = crate::model::ArtifactDigest> {
+        self.lambda.artifacts()
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        [self.sqs.next_deadline(), self.lambda.next_deadline()].into_iter().flatten().min()
+        [
+            self.sqs.next_deadline(),
+            self.lambda.next_deadline(),
+            self.autoscaling.next_deadline(),
+            self.logs.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     pub(super) fn fire_timers(&mut self, cx: &mut Cx<'_>) {
         self.sqs.fire_timers(cx);
+        // A minute ends before anything else of its last moment: what happens now belongs to the next one.
+        let Self { autoscaling, lambda, sqs, logs, .. } = self;
+        autoscaling.fire_timers(cx, &mut Scaled { lambda, sqs, logs });
+        self.logs.fire_timers(cx.now);
         self.lambda.fire_timers(cx, &mut self.sqs, &mut self.logs);
     }
 
@@ -100,14 +147,25 @@ impl World {
         while let Some(queue) = self.sqs.next_ready() {
             self.lambda.poll(cx, &mut self.sqs, &mut self.logs, queue);
         }
+        if self.lambda.take_measured() {
+            self.autoscaling.measured(cx);
+        }
     }
 
     pub(super) fn restore(&mut self, now: Timestamp, entry: RecordEntry) -> Result<(), RestoreError> {
         match entry {
             RecordEntry::Sqs(record) => self.sqs.restore(now, &self.scope, record),
             RecordEntry::Lambda(record) => self.lambda.restore(now, &mut self.sqs, record),
+            RecordEntry::Logs(record) => {
+                self.logs.restore(record);
+                Ok(())
+            }
             RecordEntry::Identity(record) => {
                 self.identity.restore(record);
+                Ok(())
+            }
+            RecordEntry::Autoscaling(record) => {
+                self.autoscaling.restore(record);
                 Ok(())
             }
         }

@@ -17,21 +17,6 @@ struct Pending {
 }
 
 const PENDING: &[Pending] = &[
-    Pending {
-        path: &["functions", "*", "concurrency", "provisioned", "max"],
-        harmless: "",
-        says: "provisioned concurrency does not follow the load yet: `min` environments are kept",
-    },
-    Pending {
-        path: &["functions", "*", "log_format"],
-        harmless: "text",
-        says: "the embedded engine writes logs as text and refuses `json`: set it in a profile for AWS",
-    },
-    Pending {
-        path: &["functions", "*", "ephemeral_storage"],
-        harmless: "512MiB",
-        says: "the size of `/tmp` is not limited by the embedded engine yet",
-    },
     Pending { path: &["targets", "localstack"], harmless: "", says: "the target `localstack` is not supported yet" },
     Pending { path: &["targets", "aws"], harmless: "", says: "the target `aws` is not supported yet" },
 ];

@@ -13,6 +13,8 @@ pub const JAVA_RUNTIME_DIR: &str = "java";
 pub const RUNTIME_DIR: &str = "runtime";
 /// The folder of a state directory that holds the artifacts.
 pub const ARTIFACTS_DIR: &str = "artifacts";
+/// The folder of a state directory with what builds know of earlier ones: `FUNCTION.json`, whose `artifact` is the last.
+pub const BUILD_DIR: &str = "build";
 /// `S3Bucket` of a function whose code is already in the engine's store; `S3Key` is the digest in hexadecimal.
 pub const ARTIFACTS_BUCKET: &str = "stackctl-artifacts";
 

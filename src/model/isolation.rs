@@ -1,58 +1,33 @@
-//! What keeps a function's environments apart, and the tags by which a function says so: AWS's API has no word for it,
-//! because there everything is isolated.
+//! What keeps environments apart.
 
-use std::fmt;
-
-/// The function's tag that chooses its [`Isolation`]; nothing on AWS.
-pub const TAG_ISOLATION: &str = "stackctl:isolation";
-/// The function's tag that names the image that its code is mounted into, instead of AWS's for its runtime.
-pub const TAG_BASE_IMAGE: &str = "stackctl:base-image";
-/// The registry part of the names of images that `stackctl` builds: no registry has it, so nobody pulls them by mistake.
-pub const BUILT_IMAGES: &str = "stackctl.localhost/";
-
-/// What keeps environments apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// What a function's process sees of the machine and of other environments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Isolation {
-    /// A process of this machine.
+    /// A view of its own where the system lets it have one: code at `/var/task`, layers at `/opt`, its own `/tmp`, the rest
+    /// read-only.
     #[default]
+    Namespace,
+    /// A plain process, which sees what the user sees.
     Process,
     /// A container.
     Container,
 }
 
 impl Isolation {
-    /// The names of all, in the manifest and in [`TAG_ISOLATION`].
-    pub const NAMES: [&'static str; 2] = ["process", "container"];
+    /// The names, the default first.
+    pub const NAMES: [&str; 3] = ["namespace", "process", "container"];
 
-    /// As the manifest and the tag name it.
-    pub fn as_str(self) -> &'static str {
+    /// Its name in manifests and on the command line.
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Process => Self::NAMES[0],
-            Self::Container => Self::NAMES[1],
+            Self::Namespace => Self::NAMES[0],
+            Self::Process => Self::NAMES[1],
+            Self::Container => Self::NAMES[2],
         }
     }
 
-    /// The one that `name` names.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Process, Self::Container].into_iter().find(|isolation| isolation.as_str() == name)
-    }
-}
-
-impl fmt::Display for Isolation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_lead_back() {
-        for name in Isolation::NAMES {
-            assert_eq!(Isolation::parse(name).map(Isolation::as_str), Some(name));
-        }
-        assert_eq!(Isolation::parse("vm"), None);
+    /// The one of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Namespace, Self::Process, Self::Container].into_iter().find(|isolation| isolation.as_str() == text)
     }
 }

@@ -88,6 +88,27 @@ pub enum Call {
         name: FunctionName,
         alias: &'static str,
     },
+    RegisterScalableTarget {
+        name: FunctionName,
+        alias: &'static str,
+        min: u32,
+        max: u32,
+    },
+    DeregisterScalableTarget {
+        name: FunctionName,
+        alias: &'static str,
+    },
+    /// The policy [`SCALING_POLICY`](crate::stack::SCALING_POLICY).
+    PutScalingPolicy {
+        name: FunctionName,
+        alias: &'static str,
+        utilization_percent: u32,
+    },
+    DeleteScalingPolicy {
+        name: FunctionName,
+        alias: &'static str,
+        policy: String,
+    },
     CreateMapping {
         function: MappedFunction,
         queue: QueueArn,
@@ -227,6 +248,10 @@ impl Call {
             Self::DeleteAlias { .. } => "DeleteAlias",
             Self::PutProvisionedConcurrency { .. } => "PutProvisionedConcurrencyConfig",
             Self::DeleteProvisionedConcurrency { .. } => "DeleteProvisionedConcurrencyConfig",
+            Self::RegisterScalableTarget { .. } => "RegisterScalableTarget",
+            Self::DeregisterScalableTarget { .. } => "DeregisterScalableTarget",
+            Self::PutScalingPolicy { .. } => "PutScalingPolicy",
+            Self::DeleteScalingPolicy { .. } => "DeleteScalingPolicy",
             Self::CreateMapping { .. } => "CreateEventSourceMapping",
             Self::UpdateMapping { .. } => "UpdateEventSourceMapping",
             Self::DeleteMapping { .. } => "DeleteEventSourceMapping",
@@ -250,5 +275,10 @@ impl Call {
             Self::Container(call) => call.deletes(),
             _ => false,
         }
+    }
+
+    /// Whether there is nothing left to do when what the call is about does not exist.
+    pub fn is_done_when_gone(&self) -> bool {
+        self.deletes() || matches!(self, Self::DeregisterScalableTarget { .. } | Self::DeleteScalingPolicy { .. })
     }
 }

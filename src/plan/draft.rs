@@ -106,6 +106,12 @@ impl Draft {
         })
     }
 
+    /// Those of the steps at an address that end scaling.
+    pub(super) fn deregistrations(&self, address: &Address) -> Vec<StepId> {
+        let ends = |step: &StepId| matches!(self.steps[step.0].call, Call::DeregisterScalableTarget { .. });
+        self.steps_at(address).into_iter().filter(ends).collect()
+    }
+
     /// Whether a step makes what stands at an address.
     pub(super) fn creates(&self, address: &Address) -> bool {
         self.steps_at(address).iter().any(|step| self.steps[step.0].action == Action::Create)

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     model::{AccountId, ArtifactDigest, FunctionName, QueueArn, QueueName, Region, Scope},
     stack::{
-        Address, Desired, Foreign, Observed, ObservedAlias, ObservedFunction, ObservedMapping, ObservedQueue,
-        Readiness, TAG_STACK, Tags,
+        Address, Desired, Foreign, Observed, ObservedAlias, ObservedFunction, ObservedMapping, ObservedPolicy,
+        ObservedQueue, Readiness, SCALING_POLICY, TAG_STACK, Tags,
     },
 };
 
@@ -98,14 +98,19 @@ impl FakeTarget {
                 self.made += 1;
                 let version = self.made.to_string();
                 let function = self.function(name)?;
-                let provisioned = function.live.as_ref().and_then(|live| live.provisioned);
-                function.live = Some(ObservedAlias { version, is_current: true, provisioned });
+                let (provisioned, scaling) =
+                    function.live.take().map(|live| (live.provisioned, live.scaling)).unwrap_or_default();
+                function.live = Some(ObservedAlias { version, is_current: true, provisioned, scaling });
             }
             Call::DeleteAlias { name, .. } => {
                 if self.all.mappings.values().any(|mapping| mapping.function == *name && mapping.alias.is_some()) {
                     return Err(format!("the alias of {name} is still mapped"));
                 }
-                self.function(name)?.live = None;
+                let live = &mut self.function(name)?.live;
+                if live.as_ref().is_some_and(|live| live.scaling.is_some()) {
+                    return Err(format!("the alias of {name} still follows the load"));
+                }
+                *live = None;
             }
             Call::PutProvisionedConcurrency { name, count, .. } => {
                 let function = self.function(name)?;
@@ -117,6 +122,10 @@ impl FakeTarget {
             Call::DeleteProvisionedConcurrency { name, .. } => {
                 self.function(name)?.live.as_mut().ok_or("no alias")?.provisioned = None;
             }
+            Call::RegisterScalableTarget { .. }
+            | Call::DeregisterScalableTarget { .. }
+            | Call::PutScalingPolicy { .. }
+            | Call::DeleteScalingPolicy { .. } => self.scale(call)?,
             Call::CreateMapping { function, queue, settings } => self.create_mapping(function, queue, settings)?,
             Call::UpdateMapping { uuid, changes } => self.update_mapping(uuid, changes)?,
             Call::Container(call) => super::fake_containers::apply(&mut self.all.services, call)?,
@@ -136,6 +145,39 @@ impl FakeTarget {
 
     fn function(&mut self, name: &FunctionName) -> Result<&mut ObservedFunction, String> {
         self.all.functions.get_mut(name).ok_or(format!("no function {name}"))
+    }
+
+    fn scale(&mut self, call: &Call) -> Result<(), String> {
+        let (Call::RegisterScalableTarget { name, .. }
+        | Call::DeregisterScalableTarget { name, .. }
+        | Call::PutScalingPolicy { name, .. }
+        | Call::DeleteScalingPolicy { name, .. }) = call
+        else {
+            return Err("this is no call about scaling".to_owned());
+        };
+        let live = self.function(name)?.live.as_mut().ok_or("no alias")?;
+        match call {
+            Call::RegisterScalableTarget { min, max, .. } => {
+                let scaling = live.scaling.get_or_insert_default();
+                (scaling.min, scaling.max) = (*min, *max);
+                live.provisioned = Some(live.provisioned.unwrap_or(0).clamp(*min, *max));
+            }
+            Call::DeregisterScalableTarget { .. } => drop(live.scaling.take().ok_or("no scalable target")?),
+            Call::PutScalingPolicy { utilization_percent, .. } => {
+                let policies = &mut live.scaling.as_mut().ok_or("no scalable target")?.policies;
+                if policies.keys().any(|other| other != SCALING_POLICY) {
+                    return Err("only one policy for a metric".to_owned());
+                }
+                let policy = ObservedPolicy { utilization_percent: Some(*utilization_percent) };
+                policies.insert(SCALING_POLICY.to_owned(), policy);
+            }
+            Call::DeleteScalingPolicy { policy, .. } => {
+                let policies = &mut live.scaling.as_mut().ok_or("no scalable target")?.policies;
+                policies.remove(policy).ok_or("no such policy")?;
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn function_of(&mut self, arn: &str) -> Result<&mut ObservedFunction, String> {
@@ -261,8 +303,11 @@ impl FakeTarget {
         if self.all.mappings.values().any(|mapping| mapping.function == *name) {
             return Err(format!("{name} is still mapped"));
         }
-        self.all.functions.remove(name);
-        Ok(())
+        let gone = self.all.functions.remove(name);
+        match gone.and_then(|function| function.live?.scaling) {
+            Some(_) => Err(format!("the scalable target of {name} outlives it")),
+            None => Ok(()),
+        }
     }
 
     fn create_mapping(

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Action, ArtifactInfo, Call, FunctionChanges, FunctionCode, FunctionSettings, NewFunction, StepId,
     draft::{Draft, Inputs, NewStep},
-    queues,
+    queues, scaling,
     semantic::{duration, name_changes, optional},
     services,
     tags::{TagChanges, owned},
     versions,
 };
 use crate::{
-    model::{DEBUG_VARIABLE, FunctionName, Isolation, QueueName, TAG_BASE_IMAGE, TAG_ISOLATION},
+    model::{DEBUG_VARIABLE, FunctionIsolation, FunctionName, QueueName, TAG_BASE_IMAGE, TAG_ISOLATION},
     stack::{
         Address, Architecture, ContainerNetwork, DesiredFunction, LogFormat, Observed, ObservedFunction, Reference,
         TAG_BUILD, TemplatePart, Variables,
@@ -37,6 +37,7 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
             }
         }
     }
+    scaling::let_go(draft, inputs);
     versions::give_back(draft, inputs);
     reserve(draft, inputs);
     versions::make(draft, inputs);
@@ -101,7 +102,7 @@ fn resolve(draft: &mut Draft, key: &str, function: &DesiredFunction, inputs: &In
     let artifact = artifact?;
     let mut tags = owned(inputs.desired, &address(key), &function.tags);
     tags.insert(TAG_BUILD.to_owned(), artifact.digest.to_string());
-    if !function.is_image() && function.isolation == Isolation::Container {
+    if !function.is_image() && function.isolation == FunctionIsolation::Container {
         tags.insert(TAG_ISOLATION.to_owned(), function.isolation.to_string());
         tags.extend(function.base_image.clone().map(|image| (TAG_BASE_IMAGE.to_owned(), image)));
     }
@@ -117,7 +118,7 @@ fn render_environment(
 ) -> Option<Variables> {
     let mut variables = BTreeMap::new();
     let mut is_whole = true;
-    let in_network = function.isolation == Isolation::Container && inputs.facts.name == EMBEDDED;
+    let in_network = function.isolation == FunctionIsolation::Container && inputs.facts.name == EMBEDDED;
     let in_network = in_network && inputs.desired.container_network() == ContainerNetwork::Bridge;
     for (name, template) in &function.environment {
         let rendered = match in_network {
@@ -277,7 +278,8 @@ fn reserve(draft: &mut Draft, inputs: &Inputs<'_>) {
 }
 
 fn delete(draft: &mut Draft, name: &FunctionName, found: &ObservedFunction, observed: &Observed) {
-    let after = mapping_steps(draft, name, observed);
+    let mut after = mapping_steps(draft, name, observed);
+    after.extend(scaling::let_go_before_deletion(draft, name, found));
     let call = Call::DeleteFunction { name: name.clone() };
     let step = draft.push(NewStep::new(found.address(name), Action::Delete, call, ""), after);
     if found.reserved_concurrency.is_some() {

@@ -18,6 +18,7 @@ mod mappings;
 mod part;
 mod queues;
 mod render;
+mod scaling;
 mod semantic;
 mod services;
 mod tags;

@@ -108,7 +108,12 @@ impl Call {
             Self::DeleteQueue { .. } | Self::DeleteFunction { .. } | Self::DeleteMapping { .. } => "delete",
             Self::UpdateFunctionCode { .. } => "update code",
             Self::PutFunctionConcurrency { .. } | Self::DeleteFunctionConcurrency { .. } => "concurrency",
-            Self::PutProvisionedConcurrency { .. } | Self::DeleteProvisionedConcurrency { .. } => "concurrency",
+            Self::PutProvisionedConcurrency { .. }
+            | Self::DeleteProvisionedConcurrency { .. }
+            | Self::RegisterScalableTarget { .. }
+            | Self::DeregisterScalableTarget { .. }
+            | Self::PutScalingPolicy { .. }
+            | Self::DeleteScalingPolicy { .. } => "concurrency",
             Self::PublishVersion { .. }
             | Self::CreateAlias { .. }
             | Self::UpdateAlias { .. }

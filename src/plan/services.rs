@@ -10,7 +10,7 @@ use super::{
     draft::{Draft, Inputs, NewStep},
 };
 use crate::{
-    model::{Isolation, network_name, resource_name},
+    model::{FunctionIsolation, network_name, resource_name},
     stack::{
         Address, Condition, DesiredFunction, DesiredService, MountSource, Observed, ObservedContainer, Readiness,
         Reference, ServiceImage, ServiceState, TemplatePart, Variables,
@@ -38,7 +38,7 @@ pub(super) fn delete_unneeded(draft: &mut Draft, inputs: &Inputs<'_>) {
         delete_volume(draft, name, key, inputs.observed);
     }
     // Functions in containers are in it too; the engine removes it when they go.
-    let is_used = inputs.desired.functions.values().any(|function| function.isolation == Isolation::Container);
+    let is_used = inputs.desired.functions.values().any(|function| function.isolation == FunctionIsolation::Container);
     if inputs.desired.services.is_empty() && !is_used {
         delete_network(draft, inputs.observed);
     }

@@ -8,30 +8,34 @@ use super::{
     Action, AliasVersion, Call, StepId,
     draft::{Draft, Inputs, NewStep},
     functions::address,
+    scaling,
     semantic::optional,
 };
 use crate::stack::{DesiredFunction, LIVE_ALIAS, ObservedFunction, Provisioned};
 
-/// How many environments a function shall have ahead.
-pub(super) fn wanted(function: &DesiredFunction) -> Option<u32> {
+/// How many environments a function shall have ahead, when it has `old`: between the bounds that is for Application Auto
+/// Scaling to say.
+fn wanted(function: &DesiredFunction, old: Option<u32>) -> Option<u32> {
     function.provisioned_concurrency.as_ref().map(|provisioned| match provisioned {
         Provisioned::Fixed(count) => *count,
-        Provisioned::Tracked { min, .. } => *min,
+        Provisioned::Tracked { min, max, .. } => old.unwrap_or(0).clamp(*min, (*max).max(*min)),
     })
 }
 
 /// The alias that a function's triggers follow.
 pub(super) fn alias(function: &DesiredFunction) -> Option<&'static str> {
-    wanted(function).map(|_| LIVE_ALIAS)
+    function.provisioned_concurrency.as_ref().map(|_| LIVE_ALIAS)
 }
 
 /// Steps that give provisioned concurrency back: they come before reservations change, which must not fall below it.
 pub(super) fn give_back(draft: &mut Draft, inputs: &Inputs<'_>) {
     for (key, function) in &inputs.desired.functions {
         let Some(old) = found(inputs, function).and_then(provisioned) else { continue };
-        let new = wanted(function).unwrap_or(0);
+        let new = wanted(function, Some(old)).unwrap_or(0);
         if new < old {
-            let step = put(draft, key, function, Some(old), new, vec![]);
+            // What lets go of scaling comes first: it would scale out again.
+            let after = draft.deregistrations(&address(key));
+            let step = put(draft, key, function, Some(old), new, after);
             draft.gives_back_at(step);
         }
     }
@@ -40,8 +44,8 @@ pub(super) fn give_back(draft: &mut Draft, inputs: &Inputs<'_>) {
 /// Steps that publish, move the alias and provision, each after all that the function needs before.
 pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
     for (key, function) in &inputs.desired.functions {
-        let Some(count) = wanted(function) else { continue };
         let observed = found(inputs, function);
+        let Some(count) = wanted(function, observed.and_then(provisioned)) else { continue };
         let live = observed.and_then(|found| found.live.as_ref());
         let before = draft.steps_at(&address(key));
         let is_changed = draft.changes_version(&before);
@@ -65,13 +69,14 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
             after.extend(draft.gives_back());
             put(draft, key, function, old, count, after);
         }
+        scaling::follow(draft, key, function, observed);
     }
 }
 
 /// Steps that delete aliases which nothing needs any more, after the triggers that followed them.
 pub(super) fn delete_unneeded(draft: &mut Draft, inputs: &Inputs<'_>) {
     for (key, function) in &inputs.desired.functions {
-        if wanted(function).is_some() || found(inputs, function).is_none_or(|found| found.live.is_none()) {
+        if alias(function).is_some() || found(inputs, function).is_none_or(|found| found.live.is_none()) {
             continue;
         }
         let triggers = function.triggers.iter();

@@ -322,7 +322,7 @@ mod tests {
     use crate::{
         docker,
         engine::EngineConfig,
-        model::{AccountId, Durability, Isolation, Region, Scope, StackName},
+        model::{AccountId, Durability, FunctionIsolation, Region, Scope, StackName},
         serve::{
             containers::NetworkChoice,
             report::Report,
@@ -353,7 +353,8 @@ mod tests {
             scope: Scope { account: AccountId::DEFAULT, region: Region::default() },
             allowed_hosts: Vec::new(),
             inherited: std::collections::BTreeMap::new(),
-            isolation: Isolation::Process,
+            launcher: None,
+            isolation: FunctionIsolation::Process,
             network: NetworkChoice::Auto,
             docker: docker::Settings::default(),
         };

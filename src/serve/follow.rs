@@ -210,7 +210,14 @@ mod tests {
     }
 
     fn line(id: u64, group: &str) -> Arc<LogLine> {
-        Arc::new(LogLine { group: group.into(), stream: "s".into(), id, timestamp_ms: id, message: format!("m{id}") })
+        Arc::new(LogLine {
+            group: group.into(),
+            stream: "s".into(),
+            id,
+            timestamp_ms: id,
+            ingested_ms: id,
+            message: format!("m{id}"),
+        })
     }
 
     fn read(follower: &mut Follower) -> Option<String> {

@@ -109,6 +109,10 @@ impl Outlet for ProcessOutlet {
         }
     }
 
+    fn prepare(&self, runtime: &str) {
+        self.inner.host.prepare(runtime);
+    }
+
     fn discard(&self, why: &str) {
         self.inner.report.say(format!("the engine is restored from its store: {why}"));
         self.inner.kill_all();
@@ -151,7 +155,11 @@ impl EnvironmentSink for EngineSink {
         let Some(outlet) = self.outlet.upgrade() else { return };
         let ends_work = !matches!(
             event,
-            EnvironmentEvent::Next | EnvironmentEvent::Debugger { .. } | EnvironmentEvent::Output { .. }
+            EnvironmentEvent::Next
+                | EnvironmentEvent::Debugger { .. }
+                | EnvironmentEvent::Output { .. }
+                | EnvironmentEvent::Measured { .. }
+                | EnvironmentEvent::MemoryUsed { .. }
         );
         if matches!(event, EnvironmentEvent::Exited { .. } | EnvironmentEvent::LaunchFailed { .. }) {
             outlet.forget(self.key);
@@ -187,6 +195,7 @@ mod tests {
             endpoint: String::new(),
             inherited: BTreeMap::new(),
             streams: Arc::default(),
+            launcher: None,
             report: Report::silent(),
         };
         let (host, tasks) = Host::open(options).unwrap();

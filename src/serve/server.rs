@@ -33,7 +33,7 @@ use super::{
 use crate::{
     docker,
     engine::EngineConfig,
-    model::{Durability, Isolation, Scope, StackName},
+    model::{Durability, FunctionIsolation, Scope, StackName},
     task::{End, Tasks},
 };
 
@@ -60,8 +60,10 @@ pub struct ServeOptions {
     pub allowed_hosts: Vec<String>,
     /// The variables of this process that functions get: [`super::environments::INHERITED_VARIABLES`].
     pub inherited: BTreeMap<String, String>,
+    /// This program, when each environment is to have a view of its own: [`super::environments::isolation`].
+    pub launcher: Option<PathBuf>,
     /// What functions run in that say nothing themselves.
-    pub isolation: Isolation,
+    pub isolation: FunctionIsolation,
     /// Which network containers of functions are in.
     pub network: NetworkChoice,
     /// Where Docker may be, for functions that want a container.
@@ -227,6 +229,7 @@ impl Running {
         );
         let service = Arc::new(service.with_containers(containers.clone()));
         let sockets = Sockets { loopback: sockets, gateways };
+        service.prune_code();
         let (mut tasks, mut environments) = (Tasks::new(), Tasks::new());
         environments.spawn_endless("environments", host_tasks.run());
         tasks.spawn_endless("timers", async move { driver.run_timers().await });
@@ -330,6 +333,7 @@ fn open_host(
         inherited: options.inherited.clone(),
         containers: Some(containers.clone()),
         streams,
+        launcher: options.launcher.clone(),
         report: report.clone(),
     })
 }
@@ -355,7 +359,8 @@ mod tests {
             scope: Scope { account: AccountId::DEFAULT, region: Region::default() },
             allowed_hosts: Vec::new(),
             inherited: BTreeMap::new(),
-            isolation: Isolation::Process,
+            launcher: None,
+            isolation: FunctionIsolation::Process,
             network: NetworkChoice::Auto,
             docker: docker::Settings::default(),
         }

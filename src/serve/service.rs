@@ -34,6 +34,9 @@ pub const CODE_BODY_MAX_BYTES: usize = 72 * 1024 * 1024;
 /// Body of any other request: the largest message or payload, written as wastefully as its protocol allows.
 pub const BODY_MAX_BYTES: usize = 16 * 1024 * 1024;
 
+/// How often it is looked which code nobody needs any more.
+const DEPLOYMENTS_PER_PRUNING: u64 = 20;
+
 /// What the engine says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineInfo {
@@ -62,6 +65,7 @@ pub struct Service {
     pub(super) shutdown: Shutdown,
     containers: Option<Containers>,
     request_ids: RequestIds,
+    deployments: AtomicU64,
 }
 
 /// Where a request came in.
@@ -84,7 +88,17 @@ impl Service {
         seed: u64,
     ) -> Self {
         let request_ids = RequestIds { next: AtomicU64::new(seed) };
-        Self { driver, code, followers, streams, info, shutdown, containers: None, request_ids }
+        Self {
+            driver,
+            code,
+            followers,
+            streams,
+            info,
+            shutdown,
+            containers: None,
+            request_ids,
+            deployments: AtomicU64::new(0),
+        }
     }
 
     /// The same with a way to the images that functions may be.
@@ -96,7 +110,11 @@ impl Service {
 
     /// The longest body that a request may have, by its path.
     pub fn body_max_bytes(head: &request::Parts) -> usize {
-        if head.uri.path().contains("/functions") { CODE_BODY_MAX_BYTES } else { BODY_MAX_BYTES }
+        if ["/functions", "/layers/"].iter().any(|part| head.uri.path().contains(part)) {
+            CODE_BODY_MAX_BYTES
+        } else {
+            BODY_MAX_BYTES
+        }
     }
 
     /// Answers a request. Dropping the future means that the client went away.
@@ -209,6 +227,9 @@ impl Service {
             CodeSource::Image { uri } => uri.starts_with(BUILT_IMAGES),
             CodeSource::Zip(_) => false,
         };
+        if let CodeCommand::CreateFunction(function) = &command {
+            self.driver.prepare(function.runtime.as_deref().unwrap_or_default());
+        }
         let code = match self.look_ahead(&scope, &source, &command).await {
             Ok(architecture) => self.stored_code(source, &architecture).await,
             Err(refusal) => Err(refusal),
@@ -219,7 +240,21 @@ impl Service {
             }
             Err(refusal) => Err(Error::Lambda(refusal)),
         };
+        if self.deployments.fetch_add(1, Ordering::Relaxed) % DEPLOYMENTS_PER_PRUNING == DEPLOYMENTS_PER_PRUNING - 1 {
+            self.prune_code();
+        }
         wire::respond(&call, reply, request_id)
+    }
+
+    /// Lets go the code that nobody needs any more, beside everything else.
+    pub(super) fn prune_code(&self) {
+        let (code, driver) = (Arc::clone(&self.code), Arc::clone(&self.driver));
+        drop(tokio::task::spawn_blocking(move || {
+            if let Some(used) = driver.artifacts() {
+                // What cannot be removed takes room; the next pruning tries again.
+                let _ = code.prune(&used);
+            }
+        }));
     }
 
     /// What a container will need is looked for when the function is deployed, so that what is missing is told then. Returns
@@ -258,6 +293,7 @@ impl Service {
                 }
             }
             CodeCommand::UpdateFunctionCode { update, .. } => Ok(architecture_of(&update.architectures)),
+            CodeCommand::PublishLayerVersion { .. } => Ok(architecture_of(&[])),
         }
     }
 
@@ -298,6 +334,9 @@ pub(super) enum Begun {
 fn with_code(command: CodeCommand, code: engine::lambda::CodeRef, by_stackctl: bool) -> engine::lambda::Command {
     match command {
         CodeCommand::CreateFunction(function) => engine::lambda::Command::CreateFunction { function: *function, code },
+        CodeCommand::PublishLayerVersion { layer, publish } => {
+            engine::lambda::Command::Layer(engine::lambda::LayerCommand::Publish { layer, publish, content: code })
+        }
         CodeCommand::UpdateFunctionCode { name, update } if by_stackctl => {
             engine::lambda::Command::SwapFunctionCode { name, update, code }
         }

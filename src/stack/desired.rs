@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use super::{Condition, DesiredService};
-use crate::model::{AccountId, Debugging, Durability, FunctionName, Isolation, QueueName, Region, StackName};
+use crate::model::{
+    AccountId, Debugging, Durability, FunctionIsolation, FunctionName, Isolation, QueueName, Region, StackName,
+};
 
 /// Everything that a manifest declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +90,7 @@ pub struct DesiredFunction {
     /// Empty for an image.
     pub handler: String,
     /// What keeps its environments apart; an image is always in a container.
-    pub isolation: Isolation,
+    pub isolation: FunctionIsolation,
     /// What its code is mounted into, rather than AWS's image of its runtime.
     pub base_image: Option<String>,
     /// The image that it is, by name; `None` for a zip file, or an image that is built.
@@ -184,8 +186,12 @@ pub enum Build {
         bin: Option<String>,
         profile: String,
     },
-    /// Plain JavaScript as it is, with its `node_modules`.
-    Node,
+    /// JavaScript as it is, with its `node_modules`; or bundled, as TypeScript is when nothing is said.
+    Node {
+        bundle: Option<bool>,
+        /// Packages that are left out of the bundle, and put beside it.
+        external: Vec<String>,
+    },
     /// Python as it is, with its requirements installed beside it.
     Python {
         requirements: Option<PathBuf>,

@@ -3,6 +3,9 @@
 /// The alias that names the version which triggers invoke, of functions with provisioned concurrency.
 pub const LIVE_ALIAS: &str = "live";
 
+/// The scaling policy of functions whose provisioned concurrency follows the load.
+pub const SCALING_POLICY: &str = "stackctl-utilization";
+
 mod containers;
 mod desired;
 mod observed;

@@ -70,6 +70,24 @@ pub struct ObservedAlias {
     pub is_current: bool,
     /// Provisioned concurrency, as asked for.
     pub provisioned: Option<u32>,
+    /// How that follows the load, when it does.
+    pub scaling: Option<ObservedScaling>,
+}
+
+/// A scalable target of an alias.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObservedScaling {
+    pub min: u32,
+    pub max: u32,
+    /// By name.
+    pub policies: BTreeMap<String, ObservedPolicy>,
+}
+
+/// A scaling policy of a scalable target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObservedPolicy {
+    /// The utilisation that it tracks; `None` when it does something else or more than that.
+    pub utilization_percent: Option<u32>,
 }
 
 /// An event source mapping from a queue to a function of this stack.

@@ -6,7 +6,7 @@ use super::{
     Architecture, Build, Desired, DesiredFunction, DesiredQueue, DesiredService, Fifo, ImageConfig, LogFormat, Pool,
     RedriveAllow, RestartPolicy, ServiceImage, Template, TemplatePart, Trigger,
 };
-use crate::model::{AccountId, FunctionName, Isolation, QueueName, Region, StackName, limits};
+use crate::model::{AccountId, FunctionIsolation, FunctionName, QueueName, Region, StackName, limits};
 
 /// A stack called `orders` without anything in it.
 pub(crate) fn stack() -> Desired {
@@ -56,7 +56,7 @@ pub(crate) fn function(key: &str) -> DesiredFunction {
         handler: "bootstrap".to_owned(),
         source: PathBuf::from("/src"),
         build: Build::None,
-        isolation: Isolation::Process,
+        isolation: FunctionIsolation::Process,
         base_image: None,
         image: None,
         image_config: ImageConfig::default(),

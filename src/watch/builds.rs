@@ -61,7 +61,7 @@ impl Builds {
     /// Builds a function; what was being built of it is given up.
     pub fn start(&mut self, function: &str, request: BuildRequest) {
         self.cancel(function);
-        let is_compiled = !matches!(request.build, Build::None | Build::Node | Build::Python { .. });
+        let is_compiled = !matches!(request.build, Build::None | Build::Node { .. } | Build::Python { .. });
         let work = Box::pin(timed(function.to_owned(), request));
         self.running.push_back(Running { function: function.to_owned(), is_compiled, work });
     }

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 
-use super::{Caller, Parsed, lambda, logs, response, sqs_json, sqs_peek, sqs_query, xml};
+use super::{Caller, Parsed, autoscaling, lambda, logs, response, sqs_json, sqs_peek, sqs_query, xml};
 
 /// What a browser sees.
-const GREETING: &str = "This is stackctl's engine: SQS, Lambda, CloudWatch Logs, IAM and STS on this machine.\n\
+const GREETING: &str = "This is stackctl's engine: SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM and STS on this machine.\n\
     Point a client at this address, for example `aws --endpoint-url http://localhost:4566 sqs list-queues`.\n";
 
 const TARGET: &str = "x-amz-target";
@@ -20,6 +20,7 @@ pub(super) fn parse(caller: &Caller<'_>, body: Bytes) -> Parsed {
         return match target.split_once('.') {
             Some((sqs_json::TARGET, operation)) => sqs_json::parse(caller, operation, &body),
             Some((logs::TARGET, operation)) => logs::parse(caller, operation, &body),
+            Some((autoscaling::TARGET, operation)) => autoscaling::parse(caller, operation, &body),
             _ => unknown_target(caller, target),
         };
     }
@@ -52,14 +53,14 @@ fn is_form(caller: &Caller<'_>, body: &[u8]) -> bool {
 fn unknown_target(caller: &Caller<'_>, target: &str) -> Parsed {
     let message = format!(
         "`{target}` is no operation of this engine, which serves SQS (`AmazonSQS`), Lambda, CloudWatch Logs \
-         (`Logs_20140328`), IAM and STS"
+         (`Logs_20140328`), Application Auto Scaling (`AnyScaleFrontendService`), IAM and STS"
     );
     refuse(caller, &message)
 }
 
 fn not_served(service: &str) -> String {
     format!(
-        "`{service}` is not served by this engine, which serves SQS, Lambda, CloudWatch Logs, IAM and STS; point its client \
+        "`{service}` is not served by this engine, which serves SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM and STS; point its client \
          elsewhere"
     )
 }
@@ -74,11 +75,13 @@ fn unknown_request(caller: &Caller<'_>) -> Parsed {
         Some("sqs") => format!(
             "`{method} {path}` names no operation; a request to SQS has `X-Amz-Target: AmazonSQS.OPERATION` or `Action`"
         ),
-        Some(service @ ("lambda" | "logs" | "iam" | "sts")) => {
+        Some(service @ ("lambda" | "logs" | "iam" | "sts" | "application-autoscaling")) => {
             format!("`{method} {path}` is no operation of `{service}` that this engine knows")
         }
         Some(service) => not_served(service),
-        None => format!("`{method} {path}` is no request to SQS, Lambda, CloudWatch Logs, IAM or STS"),
+        None => format!(
+            "`{method} {path}` is no request to SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM or STS"
+        ),
     };
     refuse(caller, &message)
 }
@@ -101,7 +104,7 @@ mod tests {
     fn a_person_is_greeted() {
         check_parse(
             "GET /\nhost: localhost:4566\n\n",
-            "200 text/plain; charset=utf-8 | This is stackctl's engine: SQS, Lambda, CloudWatch Logs, IAM and STS on this machine.\nPoint a client at this address, for example `aws --endpoint-url http://localhost:4566 sqs list-queues`.\n",
+            "200 text/plain; charset=utf-8 | This is stackctl's engine: SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM and STS on this machine.\nPoint a client at this address, for example `aws --endpoint-url http://localhost:4566 sqs list-queues`.\n",
         );
     }
 
@@ -109,19 +112,19 @@ mod tests {
     fn what_is_not_served_is_refused_by_name() {
         check_parse(
             "POST /\nx-amz-target: DynamoDB_20120810.ListTables\n\n{}",
-            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`DynamoDB_20120810.ListTables` is no operation of this engine, which serves SQS (`AmazonSQS`), Lambda, CloudWatch Logs (`Logs_20140328`), IAM and STS"}"#,
+            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`DynamoDB_20120810.ListTables` is no operation of this engine, which serves SQS (`AmazonSQS`), Lambda, CloudWatch Logs (`Logs_20140328`), Application Auto Scaling (`AnyScaleFrontendService`), IAM and STS"}"#,
         );
         check_parse(
             "GET /bucket/key\nauthorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request\n\n",
-            r#"400 text/xml | <?xml version="1.0"?><Error><Code>NotImplemented</Code><Message>`s3` is not served by this engine, which serves SQS, Lambda, CloudWatch Logs, IAM and STS; point its client elsewhere</Message><RequestId>REQUEST-ID</RequestId></Error>"#,
+            r#"400 text/xml | <?xml version="1.0"?><Error><Code>NotImplemented</Code><Message>`s3` is not served by this engine, which serves SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM and STS; point its client elsewhere</Message><RequestId>REQUEST-ID</RequestId></Error>"#,
         );
         check_parse(
             "GET /2013-04-01/hostedzone\nauthorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/route53/aws4_request\n\n",
-            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`route53` is not served by this engine, which serves SQS, Lambda, CloudWatch Logs, IAM and STS; point its client elsewhere"}"#,
+            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`route53` is not served by this engine, which serves SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM and STS; point its client elsewhere"}"#,
         );
         check_parse(
             "DELETE /x\n\n",
-            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`DELETE /x` is no request to SQS, Lambda, CloudWatch Logs, IAM or STS"}"#,
+            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`DELETE /x` is no request to SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM or STS"}"#,
         );
     }
 }

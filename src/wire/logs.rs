@@ -1,27 +1,58 @@
 //! CloudWatch Logs in AWS JSON 1.1, as far as the engine has logs.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde_json::json;
 
-use super::{Call, Caller, Parsed, Protocol, json, response};
+use super::{
+    Call, Caller, Parsed, Protocol,
+    constraints::{self, Given},
+    json, response,
+};
 use crate::engine::{
     self, Error, Reply, Response as EngineResponse,
-    logs::{Command, LogsError, LogsErrorKind, Response as Output},
+    logs::{Command, LogsError, LogsErrorKind, Response as Output, TaggedGroup},
 };
 
 /// `X-Amz-Target` before the dot.
 pub(super) const TARGET: &str = "Logs_20140328";
 
-/// Input of `CreateLogGroup` and `DeleteLogGroup`.
+/// Input of the operations on a group as a whole.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct GroupOnly {
     log_group_name: Option<String>,
 }
 
+/// Input of the operations on tags.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Tags<T: Default> {
+    log_group_name: Option<String>,
+    resource_arn: Option<String>,
+    tags: T,
+    tag_keys: Vec<String>,
+}
+
+impl<T: Default> Tags<T> {
+    fn group(&mut self) -> TaggedGroup {
+        match self.resource_arn.take() {
+            Some(arn) => TaggedGroup::Arn(arn),
+            None => TaggedGroup::Named(self.log_group_name.take().unwrap_or_default()),
+        }
+    }
+}
+
 /// `body` as the input of `operation`.
 pub(super) fn parse(caller: &Caller<'_>, operation: &str, body: &[u8]) -> Parsed {
+    let input = serde_json::from_slice(body).unwrap_or_default();
+    let given = Given { labels: &[], query: "", headers: None, body: &input, region: caller.scope.region.as_str() };
+    if let Err(violations) = constraints::check(&constraints::LOGS, operation, given) {
+        return refuse(caller, "InvalidParameterException", &violations.message());
+    }
     match command(operation, body) {
         Some(Ok(command)) => Parsed::Command {
             call: Call { protocol: Protocol::Logs, url_base: None },
@@ -45,8 +76,25 @@ fn command(operation: &str, body: &[u8]) -> Option<serde_json::Result<Command>> 
         "DescribeLogStreams" => json::read(body).map(Command::DescribeLogStreams),
         "FilterLogEvents" => json::read(body).map(Command::FilterLogEvents),
         "GetLogEvents" => json::read(body).map(Command::GetLogEvents),
-        "CreateLogGroup" => {
-            json::read(body).map(|GroupOnly { log_group_name }| Command::CreateLogGroup { log_group_name })
+        "CreateLogGroup" => json::read(body).map(Command::CreateLogGroup),
+        "CreateLogStream" => json::read(body).map(Command::CreateLogStream),
+        "DeleteLogStream" => json::read(body).map(Command::DeleteLogStream),
+        "PutLogEvents" => json::read(body).map(Command::PutLogEvents),
+        "PutRetentionPolicy" => json::read(body).map(Command::PutRetentionPolicy),
+        "DeleteRetentionPolicy" => {
+            json::read(body).map(|GroupOnly { log_group_name }| Command::DeleteRetentionPolicy { log_group_name })
+        }
+        "TagResource" | "TagLogGroup" => json::read(body).map(|mut input: Tags<BTreeMap<String, String>>| {
+            Command::TagResource { group: input.group(), tags: input.tags }
+        }),
+        "UntagResource" => json::read(body).map(|mut input: Tags<IgnoredAny>| Command::UntagResource {
+            group: input.group(),
+            tag_keys: input.tag_keys,
+        }),
+        "UntagLogGroup" => json::read(body)
+            .map(|mut input: Tags<Vec<String>>| Command::UntagResource { group: input.group(), tag_keys: input.tags }),
+        "ListTagsForResource" | "ListTagsLogGroup" => {
+            json::read(body).map(|mut input: Tags<IgnoredAny>| Command::ListTags { group: input.group() })
         }
         "DeleteLogGroup" => {
             json::read(body).map(|GroupOnly { log_group_name }| Command::DeleteLogGroup { log_group_name })
@@ -73,6 +121,8 @@ pub(super) fn respond(reply: Reply, request_id: &str) -> Response<Bytes> {
         Output::DescribeLogStreams(output) => success(bytes_of(&output), request_id),
         Output::FilterLogEvents(output) => success(bytes_of(&output), request_id),
         Output::GetLogEvents(output) => success(bytes_of(&output), request_id),
+        Output::PutLogEvents(output) => success(bytes_of(&output), request_id),
+        Output::Tags(tags) => success(bytes_of(&json!({ "tags": tags })), request_id),
     }
 }
 
@@ -131,8 +181,42 @@ mod tests {
             r#"{"logGroupName":"g","orderBy":"LastEventTime","descending":true}"#,
             r#"DescribeLogStreams(DescribeLogStreams { log_group_name: Some("g"), order_by: Some("LastEventTime"), descending: Some(true) })"#,
         );
-        check("CreateLogGroup", r#"{"logGroupName":"g"}"#, r#"CreateLogGroup { log_group_name: Some("g") }"#);
-        check("DeleteLogGroup", "{}", "DeleteLogGroup");
+        check(
+            "CreateLogGroup",
+            r#"{"logGroupName":"g","tags":{"k":"v"}}"#,
+            r#"CreateLogGroup(CreateLogGroup { log_group_name: Some("g"), tags: {"k": "v"} })"#,
+        );
+        check("DeleteLogGroup", r#"{"logGroupName":"g"}"#, r#"DeleteLogGroup { log_group_name: Some("g") }"#);
+        check(
+            "UntagLogGroup",
+            r#"{"logGroupName":"g","tags":["k"]}"#,
+            r#"UntagResource { group: Named("g"), tag_keys: ["k"] }"#,
+        );
+        check(
+            "ListTagsForResource",
+            r#"{"resourceArn":"arn:aws:logs:us-east-1:000000000000:log-group:g"}"#,
+            r#"ListTags { group: Arn("arn:aws:logs:us-east-1:000000000000:log-group:g") }"#,
+        );
+        check(
+            "PutLogEvents",
+            r#"{"logGroupName":"g","logStreamName":"s","logEvents":[{"timestamp":5,"message":"m"}]}"#,
+            r#"PutLogEvents(PutLogEvents { log_group_name: Some("g"), log_stream_name: Some("s"), log_events: [InputLogEvent { timestamp: 5, message: "m" }] })"#,
+        );
+    }
+
+    #[test]
+    fn every_operation_of_the_table_is_read() {
+        for name in constraints::LOGS.operations() {
+            assert!(command(name, b"{}").is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn violations_are_told_together() {
+        check_parse(
+            &request("PutLogEvents", r#"{"logStreamName":"a:b","logEvents":[]}"#),
+            r#"400 application/x-amz-json-1.1 x-amzn-errortype=InvalidParameterException | {"__type":"InvalidParameterException","message":"3 validation errors detected: Value null at 'logGroupName' failed to satisfy constraint: Member must not be null; Value 'a:b' at 'logStreamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [^:*]*; Value '[]' at 'logEvents' failed to satisfy constraint: Member must have length greater than or equal to 1"}"#,
+        );
     }
 
     #[test]
@@ -142,7 +226,7 @@ mod tests {
             r#"400 application/x-amz-json-1.1 x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`PutMetricFilter` of CloudWatch Logs is not served by this engine"}"#,
         );
         check_parse(
-            &request("GetLogEvents", r#"{"limit":"x"}"#),
+            &request("GetLogEvents", r#"{"limit":"x","logStreamName":"s"}"#),
             r#"400 application/x-amz-json-1.1 x-amzn-errortype=SerializationException | {"__type":"SerializationException","message":"the body of `GetLogEvents` cannot be read: invalid type: string \"x\", expected i64 at line 1 column 12"}"#,
         );
     }

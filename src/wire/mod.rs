@@ -1,8 +1,10 @@
-//! Bytes <-> engine commands: AWS JSON 1.0, AWS Query, Lambda REST, CloudWatch Logs, IAM and STS. Pure: no IO, no clock.
+//! Bytes <-> engine commands: AWS JSON 1.0, AWS Query, Lambda REST, Application Auto Scaling, CloudWatch Logs, IAM and
+//! STS. Pure: no IO, no clock.
 //!
 //! One request goes `guard` -> `parse` -> engine -> `respond`. The caller (the listener) has read the body and enforced
 //! its bound. Signatures are not verified: on loopback any credentials are accepted, and they only choose the world.
 
+mod autoscaling;
 mod constraints;
 mod dispatch;
 pub mod eventstream;
@@ -39,7 +41,7 @@ pub use guard::{guard, guard_gateway, guard_host};
 use crate::{
     engine::{
         Command, Reply,
-        lambda::{CreateFunction, FunctionRef, StreamBegun, UpdateFunctionCode},
+        lambda::{CreateFunction, FunctionRef, PublishLayerVersion, StreamBegun, UpdateFunctionCode},
     },
     model::{AccountId, Scope},
 };
@@ -73,6 +75,7 @@ enum Protocol {
     Lambda(StatusCode),
     LambdaStream,
     Logs,
+    Autoscaling,
     Identity(identity::Service, &'static str),
 }
 
@@ -107,6 +110,7 @@ pub enum CodeSource {
 pub enum CodeCommand {
     CreateFunction(Box<CreateFunction>),
     UpdateFunctionCode { name: FunctionRef, update: UpdateFunctionCode },
+    PublishLayerVersion { layer: String, publish: PublishLayerVersion },
 }
 
 /// Reads a request. `default` is the account and region of unsigned requests; `request_id` names the request in the
@@ -125,6 +129,7 @@ pub fn respond(call: &Call, reply: Reply, request_id: &str) -> Response<Bytes> {
         Protocol::Lambda(success) => lambda::respond(success, url_base, reply, request_id),
         Protocol::LambdaStream => lambda::respond_stream(reply, request_id),
         Protocol::Logs => logs::respond(reply, request_id),
+        Protocol::Autoscaling => autoscaling::respond(reply, request_id),
         Protocol::Identity(service, operation) => identity::respond(service, operation, reply, request_id),
     }
 }

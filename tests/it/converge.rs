@@ -20,6 +20,7 @@ trials!(
     everything_is_made_changed_and_removed,
     drift_by_hand_is_seen_and_mended,
     provisioned_concurrency_publishes_and_moves_an_alias,
+    provisioned_concurrency_follows_the_load,
     what_others_own_is_never_touched,
     an_engine_that_is_not_there_says_what_to_do,
 );
@@ -281,6 +282,38 @@ fn provisioned_concurrency_publishes_and_moves_an_alias() {
         stage.apply(&without).await;
         assert_eq!(stage.plan(&read(EVERYTHING)).await.unwrap().to_string(), "nothing to change", "after\n{without}");
         lambda.get_alias().function_name("worker").name("live").send().await.unwrap_err();
+    });
+}
+
+fn provisioned_concurrency_follows_the_load() {
+    block_on(async {
+        let stage = Stage::new();
+        let between = |min, max, utilization| {
+            let tracked = format!("provisioned = {{ min = {min}, max = {max}, target_utilization = {utilization} }}");
+            EVERYTHING.replace("{ reserved = 10 }", &format!("{{ reserved = 10, {tracked} }}"))
+        };
+        let lambda = stage.world.lambda();
+        let provisioned = async || {
+            let config = lambda.get_provisioned_concurrency_config().function_name("worker").qualifier("live");
+            config.send().await.unwrap().requested_provisioned_concurrent_executions()
+        };
+        for (manifest, expected) in [
+            (between(2, 6, 0.7), 2),
+            (between(3, 6, 0.5), 3),
+            (between(1, 2, 0.5), 2),
+            (EVERYTHING.replace("{ reserved = 10 }", "{ reserved = 10, provisioned = 4 }"), 4),
+            (between(5, 9, 0.8), 5),
+        ] {
+            let plan = stage.plan(&read(&manifest)).await.unwrap();
+            stage.apply(&plan).await;
+            assert_eq!(stage.plan(&read(&manifest)).await.unwrap().to_string(), "nothing to change", "after\n{plan}");
+            assert_eq!(provisioned().await, Some(expected), "after\n{plan}");
+        }
+        let gone = teardown(&stage.observe(&read(NOTHING)).await);
+        stage.apply(&gone).await;
+        let again = between(1, 2, 0.7);
+        let plan = stage.plan(&read(&again)).await.unwrap().to_string();
+        assert!(plan.contains("provisioned between none -> 1 and 2"), "nothing is left of the earlier target: {plan}");
     });
 }
 

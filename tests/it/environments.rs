@@ -16,7 +16,10 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use stackctl::{
-    engine::{EnvironmentEvent, ExitCause, Invocation, LaunchSpec, SandboxSpec},
+    engine::{
+        EnvironmentEvent, ExitCause, Invocation, LaunchSpec, SandboxSpec,
+        lambda::{LogLevel, Logging},
+    },
     model::{AccountId, ArtifactDigest, FunctionArn, FunctionName, Region, Scope, Timestamp},
     serve::{
         environments::{Environment, EnvironmentSink, Host, HostOptions},
@@ -39,6 +42,16 @@ trials!(
     node_handlers needs [Tool::Node],
     node_errors_have_awss_shape needs [Tool::Node],
     node_that_cannot_start_reports_an_init_error needs [Tool::Node],
+    an_isolated_environment_sees_its_own_and_nothing_of_others needs [Tool::Python, Tool::Namespaces],
+    an_isolated_program_that_cannot_start_says_what_to_do needs [Tool::Namespaces],
+    layers_are_seen_at_opt needs [Tool::Python, Tool::Namespaces],
+    layers_are_found_without_isolation needs [Tool::Python],
+    python_logs_json needs [Tool::Python],
+    node_logs_json needs [Tool::Node],
+    too_much_memory_ends_an_environment needs [Tool::Python],
+    memory_of_processes_below_it_counts_too needs [Tool::Python],
+    who_leaves_its_group_ends_with_its_environment,
+    who_leaves_its_group_ends_with_its_isolated_environment needs [Tool::Namespaces],
 );
 
 /// Waiting longer than this means that something hangs.
@@ -54,12 +67,14 @@ fn spec(runtime: &str, handler: &str) -> LaunchSpec {
         sandbox: SandboxSpec::default(),
         architecture: "x86_64".into(),
         artifact: ArtifactDigest::from_bytes([1; 32]),
+        layers: Vec::new(),
         memory_mb: 128,
         timeout_s: 3,
         ephemeral_storage_mb: 512,
         environment: Arc::default(),
         log_group: "/aws/lambda/f".into(),
         log_stream: "2026/01/01/[$LATEST]0".into(),
+        logging: Logging::default(),
         initialization_type: "on-demand",
         debug: None,
     }
@@ -109,6 +124,15 @@ fn search_path() -> String {
 impl Script {
     /// A host, and a package of these files.
     fn new(files: &[(&str, u32, &str)]) -> Self {
+        Self::with(files, None)
+    }
+
+    /// The same, with a view of its own for each environment.
+    fn isolated(files: &[(&str, u32, &str)]) -> Self {
+        Self::with(files, Some(env!("CARGO_BIN_EXE_stackctl").into()))
+    }
+
+    fn with(files: &[(&str, u32, &str)], launcher: Option<PathBuf>) -> Self {
         let state = tempfile::tempdir().unwrap();
         let state_dir = state.path().canonicalize().unwrap();
         let code = spec("", "").artifact.dir_in(&state_dir);
@@ -124,6 +148,7 @@ impl Script {
             endpoint: "http://127.0.0.1:4566".into(),
             inherited: BTreeMap::from([("PATH".to_owned(), search_path())]),
             streams: Arc::default(),
+            launcher,
             report: Report::silent(),
         })
         .unwrap();
@@ -133,8 +158,12 @@ impl Script {
     }
 
     fn launch(&self, runtime: &str, handler: &str) -> Launched {
+        self.launch_spec(spec(runtime, handler))
+    }
+
+    fn launch_spec(&self, spec: LaunchSpec) -> Launched {
         let (sender, events) = mpsc::unbounded_channel();
-        let environment = self.host.launch(Arc::new(spec(runtime, handler)), Arc::new(Ear(sender)));
+        let environment = self.host.launch(Arc::new(spec), Arc::new(Ear(sender)));
         Launched { environment: Some(environment), events, invoked: 0 }
     }
 }
@@ -150,6 +179,7 @@ impl Launched {
         loop {
             match self.next().await.expect("the environment to be there") {
                 EnvironmentEvent::Output { line, .. } => lines.push(line),
+                EnvironmentEvent::Measured { .. } | EnvironmentEvent::MemoryUsed { .. } => {}
                 other => return (lines, other),
             }
         }
@@ -598,5 +628,230 @@ fn node_that_cannot_start_reports_an_init_error() {
         check("../app.x", "Runtime.MalformedHandlerName", "'../app.x' is not a valid handler name").await;
         check("syntax.x", "Runtime.UserCodeSyntaxError", "SyntaxError").await;
         check("raises.x", "TypeError", "no").await;
+    });
+}
+
+const LOOKS: &str = r#"
+import errno, json, os, sys
+
+def writing_to(path):
+    try:
+        open(path, "w").close()
+        return "written"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+def handler(event, context):
+    before = os.listdir("/tmp")
+    filled = 0
+    try:
+        with open("/tmp/large", "wb", buffering=0) as file:
+            while filled < 100:
+                filled += file.write(b"x" * 1024 * 1024) // (1024 * 1024)
+    except OSError as error:
+        filled = errno.errorcode[error.errno], filled
+    os.remove("/tmp/large")
+    return {"cwd": os.getcwd(), "root": os.environ["LAMBDA_TASK_ROOT"], "tmpdir": os.environ["TMPDIR"], "before": before,
+            "code": os.listdir("/var/task"), "file": __file__, "filled": filled, "writes": [writing_to(path) for path in event["paths"]],
+            "hidden": [os.path.exists(path) for path in event["hidden"]], "libraries": os.environ["LD_LIBRARY_PATH"]}
+"#;
+
+fn an_isolated_environment_sees_its_own_and_nothing_of_others() {
+    block_on(async {
+        let script = Script::isolated(&[("app.py", 0o644, LOOKS)]);
+        let other = script.state_dir.join("tmp").join("other");
+        fs::create_dir_all(&other).unwrap();
+        let hidden = json!([other, spec("", "").artifact.dir_in(&script.state_dir)]);
+        let outside = env!("CARGO_MANIFEST_DIR").to_owned() + "/target/written-by-a-function";
+        let paths = json!(["/var/task/x", "/usr/x", "/var/x", outside, "/tmp/x", "/dev/null"]);
+        let small = LaunchSpec { ephemeral_storage_mb: 16, ..spec("python3.11", "app.handler") };
+        for _ in 0..2 {
+            let payload = json!({ "paths": paths, "hidden": hidden }).to_string();
+            let (lines, event) = script.launch_spec(small.clone()).invoke(&payload).await;
+            let expected = json!({
+                "cwd": "/var/task", "root": "/var/task", "tmpdir": "/tmp", "before": [], "code": ["app.py"], "file": "/var/task/app.py",
+                "filled": ["ENOSPC", 16], "writes": ["EROFS", "EROFS", "EROFS", "EROFS", "written", "written"],
+                "hidden": [false, false], "libraries": "/var/task:/var/task/lib:/opt/lib",
+            });
+            assert_eq!(outcome(&event), (None, expected), "{lines:?}");
+        }
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        assert!(!mounts.contains(script.state_dir.to_str().unwrap()), "nothing is mounted outside: {mounts}");
+    });
+}
+
+fn an_isolated_program_that_cannot_start_says_what_to_do() {
+    block_on(async {
+        let script = Script::isolated(&[("bootstrap", 0o755, "#!/no/such/shell\n")]);
+        let (_, event) = script.launch("provided.al2", "main").until_event().await;
+        let EnvironmentEvent::LaunchFailed { message } = event else { panic!("{event:?}") };
+        assert!(message.contains("its first line asks for `/no/such/shell`"), "{message}");
+    });
+}
+
+/// A module of a layer, a later layer's module in its place, and a program of a layer.
+async fn use_layers(script: &Script) -> Value {
+    let digest = |byte| ArtifactDigest::from_bytes([byte; 32]);
+    for (byte, file, text) in [
+        (2, "python/tools.py", "NAME = 'first'"),
+        (3, "python/tools.py", "NAME = 'second'"),
+        (3, "bin/of-layer", "#!/bin/sh\necho $0"),
+    ] {
+        let path = digest(byte).dir_in(&script.state_dir).join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let layered = LaunchSpec { layers: vec![digest(2), digest(3)], ..spec("python3.11", "app.handler") };
+    let (lines, event) = script.launch_spec(layered).invoke("{}").await;
+    let (error, document) = outcome(&event);
+    assert_eq!(error, None, "{lines:?} {document}");
+    document
+}
+
+const USES_LAYERS: &str = r#"
+import subprocess
+import tools
+
+def handler(event, context):
+    return [tools.NAME, tools.__file__, subprocess.check_output(["of-layer"], text=True).strip()]
+"#;
+
+fn layers_are_seen_at_opt() {
+    block_on(async {
+        let script = Script::isolated(&[("app.py", 0o644, USES_LAYERS)]);
+        assert_eq!(use_layers(&script).await, json!(["second", "/opt/python/tools.py", "/opt/bin/of-layer"]));
+    });
+}
+
+fn layers_are_found_without_isolation() {
+    block_on(async {
+        let script = Script::new(&[("app.py", 0o644, USES_LAYERS)]);
+        assert_eq!(use_layers(&script).await[0], "second");
+    });
+}
+
+const TAKES_MEMORY: &str = r#"
+import os, time
+
+def take(event):
+    taken = bytearray(event["mb"] * 1024 * 1024)
+    for at in range(0, len(taken), 4096):
+        taken[at] = 1
+    if event["keep"]:
+        time.sleep(1000)
+
+def handler(event, context):
+    take(event)
+    return "fine"
+
+def below(event, context):
+    child = os.fork()
+    if child == 0:
+        take(event)
+        os._exit(0)
+    os.waitpid(child, 0)
+    return "fine"
+"#;
+
+async fn takes_memory(handler: &str, mb: u32, keep: bool) -> EnvironmentEvent {
+    let script = Script::new(&[("app.py", 0o644, TAKES_MEMORY)]);
+    let payload = json!({ "mb": mb, "keep": keep }).to_string();
+    script.launch("python3.11", handler).invoke(&payload).await.1
+}
+
+fn too_much_memory_ends_an_environment() {
+    block_on(async {
+        assert_eq!(outcome(&takes_memory("app.handler", 60, false).await), (None, json!("fine")));
+        // Seen while it has it, and afterwards by what it had.
+        for keep in [true, false] {
+            let event = takes_memory("app.handler", 200, keep).await;
+            assert!(matches!(event, EnvironmentEvent::Exited { cause: ExitCause::OutOfMemory, .. }), "{event:?}");
+        }
+    });
+}
+
+fn memory_of_processes_below_it_counts_too() {
+    block_on(async {
+        assert_eq!(outcome(&takes_memory("app.below", 60, false).await), (None, json!("fine")));
+        let event = takes_memory("app.below", 200, true).await;
+        assert!(matches!(event, EnvironmentEvent::Exited { cause: ExitCause::OutOfMemory, .. }), "{event:?}");
+    });
+}
+
+fn is_alive(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ") && !stat.contains(") X "))
+}
+
+async fn leaves_its_group(script: Script) {
+    let mut launched = script.launch("provided.al2023", "x");
+    let pid = loop {
+        match launched.next().await.expect("the daemon to say its id") {
+            EnvironmentEvent::Output { line, .. } => break line,
+            EnvironmentEvent::MemoryUsed { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(is_alive(&pid), "{pid}");
+    launched.environment = None;
+    while is_alive(&pid) {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A daemon with a session of its own.
+const LEAVES: [(&str, u32, &str); 1] =
+    [("bootstrap", 0o755, "#!/bin/sh\nsetsid sh -c 'echo $$; exec sleep 1000' &\nwait\nsleep 1000\n")];
+
+fn who_leaves_its_group_ends_with_its_environment() {
+    block_on(async { leaves_its_group(Script::new(&LEAVES)).await });
+}
+
+fn who_leaves_its_group_ends_with_its_isolated_environment() {
+    block_on(async { leaves_its_group(Script::isolated(&LEAVES)).await });
+}
+
+fn logging_json(runtime: &str, handler: &str) -> LaunchSpec {
+    let logging = Logging::Json { application: LogLevel::Info, system: LogLevel::Info };
+    LaunchSpec { logging, ..spec(runtime, handler) }
+}
+
+/// What of each line is told: its level, its request and what `names` names.
+fn told(lines: &[String], names: [&str; 2]) -> Vec<Value> {
+    let line =
+        |line: &String| -> Value { serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")) };
+    let shown = |line: Value| json!([line["level"], line["requestId"], line[names[0]], line[names[1]]]);
+    lines.iter().map(line).map(shown).collect()
+}
+
+fn python_logs_json() {
+    block_on(async {
+        let text = "import logging, os\nlog = logging.getLogger('orders')\ndef handler(event, context):\n    log.debug('quiet')\n    \
+                    log.warning('taken %s', 7, extra={'order': 1})\n    assert os.environ['AWS_LAMBDA_LOG_FORMAT'] == 'JSON'\n    \
+                    raise KeyError('x')\n";
+        let script = Script::new(&[("app.py", 0o644, text)]);
+        let (lines, event) = script.launch_spec(logging_json("python3.11", "app.handler")).invoke("{}").await;
+        assert_eq!(outcome(&event).0, Some("KeyError"));
+        let found = told(&lines, ["message", "order"]);
+        assert_eq!(
+            found,
+            [json!(["WARNING", "id-1", "taken 7", 1]), json!(["ERROR", "id-1", null, null])],
+            "{lines:?}"
+        );
+    });
+}
+
+fn node_logs_json() {
+    block_on(async {
+        let text = "exports.handler = async () => { console.warn('taken', 7); console.info({ order: 1 }); throw new RangeError('x'); };";
+        let script = Script::new(&[("index.js", 0o644, text)]);
+        let (lines, event) = script.launch_spec(logging_json("nodejs22.x", "index.handler")).invoke("{}").await;
+        assert_eq!(outcome(&event).0, Some("RangeError"));
+        let expected = [
+            json!(["WARN", "id-1", "taken 7", null]),
+            json!(["INFO", "id-1", { "order": 1 }, null]),
+            json!(["ERROR", "id-1", "x", "RangeError"]),
+        ];
+        assert_eq!(told(&lines, ["message", "errorType"]), expected, "{lines:?}");
     });
 }

@@ -21,6 +21,7 @@ mod explained;
 mod keeping;
 mod layers;
 mod looking;
+mod sdk_control;
 mod sdk_sqs;
 mod simulation;
 mod support;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
             layers::all(),
             explained::all(),
             looking::all(),
+            sdk_control::all(),
             sdk_sqs::all(),
             simulation::all(),
             watch::all(),

@@ -3,6 +3,7 @@
 use std::{fs, io, path::Path, sync::Arc};
 
 use crate::{
+    build,
     cli::{
         Session,
         args::Down,
@@ -54,6 +55,7 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
     }
     left.remove(session, args.keep).await?;
     if args.keep && state_dir.exists() {
+        build::prune(&state_dir);
         session.terminal.step(GREEN, "kept", format_args!("{}, for the next `up`", state_dir.display()));
         return Ok(());
     }

@@ -119,6 +119,7 @@ fn of_container(provider: &DockerProvider, container: &Container, since_ms: u64,
             stream: stream.to_owned(),
             id: 0,
             timestamp_ms: u64::try_from(line.at_ms).unwrap_or_default(),
+            ingested_ms: u64::try_from(line.at_ms).unwrap_or_default(),
             message: line.text,
         }))
     }))
@@ -187,6 +188,7 @@ mod tests {
             stream: "s".to_owned(),
             id: 1,
             timestamp_ms,
+            ingested_ms: timestamp_ms,
             message: message.to_owned(),
         }
     }

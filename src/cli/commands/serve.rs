@@ -18,7 +18,7 @@ use crate::{
         terminal::{CYAN, Terminal},
     },
     engine::EngineConfig,
-    model::{Durability, Scope},
+    model::{Durability, FunctionIsolation, Isolation, Scope},
     serve::{
         background::detach,
         containers::NetworkChoice,
@@ -55,7 +55,8 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
         scope: Scope { account: args.account, region: args.region.clone() },
         allowed_hosts: Vec::new(),
         inherited: variables(&INHERITED_VARIABLES),
-        isolation: args.isolation,
+        launcher: (args.isolation != Isolation::Process).then(launcher),
+        isolation: FunctionIsolation::of(args.isolation),
         network: if args.network == "host" { NetworkChoice::Host } else { NetworkChoice::Auto },
         docker: docker_settings(),
     };
@@ -68,6 +69,11 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
         discard(&state_dir);
     }
     served
+}
+
+/// This program itself, also when a new build has taken its place.
+fn launcher() -> PathBuf {
+    if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { env::current_exe().unwrap_or_default() }
 }
 
 /// Removes the state of an engine that has ended, unless it is another's: of one that has taken the port since, or that had

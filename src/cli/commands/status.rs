@@ -9,10 +9,13 @@ use crate::{
         failure::Failure,
         project::Project,
         services,
-        terminal::{BOLD, table},
+        terminal::{BOLD, percent, table},
     },
     docker::{Container, ContainerState, Health},
-    engine::lambda::{AccountActivity, FunctionActivity, MappingActivity},
+    engine::{
+        autoscaling::ScalingState,
+        lambda::{AccountActivity, FunctionActivity, MappingActivity},
+    },
     serve::own_api::{ActivityReport, QueueDepth},
 };
 
@@ -118,6 +121,9 @@ fn page(endpoint: &str, report: &ActivityReport) -> String {
     if !report.activity.functions.is_empty() {
         parts.push(functions(&report.activity.functions));
     }
+    if !report.activity.scaling.is_empty() {
+        parts.push(scaling(&report.activity.scaling));
+    }
     if !report.activity.mappings.is_empty() {
         parts.push(mappings(&report.activity.mappings));
     }
@@ -162,6 +168,24 @@ fn functions(functions: &[FunctionActivity]) -> String {
         })
         .collect();
     table(&["FUNCTION", "BUSY", "IDLE", "INIT", "RESERVED", "CALLS", "ERRORS", "THROTTLED", "COLD"], &rows)
+}
+
+/// What follows the load: bounds, what is provisioned now, and the utilisation that it should have and has.
+fn scaling(targets: &[ScalingState]) -> String {
+    let rows: Vec<_> = targets
+        .iter()
+        .map(|target| {
+            vec![
+                format!("{}:{}", target.function, target.qualifier),
+                target.current.to_string(),
+                target.min.to_string(),
+                target.max.to_string(),
+                percent(target.target),
+                percent(target.utilization),
+            ]
+        })
+        .collect();
+    table(&["FOLLOWS THE LOAD", "PROVISIONED", "MIN", "MAX", "TARGET", "USED"], &rows)
 }
 
 fn mappings(mappings: &[MappingActivity]) -> String {
@@ -237,6 +261,16 @@ mod tests {
             messages_handled: 1234,
             ..MappingActivity::default()
         }];
+        report.activity.scaling = vec![ScalingState {
+            function: "example-sqs-consumer".to_owned(),
+            qualifier: "live".to_owned(),
+            min: 2,
+            max: 10,
+            current: 3,
+            target: Some(0.7),
+            utilization: Some(2.0 / 3.0),
+            last: None,
+        }];
         report.queues =
             vec![QueueDepth { name: "example-queue".to_owned(), visible: 12, in_flight: 10, ..QueueDepth::default() }];
         check(
@@ -247,6 +281,9 @@ http://127.0.0.1:4566  000000000000  us-east-1
 
 FUNCTION              BUSY  IDLE  INIT  RESERVED  CALLS  ERRORS  THROTTLED  COLD
 example-sqs-consumer     2     0     0         -   1234       0          0     3
+
+FOLLOWS THE LOAD           PROVISIONED  MIN  MAX  TARGET  USED
+example-sqs-consumer:live            3    2   10  70%     67%
 
 TRIGGER                                STATE    BATCHES  HANDLED  FAILED
 example-queue -> example-sqs-consumer  Enabled        0     1234       0

@@ -4,8 +4,11 @@ use std::cmp::Reverse;
 
 use super::{Look, Sort};
 use crate::{
-    cli::terminal::age,
-    engine::lambda::{FunctionActivity, MappingActivity},
+    cli::terminal::{age, percent},
+    engine::{
+        autoscaling::ScalingState,
+        lambda::{FunctionActivity, MappingActivity},
+    },
     serve::own_api::{ActivityReport, QueueDepth},
 };
 
@@ -40,6 +43,7 @@ pub(super) enum Tone {
 pub(super) fn all(report: &ActivityReport, look: &Look) -> Vec<Table> {
     let tables = [
         functions(&report.activity.functions, look.sort),
+        scaling(&report.activity.scaling),
         queues(&report.queues, look.sort),
         mappings(&report.activity.mappings, look.sort),
         throttles(report, look),
@@ -75,6 +79,27 @@ fn functions(functions: &[FunctionActivity], sort: Sort) -> Table {
     };
     let headings = &["FUNCTION", "RUN/CAP", "INIT", "IDLE", "CALLS", "ERR", "THR", "COLD", "MEAN", "ASYNC"];
     Table { headings, rows: sorted.iter().map(row).collect() }
+}
+
+/// What follows the load, and how far it can.
+fn scaling(targets: &[ScalingState]) -> Table {
+    let row = |target: &ScalingState| Row {
+        cells: vec![
+            format!("{}:{}", target.function, target.qualifier),
+            target.current.to_string(),
+            target.min.to_string(),
+            target.max.to_string(),
+            percent(target.target),
+            percent(target.utilization),
+        ],
+        tone: match (target.current >= target.max, target.utilization > target.target) {
+            (true, true) => Tone::Bad,
+            (false, true) => Tone::Warning,
+            _ => Tone::Plain,
+        },
+    };
+    let headings = &["FOLLOWS THE LOAD", "PROVISIONED", "MIN", "MAX", "TARGET", "USED"];
+    Table { headings, rows: targets.iter().map(row).collect() }
 }
 
 fn queues(queues: &[QueueDepth], sort: Sort) -> Table {

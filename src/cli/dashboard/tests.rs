@@ -59,6 +59,7 @@ fn report() -> ActivityReport {
             functions: vec![function("api", 3, 18, 99, 0), function("example-sqs-consumer", 2, 2, 1_234_567, 42)],
             mappings: vec![mapping],
             throttles: vec![throttle],
+            scaling: Vec::new(),
         },
         queues: vec![queue("example-queue", 1_200, 20), queue("example-queue-dlq", 0, 0)],
         queues_left_out: false,

@@ -129,6 +129,7 @@ impl<'a> Watching<'a> {
             outdated: BTreeMap::new(),
         };
         watching.remember_builds();
+        build::prune(&watching.project.state_dir());
         watching.watch.set_functions(watching.requests()).map_err(|error| unwatchable(&error))?;
         Ok(watching)
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Lambda, counters::Distribution, environments::State, functions::Function};
 use crate::{
-    engine::{ThrottleLimit, sqs::Sqs},
+    engine::{ThrottleLimit, autoscaling::ScalingState, sqs::Sqs},
     model::Timestamp,
 };
 
@@ -18,6 +18,9 @@ pub struct Activity {
     pub mappings: Vec<MappingActivity>,
     /// The last throttles, the newest last.
     pub throttles: Vec<ThrottleActivity>,
+    /// What follows the load, and how.
+    #[serde(default)]
+    pub scaling: Vec<ScalingState>,
     /// What of the engine is not as on AWS, a line each.
     #[serde(default)]
     pub differences: Vec<String>,
@@ -56,6 +59,12 @@ pub struct FunctionActivity {
     pub cold_starts: u64,
     /// Environments that are kept initialised, over all versions, as asked for.
     pub provisioned: u32,
+    /// Slots of `running` that are provisioned.
+    #[serde(default)]
+    pub running_provisioned: u32,
+    /// Invocations that ran on provisioned concurrency.
+    #[serde(default)]
+    pub provisioned_invocations: u64,
     /// Invocations of provisioned versions that ran on demand.
     pub spillovers: u64,
     pub durations: Distribution,
@@ -92,6 +101,12 @@ pub struct MappingActivity {
     pub batches_waiting: u32,
     /// Whether a throttle holds it up.
     pub throttled: bool,
+    /// Read from the queue, each time.
+    #[serde(default)]
+    pub messages_polled: u64,
+    /// Of invocations that were started.
+    #[serde(default)]
+    pub messages_invoked: u64,
     pub messages_handled: u64,
     pub messages_failed: u64,
     /// Discarded because no filter let them pass.
@@ -110,12 +125,13 @@ pub struct ThrottleActivity {
 }
 
 impl Lambda {
-    pub(super) fn activity(&self, now: Timestamp, sqs: &Sqs) -> Activity {
+    pub(in crate::engine) fn activity(&self, now: Timestamp, sqs: &Sqs) -> Activity {
         Activity {
             account_concurrency: self.pool.activity(),
             functions: self.functions.iter().map(|function| self.function_activity(now, function)).collect(),
             mappings: self.mapping_activity(now, sqs),
             throttles: self.told.recent(),
+            scaling: Vec::new(),
             differences: Vec::new(),
         }
     }
@@ -132,6 +148,8 @@ impl Lambda {
             throttles_by_limit: function.counters.throttles_by_limit.clone(),
             cold_starts: function.load.cold_starts,
             provisioned: function.provisioned_total(),
+            running_provisioned: function.load.running_provisioned,
+            provisioned_invocations: function.load.provisioned_invocations,
             spillovers: function.load.spillovers,
             durations: function.counters.durations.clone(),
             events: self.event_activity(now, function),

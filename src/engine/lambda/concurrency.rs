@@ -97,6 +97,8 @@ pub(super) struct Load {
     pub(super) cold_starts: u64,
     /// Invocations of provisioned versions that ran on demand.
     pub(super) spillovers: u64,
+    /// Invocations in environments that were started ahead.
+    pub(super) provisioned_invocations: u64,
     /// Starts of provisioned environments.
     pub(super) provisioning: TokenBucket,
     /// Requests to provisioned environments.
@@ -126,6 +128,7 @@ impl Default for Load {
             throttles: 0,
             cold_starts: 0,
             spillovers: 0,
+            provisioned_invocations: 0,
             provisioning: TokenBucket::full(),
             provisioned_requests: TokenBucket::full(),
         }

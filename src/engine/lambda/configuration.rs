@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CodeRef, CreateFunction, DeadLetterConfig, Environment, EphemeralStorage, FunctionConfiguration, ImageConfig,
-    ImageConfigResponse, LambdaError, LoggingConfigResponse, SnapStartResponse, TracingConfig,
-    UpdateFunctionConfiguration,
+    ImageConfigResponse, LambdaError, LayerReference, Logging, LoggingConfigResponse, SnapStartResponse, TracingConfig,
+    UpdateFunctionConfiguration, UsedLayer,
     sandbox::image_config_of,
     validate::{self, Constraints, invalid, refused},
 };
@@ -41,6 +41,11 @@ pub struct Settings {
     pub ephemeral_storage_mb: u32,
     /// `None` for `/aws/lambda/NAME`.
     pub log_group: Option<String>,
+    #[serde(default)]
+    pub logging: Logging,
+    /// In their order: what a later one has is seen instead of an earlier one's.
+    #[serde(default)]
+    pub layers: Vec<UsedLayer>,
     /// Where asynchronous invocations go that were given up: a queue.
     pub dead_letter: Option<QueueArn>,
 }
@@ -70,6 +75,8 @@ impl Settings {
             architecture: ARCHITECTURE_DEFAULT.into(),
             ephemeral_storage_mb: EPHEMERAL_STORAGE_MIN_MB,
             log_group: None,
+            logging: Logging::default(),
+            layers: Vec::new(),
             dead_letter: None,
         };
         let mut constraints = Constraints::default();
@@ -138,7 +145,23 @@ impl Settings {
         }
         update.environment.as_ref().map_or(Ok(()), |environment| validate::variables(&environment.variables))?;
         self.check_debug().map_err(invalid)?;
-        update.logging_config.as_ref().map_or(Ok(()), validate::logging)
+        if let Some(config) = &update.logging_config {
+            self.logging = self.logging.updated(config)?;
+        }
+        Ok(())
+    }
+
+    fn show_logging(&self, name: &str) -> LoggingConfigResponse {
+        let (log_format, levels) = match self.logging {
+            Logging::Text => ("Text", None),
+            Logging::Json { application, system } => ("JSON", Some((application, system))),
+        };
+        LoggingConfigResponse {
+            log_format: log_format.into(),
+            application_log_level: levels.map(|(application, _)| application.as_str().into()),
+            system_log_level: levels.map(|(_, system)| system.as_str().into()),
+            log_group: self.log_group_of(name),
+        }
     }
 
     /// Where the function called `name` logs to.
@@ -158,7 +181,7 @@ impl CreateFunction {
             timeout: self.timeout,
             memory_size: self.memory_size,
             environment: self.environment.clone(),
-            layers: Some(self.layers.clone()),
+            layers: None,
             ephemeral_storage: self.ephemeral_storage.clone(),
             tracing_config: self.tracing_config.clone(),
             logging_config: self.logging_config.clone(),
@@ -189,9 +212,6 @@ fn refuse_unsupported(update: &UpdateFunctionConfiguration) -> Result<(), Lambda
         ("SnapStart", &update.snap_start),
     ])?;
     validate::unsupported_text("KMSKeyArn", update.kms_key_arn.as_ref())?;
-    if update.layers.as_ref().is_some_and(|layers| !layers.is_empty()) {
-        return Err(refused("Layers"));
-    }
     match update.tracing_config.as_ref().and_then(|config| config.mode.as_deref()) {
         None | Some("PassThrough") => Ok(()),
         Some(mode) => Err(refused(&format!("TracingConfig.Mode {mode}"))),
@@ -252,13 +272,14 @@ impl Settings {
             last_update_status: "Successful".into(),
             package_type: self.package_type().into(),
             architectures: vec![self.architecture.clone()],
+            layers: self
+                .layers
+                .iter()
+                .map(|layer| LayerReference { arn: layer.arn.clone(), code_size: layer.size_bytes })
+                .collect(),
             ephemeral_storage: EphemeralStorage { size: i64::from(self.ephemeral_storage_mb) },
             snap_start: SnapStartResponse { apply_on: "None".into(), optimization_status: "Off".into() },
-            logging_config: LoggingConfigResponse {
-                log_format: "Text".into(),
-                log_group: self.log_group_of(shown.name),
-                ..LoggingConfigResponse::default()
-            },
+            logging_config: self.show_logging(shown.name),
             ..FunctionConfiguration::default()
         }
     }

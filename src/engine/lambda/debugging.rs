@@ -12,7 +12,7 @@ use super::{
     versions::VersionId,
 };
 use crate::{
-    engine::{Cx, StopReason, logs::Logs, sqs::Sqs},
+    engine::{Cx, logs::Logs, sqs::Sqs},
     model::{DEBUG_VARIABLE, Debugging, Timestamp},
 };
 
@@ -93,39 +93,6 @@ impl Lambda {
         if function.is_listed && function.debug().is_some() && function.latest.fleet.all.is_empty() {
             self.launch_debugged(cx, logs, id);
         }
-    }
-
-    /// Gives an invocation to an environment that was started for a debugger and initialises still. Gives it back when
-    /// there is none.
-    pub(super) fn take_ahead(
-        &mut self,
-        cx: &Cx<'_>,
-        (id, version): (FunctionId, VersionId),
-        job: Box<Job>,
-    ) -> Option<Box<Job>> {
-        let Some(serial) = self.ahead_of_debugger(id).filter(|_| version == VersionId::Latest) else {
-            return Some(job);
-        };
-        let Some(environment) = self.environments.get_mut(serial) else { return Some(job) };
-        environment.begin_with(job);
-        self.keep_messages(cx.now, serial);
-        None
-    }
-
-    /// Code or configuration changed before it was given anything.
-    pub(super) fn stop_ahead_of_debugger(&mut self, cx: &mut Cx<'_>, id: FunctionId) {
-        if let Some(serial) = self.ahead_of_debugger(id) {
-            self.stop(cx, serial, StopReason::Replaced);
-        }
-    }
-
-    fn ahead_of_debugger(&self, id: FunctionId) -> Option<Serial> {
-        let function = self.functions.get(id)?;
-        let is_ahead = |serial: &&Serial| {
-            let environment = self.environments.get(**serial);
-            environment.is_some_and(|environment| matches!(environment.state, State::Ahead { .. }))
-        };
-        function.latest.fleet.all.iter().find(is_ahead).copied()
     }
 }
 

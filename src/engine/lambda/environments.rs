@@ -12,6 +12,7 @@ use super::{
     fleet::{Fleet, Placement, fleet_of},
     functions::{Function, FunctionId},
     invocation::{Job, Run},
+    logging::PlatformEvent,
     report::{self, Failure},
     sandbox::sandbox,
     timers::Timer,
@@ -51,6 +52,8 @@ pub(super) struct Environment {
     pub(super) held: Option<Held>,
     /// As last heard.
     pub(super) max_memory_used_bytes: u64,
+    /// How long what it is ending has taken, when the shell measured it.
+    pub(super) measured_us: Option<u64>,
 }
 
 /// Why an environment was started.
@@ -129,6 +132,10 @@ impl Environments {
         self.by_serial.get_mut(&serial)
     }
 
+    pub(super) fn artifacts(&self) -> impl Iterator<Item = crate::model::ArtifactDigest> {
+        self.by_serial.values().map(|environment| environment.spec.artifact)
+    }
+
     fn next_rank(&mut self) -> u64 {
         self.ranks += 1;
         self.ranks
@@ -145,8 +152,19 @@ impl Environment {
             State::Ahead { .. } => Kind::Provisioned,
             _ => Kind::OnDemand,
         };
-        let (timer, held) = (None, None);
-        Self { function, version, generation, kind, served: false, spec, state, timer, held, max_memory_used_bytes: 0 }
+        Self {
+            function,
+            version,
+            generation,
+            kind,
+            served: false,
+            spec,
+            state,
+            timer: None,
+            held: None,
+            max_memory_used_bytes: 0,
+            measured_us: None,
+        }
     }
 
     pub(super) fn target(&self) -> Target {
@@ -170,8 +188,23 @@ impl Environment {
         mem::replace(&mut self.state, State::Idle { rank: 0 })
     }
 
+    fn start_line(&mut self, cx: &mut Cx<'_>, logs: &mut Logs) {
+        let State::Busy(run) = &self.state else { return };
+        let event = PlatformEvent::Start { request_id: &run.job.request_id, version: &self.spec.version };
+        if let Some(line) = self.spec.logging.line(cx.now, &event) {
+            self.write(cx, logs, line);
+        }
+    }
+
+    /// Adds what the function printed to its log.
+    pub(super) fn print(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, line: String) {
+        if self.spec.logging.keeps(&line) {
+            self.write(cx, logs, line);
+        }
+    }
+
     /// Adds a line to its log, and to the tail of what it is doing.
-    pub(super) fn write(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, line: String) {
+    fn write(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, line: String) {
         if let State::Busy(run) = &mut self.state {
             run.job.note(&line);
         }
@@ -187,10 +220,15 @@ impl Lambda {
             Placement::Idle(serial) => {
                 let (started_at, timeout_s) = (cx.now, self.timeout_of(serial));
                 let deadline = started_at.plus_secs(u64::from(timeout_s));
-                self.run(cx, logs, serial, Box::new(Run { job: *job, started_at, deadline, init_ms: None }));
+                self.run(
+                    cx,
+                    logs,
+                    serial,
+                    Box::new(Run { job: *job, started_at, deadline, init_us: None, before_us: 0 }),
+                );
             }
             Placement::Returning(serial) => self.promise(cx, serial, job),
-            Placement::New => match self.take_ahead(cx, target, job) {
+            Placement::New => match self.take_unclaimed(cx, target, job) {
                 None => {}
                 Some(job) => self.launch(cx, logs, target, job),
             },
@@ -225,6 +263,16 @@ impl Lambda {
         }
     }
 
+    /// Gives an invocation to an environment that initialises for nobody yet. Gives it back when there is none.
+    fn take_unclaimed(&mut self, cx: &Cx<'_>, target: Target, job: Box<Job>) -> Option<Box<Job>> {
+        let version = self.functions.get_mut(target.0).and_then(|function| function.version_mut(target.1));
+        let Some(serial) = version.and_then(|version| version.fleet.unclaimed.pop_first()) else { return Some(job) };
+        let Some(environment) = self.environments.get_mut(serial) else { return Some(job) };
+        environment.begin_with(job);
+        self.keep_messages(cx.now, serial);
+        None
+    }
+
     /// Starts the one environment of a function that is debugged, so that a debugger finds it.
     pub(super) fn launch_debugged(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId) {
         let Some(function) = self.functions.get_mut(id) else { return };
@@ -233,6 +281,10 @@ impl Lambda {
         let state = State::Ahead { since: cx.now };
         let environment = Environment::new((id, VersionId::Latest), generation, Arc::new(spec), state);
         self.add(cx, Environment { kind: Kind::OnDemand, ..environment }, INIT_MAX_MS);
+        let serial = self.environments.started;
+        if let Some(function) = self.functions.get_mut(id) {
+            function.latest.fleet.unclaimed.insert(serial);
+        }
     }
 
     /// Starts an environment of code that is to take the place of a function's.
@@ -245,16 +297,21 @@ impl Lambda {
         self.add(cx, Environment { kind: Kind::OnDemand, ..environment }, INIT_MAX_MS);
     }
 
-    /// The candidate has initialised: it is the first environment of the new code.
+    /// A candidate has initialised: it is the first environment of the new code, and those beside it will be the next.
     fn candidate_is_ready(&mut self, cx: &mut Cx<'_>, serial: Serial, id: FunctionId) {
-        if !self.commit_swap(cx, id) {
+        let Some(candidates) = self.commit_swap(cx, id) else {
             return self.stop(cx, serial, StopReason::Replaced);
-        }
+        };
         let Some(function) = self.functions.get_mut(id) else { return };
         let fleet = &mut function.latest.fleet;
-        fleet.all.insert(serial);
-        if let Some(environment) = self.environments.get_mut(serial) {
-            (environment.version, environment.generation) = (VersionId::Latest, fleet.generation);
+        for candidate in candidates {
+            fleet.all.insert(candidate);
+            if candidate != serial {
+                fleet.unclaimed.insert(candidate);
+            }
+            if let Some(environment) = self.environments.get_mut(candidate) {
+                (environment.version, environment.generation) = (VersionId::Latest, fleet.generation);
+            }
         }
         self.rest(cx, serial);
     }
@@ -282,7 +339,7 @@ impl Lambda {
         self.leave(serial);
         let id = self.environments.id(serial);
         let Some(environment) = self.environments.get_mut(serial) else { return };
-        let (deadline, start) = (run.deadline, report::start(&run.job.request_id, &environment.spec.version));
+        let deadline = run.deadline;
         let invocation = Invocation {
             request_id: run.job.request_id.clone(),
             payload: run.job.payload.clone(),
@@ -295,7 +352,7 @@ impl Lambda {
         };
         environment.state = State::Busy(run);
         environment.served = true;
-        environment.write(cx, logs, start);
+        environment.start_line(cx, logs);
         cx.effects.push(Effect::Invoke { id, invocation });
         self.arm(cx.now, serial, deadline);
         self.keep_messages(cx.now, serial);
@@ -323,6 +380,7 @@ impl Lambda {
         }
         let timeout_ms = u64::from(environment.spec.timeout_s) * 1000;
         let (target, kind) = (environment.target(), environment.kind);
+        let measured_us = environment.measured_us.take();
         let run = match mem::replace(&mut environment.state, State::Idle { rank: 0 }) {
             State::Ahead { .. } if target.1 == VersionId::Candidate => {
                 return self.candidate_is_ready(cx, serial, target.0);
@@ -330,20 +388,24 @@ impl Lambda {
             State::Ahead { .. } => {
                 let function = self.functions.get_mut(target.0);
                 if let Some(version) = function.and_then(|function| function.version_mut(target.1)) {
+                    version.fleet.unclaimed.remove(&serial);
                     version.ahead.initialised(serial);
                 }
                 self.rest(cx, serial);
                 return self.provide(cx, logs, target.0);
             }
             State::Starting { since, attempt: Attempt::First, job } => {
-                let (started_at, init_ms) = (cx.now, Some(cx.now.millis_since(since)));
-                Run { job: *job, started_at, deadline: started_at.plus_millis(timeout_ms), init_ms }
+                let init_us = Some(measured_us.unwrap_or_else(|| cx.now.millis_since(since) * 1000));
+                let (started_at, deadline) = (cx.now, cx.now.plus_millis(timeout_ms));
+                Run { job: *job, started_at, deadline, init_us, before_us: 0 }
             }
             State::Starting { since, attempt: Attempt::Second, job } => {
-                Run { job: *job, started_at: since, deadline: since.plus_millis(timeout_ms), init_ms: None }
+                let (deadline, before_us) = (since.plus_millis(timeout_ms), cx.now.millis_since(since) * 1000);
+                Run { job: *job, started_at: since, deadline, init_us: None, before_us }
             }
             State::Returning { promised: Some(job), .. } => {
-                Run { job: *job, started_at: cx.now, deadline: cx.now.plus_millis(timeout_ms), init_ms: None }
+                let (started_at, deadline) = (cx.now, cx.now.plus_millis(timeout_ms));
+                Run { job: *job, started_at, deadline, init_us: None, before_us: 0 }
             }
             State::Returning { rank, deadline, promised: None } => {
                 environment.state = State::Returning { rank, deadline, promised: None };
@@ -421,7 +483,10 @@ impl Lambda {
         function.settled &= environment.kind == Kind::OnDemand;
         if let Some(version) = function.version_mut(environment.version) {
             match environment.kind {
-                Kind::OnDemand => drop(version.fleet.all.remove(&serial)),
+                Kind::OnDemand => {
+                    version.fleet.all.remove(&serial);
+                    version.fleet.unclaimed.remove(&serial);
+                }
                 Kind::Provisioned => version.ahead.forget(serial),
             }
         }
@@ -434,10 +499,11 @@ impl Lambda {
         let fleet = &mut function.latest.fleet;
         fleet.generation += 1;
         fleet.returning.clear();
-        for (_, serial) in mem::take(&mut fleet.idle) {
+        let unclaimed = mem::take(&mut fleet.unclaimed);
+        let idle = mem::take(&mut fleet.idle).into_iter().map(|(_, serial)| serial);
+        for serial in idle.chain(unclaimed) {
             self.stop(cx, serial, StopReason::Replaced);
         }
-        self.stop_ahead_of_debugger(cx, id);
         self.wants_debugger(cx, id);
     }
 
@@ -502,8 +568,7 @@ impl Lambda {
         let Some(environment) = self.remove(serial) else { return };
         cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason: StopReason::TimedOut });
         let spec = environment.spec;
-        let line = report::init_report(INIT_MAX_MS, "init", Failure::TimedOut);
-        logs.append(cx, &spec.log_group, &spec.log_stream, line);
+        say(cx, logs, &spec, &init_report(&spec, INIT_MAX_MS, "init", Failure::TimedOut));
         if let State::Starting { job, .. } = environment.state {
             let state = State::Starting { since: cx.now, attempt: Attempt::Second, job };
             let limit_ms = u64::from(spec.timeout_s) * 1000;
@@ -525,8 +590,9 @@ impl Lambda {
             _ => None,
         };
         if let Some((since, phase)) = init {
-            let line = report::init_report(turn.cx.now.millis_since(since), phase, Failure::TimedOut);
-            turn.logs.append(turn.cx, &environment.spec.log_group, &environment.spec.log_stream, line);
+            let spec = &environment.spec;
+            let event = init_report(spec, turn.cx.now.millis_since(since), phase, Failure::TimedOut);
+            say(turn.cx, turn.logs, spec, &event);
         }
         self.abandon(turn, environment, Failure::TimedOut, |job| report::timed_out(&job.request_id, timeout_s));
     }
@@ -586,10 +652,30 @@ impl Lambda {
     }
 }
 
-/// The line with which an environment of a managed runtime begins; an image brings a runtime of its own.
+/// With what an environment of a managed runtime begins; an image brings a runtime of its own.
 fn init_started(cx: &mut Cx<'_>, logs: &mut Logs, spec: &LaunchSpec) {
     if !spec.runtime.is_empty() {
-        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+        say(cx, logs, spec, &init_start(spec));
+    }
+}
+
+fn init_start(spec: &LaunchSpec) -> PlatformEvent<'_> {
+    PlatformEvent::InitStart { runtime: &spec.runtime, initialization_type: spec.initialization_type }
+}
+
+pub(super) fn init_report<'a>(
+    spec: &'a LaunchSpec,
+    init_ms: u64,
+    phase: &'a str,
+    failure: Failure<'a>,
+) -> PlatformEvent<'a> {
+    PlatformEvent::InitReport { init_ms, phase, initialization_type: spec.initialization_type, failure }
+}
+
+/// Adds what the platform says to an environment's log.
+pub(super) fn say(cx: &mut Cx<'_>, logs: &mut Logs, spec: &LaunchSpec, event: &PlatformEvent<'_>) {
+    if let Some(line) = spec.logging.line(cx.now, event) {
+        logs.append(cx, &spec.log_group, &spec.log_stream, line);
     }
 }
 
@@ -607,11 +693,13 @@ impl Function {
             sandbox: sandbox(settings, &version.code, &self.tags),
             architecture: settings.architecture.clone(),
             artifact: version.code.artifact,
+            layers: settings.layers.iter().map(|layer| layer.artifact).collect(),
             memory_mb: settings.memory_mb,
             timeout_s: settings.timeout_s,
             ephemeral_storage_mb: settings.ephemeral_storage_mb,
             environment: settings.variables.clone().unwrap_or_default(),
             log_group: settings.log_group_of(self.name()),
+            logging: settings.logging,
             initialization_type,
             debug: if id == VersionId::Latest { version.settings.debug() } else { None },
         };

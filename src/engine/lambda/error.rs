@@ -12,6 +12,8 @@ pub struct LambdaError {
 /// The errors of the service model that the engine can answer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LambdaErrorKind {
+    /// Of another account; the service model leaves it out.
+    AccessDenied,
     CodeSigningConfigNotFound,
     CodeVerificationFailed,
     InvalidParameterValue,

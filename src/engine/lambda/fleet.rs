@@ -13,6 +13,8 @@ use super::{
 pub(super) struct Fleet {
     pub(super) generation: u64,
     pub(super) all: BTreeSet<Serial>,
+    /// Those that initialise for nobody yet: an invocation that finds no other waits for one of them.
+    pub(super) unclaimed: BTreeSet<Serial>,
     /// By rank: the last is the most recently used.
     pub(super) idle: BTreeSet<(u64, Serial)>,
     /// Those on their way back to which no invocation is promised, by rank.

@@ -14,6 +14,7 @@ use super::{
     concurrency::{Load, Share},
     configuration::{Settings, Shown},
     counters::Counters,
+    layers::check_total,
     names::Named,
     page::Page,
     provisioned::StoredProvision,
@@ -51,6 +52,8 @@ pub(super) struct Function {
     pub(super) aliases: BTreeMap<String, StoredAlias>,
     /// By version's number or alias.
     pub(super) provisioned: BTreeMap<String, StoredProvision>,
+    /// The last minute's use of provisioned concurrency, with that minute's number, by version's number or alias.
+    pub(super) utilization: BTreeMap<String, (u64, super::Utilization)>,
     /// By version's number, `$LATEST` or alias.
     pub(super) event_configs: BTreeMap<String, StoredEventConfig>,
     /// By alias; empty for the function itself. Changed through [`Functions`], which finds them by id.
@@ -256,7 +259,8 @@ impl Lambda {
         if named.qualifier.is_some() {
             return Err(invalid("The function name of a new function must not have a qualifier."));
         }
-        let settings = Settings::create(&request, &code)?;
+        let settings = Settings { layers: self.used_layers(&request.layers)?, ..Settings::create(&request, &code)? };
+        check_total(&code, &settings.layers)?;
         let publishes = request.publish;
         validate::tags(&request.tags)?;
         check_tags(&request.tags)?;
@@ -317,6 +321,7 @@ impl Lambda {
             aliases: stored.aliases,
             settled: stored.provisioned.is_empty(),
             provisioned: stored.provisioned,
+            utilization: BTreeMap::new(),
             event_configs: stored.event_configs,
             attached: stored.attached,
             urls: stored.urls,
@@ -389,6 +394,7 @@ impl Lambda {
         function.check_revision(update.revision_id.as_deref())?;
         function.latest.settings.check_code(&code)?;
         let settings = function.updated_for(update)?;
+        check_total(&code, &settings.layers)?;
         if update.dry_run {
             let would_be = Shown {
                 name: function.name(),
@@ -418,9 +424,15 @@ impl Lambda {
         name: &FunctionRef,
         update: &UpdateFunctionConfiguration,
     ) -> Result<Response, LambdaError> {
+        self.whole_function(name, UPDATE_OF_QUALIFIED)?;
+        let layers = update.layers.as_deref().map(|arns| self.used_layers(arns)).transpose()?;
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
         function.check_no_swap()?;
-        let settings = function.latest.settings.updated(update)?;
+        let mut settings = function.latest.settings.updated(update)?;
+        if let Some(layers) = layers {
+            settings.layers = layers;
+        }
+        check_total(&function.latest.code, &settings.layers)?;
         function.check_revision(update.revision_id.as_deref())?;
         function.latest.settings = Arc::new(settings);
         function.changed(cx);

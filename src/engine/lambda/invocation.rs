@@ -79,7 +79,9 @@ pub(super) struct Run {
     /// When the function's timeout ends it.
     pub(super) deadline: Timestamp,
     /// How long the environment took to start, when it was started for this.
-    pub(super) init_ms: Option<u64>,
+    pub(super) init_us: Option<u64>,
+    /// What of the invocation's duration passed before the environment had it: an init phase that was tried again.
+    pub(super) before_us: u64,
 }
 
 /// How an invocation ended.

@@ -6,10 +6,11 @@ use super::{
     InvocationType, Invoke, InvokeOutcome, Lambda, LambdaError, LambdaErrorKind, Response, Turn,
     concurrency::Throttle,
     destinations::LastAnswer,
-    environments::{Environment, Kind, Serial, State, Target},
+    environments::{Environment, Kind, Serial, State, Target, init_report, say},
     fleet::Placement,
     functions::FunctionId,
     invocation::{Ask, Completion, Job, Origin, Run, Stream},
+    logging::PlatformEvent,
     names::Named,
     report::{self, Failure, RESPONSE_MAX_BYTES, Report, Tail},
     scaling::Rate,
@@ -110,6 +111,7 @@ impl Lambda {
         function.load.running += 1;
         if kind == Kind::Provisioned {
             function.load.running_provisioned += 1;
+            function.load.provisioned_invocations += 1;
             if let Some(version) = function.version_mut(version) {
                 version.ahead.served();
             }
@@ -118,6 +120,7 @@ impl Lambda {
         }
         function.load.invocations += 1;
         self.running_functions.insert(id);
+        let qualifier = ask.qualifier.clone().filter(|_| !function.provisioned.is_empty());
         let mut arn = function.arn.to_string();
         if let Some(qualifier) = &ask.qualifier {
             arn.push(':');
@@ -134,6 +137,9 @@ impl Lambda {
             tail,
         };
         self.place(cx, logs, (id, version), place, Box::new(job));
+        if qualifier.is_some() {
+            self.measure(cx, id, version, qualifier.as_deref());
+        }
         Ok(())
     }
 
@@ -184,6 +190,7 @@ impl Lambda {
             (answer.payload, answer.is_error.then_some(UNHANDLED))
         };
         close(turn.cx, turn.logs, environment, &mut run, None);
+        environment.measured_us = None;
         let ended = Ended::of(environment, turn.cx.now.millis_since(run.started_at));
         self.complete(turn, ended, run.job, payload, function_error);
     }
@@ -202,7 +209,7 @@ impl Lambda {
             ExitCause::OutOfMemory => u64::from(environment.spec.memory_mb) << 20,
             ExitCause::Status(_) | ExitCause::Signal(_) => max_memory_used_bytes.max(environment.max_memory_used_bytes),
         };
-        let error_type = report::exit_type(cause);
+        let error_type = report::exit_error_type(cause);
         self.init_failed_line(turn.cx, turn.logs, &environment, error_type);
         self.abandon(turn, environment, Failure::Failed { error_type }, |job| {
             report::document(error_type, &report::exit_message(&job.request_id, cause))
@@ -248,9 +255,8 @@ impl Lambda {
             _ => None,
         };
         if let Some((since, phase)) = init {
-            let failure = Failure::Failed { error_type };
-            let line = report::init_report(cx.now.millis_since(since), phase, failure);
-            logs.append(cx, &environment.spec.log_group, &environment.spec.log_stream, line);
+            let (spec, failure) = (&environment.spec, Failure::Failed { error_type });
+            say(cx, logs, spec, &init_report(spec, cx.now.millis_since(since), phase, failure));
         }
     }
 
@@ -268,7 +274,7 @@ impl Lambda {
             let was_starting = matches!(state, State::Ahead { .. });
             self.ahead_lost(turn, environment.target(), was_starting, environment.has_served());
         } else if environment.version == VersionId::Candidate {
-            self.fail_swap(function, &failure);
+            self.fail_swap(turn.cx, function, &failure);
         }
         let mut run = match state {
             State::Ahead { .. } | State::Idle { .. } | State::Returning { promised: None, .. } => return,
@@ -278,22 +284,21 @@ impl Lambda {
                     self.spills(environment.target(), environment.kind);
                     return self.launch(turn.cx, turn.logs, environment.target(), job);
                 }
-                Run { job: *job, started_at: turn.cx.now, deadline: turn.cx.now, init_ms: None }
+                Run { job: *job, started_at: turn.cx.now, deadline: turn.cx.now, init_us: None, before_us: 0 }
             }
             State::Starting { since, job, .. } => {
-                let mut run = Run { job: *job, started_at: since, deadline: since, init_ms: None };
-                let start = report::start(&run.job.request_id, &environment.spec.version);
-                log(turn.cx, turn.logs, &environment, &mut run.job, start);
+                let mut run = Run { job: *job, started_at: since, deadline: since, init_us: None, before_us: 0 };
+                let request_id = run.job.request_id.clone();
+                let start = PlatformEvent::Start { request_id: &request_id, version: &environment.spec.version };
+                log(turn.cx, turn.logs, &environment, &mut run.job, &start);
                 run
             }
             State::Busy(run) => *run,
         };
         let payload = answer(&run.job);
-        let line = match failure {
-            Failure::TimedOut => report::timed_out_line(turn.cx.now, &run.job.request_id, environment.spec.timeout_s),
-            Failure::Failed { error_type } => report::failure_line(&payload, error_type),
-        };
-        log(turn.cx, turn.logs, &environment, &mut run.job, line);
+        let (request_id, timeout_s) = (run.job.request_id.clone(), environment.spec.timeout_s);
+        let failed = PlatformEvent::Failed { request_id: &request_id, document: &payload, timeout_s, failure };
+        log(turn.cx, turn.logs, &environment, &mut run.job, &failed);
         close(turn.cx, turn.logs, &environment, &mut run, Some(failure));
         let ended = Ended::of(&environment, turn.cx.now.millis_since(run.started_at));
         self.complete(turn, ended, run.job, payload, Some(UNHANDLED));
@@ -376,23 +381,31 @@ pub(super) struct Answer {
 
 /// Writes the lines that end an invocation's log.
 fn close(cx: &mut Cx<'_>, logs: &mut Logs, environment: &Environment, run: &mut Run, failure: Option<Failure<'_>>) {
+    let duration_us = match (failure, environment.measured_us) {
+        // It may be found to be over a moment later.
+        (Some(Failure::TimedOut), _) => u64::from(environment.spec.timeout_s) * 1_000_000,
+        (_, Some(measured_us)) => run.before_us + measured_us,
+        (_, None) => cx.now.millis_since(run.started_at) * 1000,
+    };
+    let request_id = run.job.request_id.clone();
     let report = Report {
-        request_id: &run.job.request_id,
-        duration_ms: cx.now.millis_since(run.started_at),
-        init_ms: run.init_ms,
+        request_id: &request_id,
+        duration_us,
+        init_us: run.init_us,
         memory_mb: environment.spec.memory_mb,
         max_memory_used_bytes: environment.max_memory_used_bytes,
         failure,
-    }
-    .line();
-    let end = report::end(&run.job.request_id);
-    log(cx, logs, environment, &mut run.job, end);
-    log(cx, logs, environment, &mut run.job, report);
+    };
+    let end = PlatformEvent::End { request_id: &request_id, failure, duration_us };
+    log(cx, logs, environment, &mut run.job, &end);
+    log(cx, logs, environment, &mut run.job, &PlatformEvent::Report(report));
 }
 
-fn log(cx: &mut Cx<'_>, logs: &mut Logs, environment: &Environment, job: &mut Job, line: String) {
-    job.note(&line);
-    logs.append(cx, &environment.spec.log_group, &environment.spec.log_stream, line);
+fn log(cx: &mut Cx<'_>, logs: &mut Logs, environment: &Environment, job: &mut Job, event: &PlatformEvent<'_>) {
+    if let Some(line) = environment.spec.logging.line(cx.now, event) {
+        job.note(&line);
+        logs.append(cx, &environment.spec.log_group, &environment.spec.log_stream, line);
+    }
 }
 
 fn check_json(payload: &[u8]) -> Result<(), LambdaError> {

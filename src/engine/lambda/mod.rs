@@ -18,6 +18,8 @@ mod fleet;
 mod functions;
 mod invocation;
 mod invoke;
+mod layers;
+mod logging;
 mod mappings;
 mod names;
 mod page;
@@ -28,6 +30,7 @@ mod report;
 mod requests;
 mod reservation;
 mod sandbox;
+mod scalable;
 mod scaling;
 mod streaming;
 mod swap;
@@ -49,6 +52,8 @@ pub use configuration::Settings;
 pub use counters::Distribution;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
 pub use event_config::{StoredEventConfig, Target as EventTarget};
+pub use layers::{LayerFilter, LayerRecord, StoredLayer, StoredLayerVersion, StoredStatement, UsedLayer};
+pub use logging::{LogLevel, Logging};
 pub use mappings::{MappingRecord, StoredMapping};
 pub use policy::Statement;
 pub use provisioned::StoredProvision;
@@ -56,6 +61,8 @@ pub use records::{
     AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction, StoredVersion, VersionRecord,
 };
 pub use sandbox::{ImageConfig, wanted as sandbox_of_tags};
+pub(in crate::engine) use scalable::Provisioning;
+pub use scalable::Utilization;
 pub use urls::{Cors, FunctionUrl, FunctionUrlRequest, InvokeMode, StoredUrl, UrlAuthType};
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -84,6 +91,7 @@ pub struct Lambda {
     scope: Arc<Scope>,
     functions: functions::Functions,
     code_signing: code_signing::CodeSigning,
+    layers: layers::Layers,
     environments: environments::Environments,
     pool: Pool,
     /// Requests to the functions that share the unreserved part of the pool.
@@ -98,6 +106,8 @@ pub struct Lambda {
     timers: Timers,
     /// Whether a slot was given back in this turn.
     slots_came_free: bool,
+    /// Whether an invocation of provisioned concurrency was measured.
+    measured: bool,
     mappings: mappings::Mappings,
 }
 
@@ -116,7 +126,9 @@ impl Lambda {
             told: throttles::Told::default(),
             events: async_queue::AsyncQueue::default(),
             timers: Timers::default(),
+            layers: layers::Layers::default(),
             slots_came_free: false,
+            measured: false,
             mappings: mappings::Mappings::new(config.time_factor),
         }
     }
@@ -157,9 +169,21 @@ impl Lambda {
                 self.exited(turn, serial, cause, max_memory_used_bytes);
             }
             EnvironmentEvent::Debugger { is_attached } => self.debugger(turn, serial, is_attached),
+            EnvironmentEvent::Measured { elapsed_us } => {
+                if let Some(environment) = self.environments.get_mut(serial) {
+                    environment.measured_us = Some(elapsed_us);
+                }
+                return;
+            }
+            EnvironmentEvent::MemoryUsed { max_bytes } => {
+                if let Some(environment) = self.environments.get_mut(serial) {
+                    environment.max_memory_used_bytes = environment.max_memory_used_bytes.max(max_bytes);
+                }
+                return;
+            }
             EnvironmentEvent::Output { stream: _, line } => {
                 if let Some(environment) = self.environments.get_mut(serial) {
-                    environment.write(turn.cx, turn.logs, line);
+                    environment.print(turn.cx, turn.logs, line);
                 }
             }
         }
@@ -185,10 +209,20 @@ impl Lambda {
     }
 
     /// Tells the mappings once a turn that slots came free.
-    fn offer_slots(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
+    pub(super) fn offer_slots(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
         if std::mem::take(&mut self.slots_came_free) {
             self.slots_freed(cx, sqs, logs);
         }
+    }
+
+    /// The code of all versions, and of environments that run still.
+    pub(super) fn artifacts(&self) -> impl Iterator<Item = crate::model::ArtifactDigest> {
+        let candidate = |function: &functions::Function| function.swap.candidate().map(|version| version.code.artifact);
+        let of_function = move |function| {
+            let versions = functions::Function::versions(function).map(|(_, version)| version.code.artifact);
+            versions.chain(candidate(function)).collect::<Vec<_>>()
+        };
+        self.functions.iter().flat_map(of_function).chain(self.environments.artifacts())
     }
 
     pub(super) fn restore(&mut self, now: Timestamp, sqs: &mut Sqs, record: LambdaRecord) -> Result<(), RestoreError> {
@@ -198,6 +232,10 @@ impl Lambda {
                 Ok(())
             }
             LambdaRecord::Version(record) => self.restore_version(record),
+            LambdaRecord::Layer(record) => {
+                self.layers.restore(record);
+                Ok(())
+            }
             LambdaRecord::AsyncEvent(record) => self.restore_event(record),
             LambdaRecord::Mapping(record) => self.restore_mapping(now, sqs, record),
             LambdaRecord::CodeSigning(record) => {

@@ -60,7 +60,7 @@ impl Ahead {
         self.fleet.all.len() - self.starting.len()
     }
 
-    fn has_failed(&self, wanted: usize) -> bool {
+    pub(super) fn has_failed(&self, wanted: usize) -> bool {
         self.init_failures >= INIT_FAILURES_MAX || self.idle_deaths as usize >= wanted.max(INIT_FAILURES_MAX as usize)
     }
 
@@ -320,7 +320,7 @@ impl Lambda {
         }
     }
 
-    fn put_provisioned(
+    pub(super) fn put_provisioned(
         &mut self,
         cx: &mut Cx<'_>,
         logs: &mut Logs,
@@ -396,7 +396,7 @@ impl Lambda {
         })
     }
 
-    fn delete_provisioned(
+    pub(super) fn delete_provisioned(
         &mut self,
         cx: &mut Cx<'_>,
         logs: &mut Logs,

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attached, CodeRef, CodeSigningRecord, Lambda, MappingRecord, StoredAlias, StoredEventConfig, StoredProvision,
-    StoredUrl, configuration::Settings, versions::Version,
+    Attached, CodeRef, CodeSigningRecord, Lambda, LayerRecord, MappingRecord, StoredAlias, StoredEventConfig,
+    StoredProvision, StoredUrl, configuration::Settings, versions::Version,
 };
 use crate::{
     engine::RestoreError,
@@ -22,6 +22,7 @@ pub enum LambdaRecord {
     Mapping(MappingRecord),
     AsyncEvent(AsyncEventRecord),
     CodeSigning(CodeSigningRecord),
+    Layer(LayerRecord),
 }
 
 /// Sets or removes a function.
@@ -130,6 +131,10 @@ impl LambdaRecord {
                 key.push(b'c');
                 key.extend_from_slice(record.id.as_bytes());
             }
+            Self::Layer(record) => {
+                key.push(b'3');
+                key.extend_from_slice(record.name.as_bytes());
+            }
         }
     }
 
@@ -140,6 +145,7 @@ impl LambdaRecord {
             Self::Mapping(record) => record.is_removal(),
             Self::AsyncEvent(record) => record.event.is_none(),
             Self::CodeSigning(record) => record.config.is_none(),
+            Self::Layer(_) => false,
         }
     }
 }

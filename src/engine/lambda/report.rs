@@ -22,9 +22,9 @@ const BYTES_PER_MB: u64 = 1024 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Report<'a> {
     pub(super) request_id: &'a str,
-    pub(super) duration_ms: u64,
+    pub(super) duration_us: u64,
     /// Of a cold start.
-    pub(super) init_ms: Option<u64>,
+    pub(super) init_us: Option<u64>,
     pub(super) memory_mb: u32,
     pub(super) max_memory_used_bytes: u64,
     pub(super) failure: Option<Failure<'a>>,
@@ -38,6 +38,10 @@ pub(super) enum Failure<'a> {
 }
 
 pub(super) fn init_start(runtime: &str) -> String {
+    format!("INIT_START Runtime Version: {}", runtime_version(runtime))
+}
+
+pub(super) fn runtime_version(runtime: &str) -> String {
     // AWS writes `python:3.12` and `provided:al2023`.
     let split = runtime.find(|character: char| character.is_ascii_digit()).unwrap_or(runtime.len());
     let (family, version) = match runtime.split_once('.') {
@@ -45,8 +49,8 @@ pub(super) fn init_start(runtime: &str) -> String {
         _ => runtime.split_at(split),
     };
     match version.trim_end_matches(".x") {
-        "" => format!("INIT_START Runtime Version: {family}"),
-        version => format!("INIT_START Runtime Version: {family}:{version}"),
+        "" => family.to_owned(),
+        version => format!("{family}:{version}"),
     }
 }
 
@@ -62,20 +66,33 @@ pub(super) fn end(request_id: &str) -> String {
     format!("END RequestId: {request_id}")
 }
 
+/// As AWS prints a time: `4.16`.
+pub(super) fn hundredths_of_ms(us: u64) -> String {
+    format!("{}.{:02}", us / 1000, us % 1000 / 10)
+}
+
 impl Report<'_> {
+    /// Since 2025-08 the init phase is billed for every kind of runtime.
+    pub(super) fn billed_ms(&self) -> u64 {
+        (self.duration_us + self.init_us.unwrap_or(0)).div_ceil(1000).max(1)
+    }
+
+    /// What was above the limit for a moment, before it was noticed, is not said to have been there.
+    pub(super) fn max_memory_used_mb(&self) -> u64 {
+        self.max_memory_used_bytes.div_ceil(BYTES_PER_MB).min(u64::from(self.memory_mb))
+    }
+
     pub(super) fn line(&self) -> String {
-        // Since 2025-08 the init phase is billed for every kind of runtime.
-        let billed_ms = (self.duration_ms + self.init_ms.unwrap_or(0)).max(1);
         let mut line = format!(
-            "REPORT RequestId: {}\tDuration: {}.00 ms\tBilled Duration: {billed_ms} ms\tMemory Size: {} MB\tMax Memory \
-             Used: {} MB\t",
+            "REPORT RequestId: {}\tDuration: {} ms\tBilled Duration: {} ms\tMemory Size: {} MB\tMax Memory Used: {} MB\t",
             self.request_id,
-            self.duration_ms,
+            hundredths_of_ms(self.duration_us),
+            self.billed_ms(),
             self.memory_mb,
-            self.max_memory_used_bytes.div_ceil(BYTES_PER_MB),
+            self.max_memory_used_mb(),
         );
-        if let Some(init_ms) = self.init_ms {
-            let _ = write!(line, "Init Duration: {init_ms}.00 ms\t");
+        if let Some(init_us) = self.init_us {
+            let _ = write!(line, "Init Duration: {} ms\t", hundredths_of_ms(init_us));
         }
         if let Some(failure) = self.failure {
             line.push_str(&status(failure));
@@ -101,11 +118,13 @@ pub(super) fn timed_out(request_id: &str, timeout_s: u32) -> Bytes {
     document("Sandbox.Timedout", &message)
 }
 
-/// The type of the error that a process leaves behind which ended by itself.
-pub(super) fn exit_type(cause: ExitCause) -> &'static str {
+const SIGKILL: i32 = 9;
+
+/// The type of the error that such an end is.
+pub(super) fn exit_error_type(cause: ExitCause) -> &'static str {
     match cause {
-        ExitCause::Status(_) | ExitCause::Signal(_) => "Runtime.ExitError",
         ExitCause::OutOfMemory => "Runtime.OutOfMemory",
+        ExitCause::Status(_) | ExitCause::Signal(_) => "Runtime.ExitError",
     }
 }
 
@@ -116,10 +135,10 @@ pub(super) fn exit_message(request_id: &str, cause: ExitCause) -> String {
         ExitCause::Status(status) => {
             format!("RequestId: {request_id} Error: Runtime exited with error: exit status {status}")
         }
+        ExitCause::OutOfMemory => exit_message(request_id, ExitCause::Signal(SIGKILL)),
         ExitCause::Signal(signal) => {
             format!("RequestId: {request_id} Error: Runtime exited with error: signal: {}", signal_name(signal))
         }
-        ExitCause::OutOfMemory => exit_message(request_id, ExitCause::Signal(9)),
     }
 }
 
@@ -227,18 +246,18 @@ mod tests {
 
     const ID: &str = "8c1b7a52-0000-4000-8000-000000000000";
 
-    fn report(init_ms: Option<u64>, failure: Option<Failure<'_>>) -> String {
+    fn report(init_us: Option<u64>, failure: Option<Failure<'_>>) -> String {
         let max_memory_used_bytes = 34 * BYTES_PER_MB + 1;
-        Report { request_id: ID, duration_ms: 4, init_ms, memory_mb: 128, max_memory_used_bytes, failure }.line()
+        Report { request_id: ID, duration_us: 4169, init_us, memory_mb: 128, max_memory_used_bytes, failure }.line()
     }
 
     #[test]
     fn report_lines() {
-        let common = format!("REPORT RequestId: {ID}\tDuration: 4.00 ms\tBilled Duration: ");
-        assert_eq!(report(None, None), common.clone() + "4 ms\tMemory Size: 128 MB\tMax Memory Used: 35 MB\t");
+        let common = format!("REPORT RequestId: {ID}\tDuration: 4.16 ms\tBilled Duration: ");
+        assert_eq!(report(None, None), common.clone() + "5 ms\tMemory Size: 128 MB\tMax Memory Used: 35 MB\t");
         assert_eq!(
-            report(Some(112), None),
-            common.clone() + "116 ms\tMemory Size: 128 MB\tMax Memory Used: 35 MB\tInit Duration: 112.00 ms\t"
+            report(Some(112_340), None),
+            common.clone() + "117 ms\tMemory Size: 128 MB\tMax Memory Used: 35 MB\tInit Duration: 112.34 ms\t"
         );
         assert!(report(None, Some(Failure::TimedOut)).ends_with("35 MB\tStatus: timeout"));
         let failure = Failure::Failed { error_type: "Runtime.ExitError" };
@@ -269,6 +288,9 @@ mod tests {
         assert_eq!(log_stream(now, "$LATEST", "ab"), "2026/11/24/[$LATEST]ab");
         assert!(exit_message(ID, ExitCause::Status(1)).ends_with("Error: Runtime exited with error: exit status 1"));
         assert!(exit_message(ID, ExitCause::Signal(9)).ends_with("Error: Runtime exited with error: signal: killed"));
+        assert!(exit_message(ID, ExitCause::OutOfMemory).ends_with("Error: Runtime exited with error: signal: killed"));
+        assert_eq!(exit_error_type(ExitCause::OutOfMemory), "Runtime.OutOfMemory");
+        assert_eq!(exit_error_type(ExitCause::Signal(9)), "Runtime.ExitError");
         assert!(exit_message(ID, ExitCause::Status(0)).ends_with("Error: Runtime exited without providing a reason"));
     }
 

@@ -1,6 +1,6 @@
 //! From a command to the operation that carries it out.
 
-use super::{Activity, Command, Lambda, LambdaError, Response, Turn};
+use super::{Command, Lambda, LambdaError, Response, Turn};
 use crate::engine::{self, Cx, Error, RequestToken, logs::Logs, sqs::Sqs};
 
 impl Lambda {
@@ -95,9 +95,8 @@ impl Lambda {
             | Command::PutFunctionCodeSigningConfig { .. }
             | Command::GetFunctionCodeSigningConfig { .. }
             | Command::DeleteFunctionCodeSigningConfig { .. }) => self.code_signing_request(cx, command),
-            Command::DescribeActivity => {
-                Ok(Response::Activity(Activity { differences: cx.config.differences(), ..self.activity(cx.now, sqs) }))
-            }
+            Command::Layer(command) => self.layer_request(cx, command),
+            Command::DescribeActivity => Ok(Response::Activity(self.activity(cx.now, sqs))),
             command @ (Command::CreateEventSourceMapping(_)
             | Command::GetEventSourceMapping { .. }
             | Command::ListEventSourceMappings { .. }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{CodeRef, CreateFunction, LambdaError, configuration::Settings, validate::invalid};
 use crate::{
     engine::SandboxSpec,
-    model::{Isolation, TAG_BASE_IMAGE, TAG_ISOLATION},
+    model::{FunctionIsolation, TAG_BASE_IMAGE, TAG_ISOLATION},
 };
 
 /// `ImageConfig` (Lambda service model): arguments of `EntryPoint` and of `Command`, and the length of `WorkingDirectory`.
@@ -142,9 +142,9 @@ pub(super) fn sandbox(settings: &Settings, code: &CodeRef, tags: &BTreeMap<Strin
 /// What the tags of a function ask for.
 pub fn wanted(tags: &BTreeMap<String, String>) -> SandboxSpec {
     let base_image = tags.get(TAG_BASE_IMAGE).cloned();
-    match tags.get(TAG_ISOLATION).and_then(|name| Isolation::parse(name)) {
-        Some(Isolation::Process) => SandboxSpec::Process,
-        Some(Isolation::Container) => SandboxSpec::Container { base_image },
+    match tags.get(TAG_ISOLATION).and_then(|name| FunctionIsolation::parse(name)) {
+        Some(FunctionIsolation::Process) => SandboxSpec::Process,
+        Some(FunctionIsolation::Container) => SandboxSpec::Container { base_image },
         None if base_image.is_some() => SandboxSpec::Container { base_image },
         None => SandboxSpec::Unsaid,
     }
@@ -154,8 +154,8 @@ pub fn wanted(tags: &BTreeMap<String, String>) -> SandboxSpec {
 /// The tag that chooses the isolation has no such value.
 pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), LambdaError> {
     match tags.get(TAG_ISOLATION) {
-        Some(name) if Isolation::parse(name).is_none() => {
-            let names = Isolation::NAMES.join("` or `");
+        Some(name) if FunctionIsolation::parse(name).is_none() => {
+            let names = FunctionIsolation::NAMES.join("` or `");
             Err(invalid(format!("the tag `{TAG_ISOLATION}` is `{names}`, and `{name}` is neither")))
         }
         _ => Ok(()),

@@ -5,6 +5,8 @@
 //! Until it is ready, the new code is a version that nobody can name. It is written down when it takes the place of the old:
 //! an engine that ends before that starts with the old code.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::{
@@ -18,6 +20,8 @@ use super::{
 };
 use crate::engine::{Cx, StopReason, logs::Logs};
 
+/// Environments of new code that are started beside the old ones at once; more follow on demand.
+const CANDIDATES_MAX: usize = 10;
 /// `LastUpdateStatusReason` while a new environment initialises.
 const IN_PROGRESS: &str = "The function is being updated.";
 
@@ -92,6 +96,9 @@ impl Lambda {
         let settings = function.updated_for(update)?;
         // A debugged function has one environment, so that there is none beside it.
         let is_in_use = !function.latest.fleet.all.is_empty() && function.debug().is_none();
+        // As many as work now, so that the next invocations need not wait for one to start.
+        let fleet = &function.latest.fleet;
+        let candidates = (fleet.all.len() - fleet.idle.len()).clamp(1, CANDIDATES_MAX);
         if update.dry_run {
             return self.update_function_code(cx, name, update, code);
         }
@@ -111,7 +118,9 @@ impl Lambda {
         let Some(function) = self.functions.get_mut(id) else { return Err(being_deleted()) };
         function.swap = Swap::InProgress { candidate: Box::new(candidate), error: None };
         let response = shown(function);
-        self.launch_candidate(cx, logs, id);
+        for _ in 0..candidates {
+            self.launch_candidate(cx, logs, id);
+        }
         response.ok_or_else(being_deleted)
     }
 
@@ -127,17 +136,17 @@ impl Lambda {
         }
     }
 
-    /// The new code's environment is ready: it is the function's code from now on. Returns whether it is.
-    pub(super) fn commit_swap(&mut self, cx: &mut Cx<'_>, id: FunctionId) -> bool {
-        let Some(function) = self.functions.get_mut(id) else { return false };
-        let Swap::InProgress { candidate, .. } = std::mem::take(&mut function.swap) else { return false };
-        let Version { settings, code, revision_id, last_modified, .. } = *candidate;
+    /// An environment of the new code is ready: it is the function's code from now on. Returns all its environments.
+    pub(super) fn commit_swap(&mut self, cx: &mut Cx<'_>, id: FunctionId) -> Option<BTreeSet<Serial>> {
+        let function = self.functions.get_mut(id)?;
+        let Swap::InProgress { candidate, .. } = std::mem::take(&mut function.swap) else { return None };
+        let Version { settings, code, revision_id, last_modified, fleet, .. } = *candidate;
         let latest = &mut function.latest;
         (latest.settings, latest.code) = (settings, code);
         (latest.revision_id, latest.last_modified) = (revision_id, last_modified);
         function.record(cx);
         self.replace_environments(cx, id);
-        true
+        Some(fleet.all)
     }
 
     /// The runtime of the new code says why it does not initialise.
@@ -158,10 +167,13 @@ impl Lambda {
         }
     }
 
-    /// The new code's environment ended before it was ready: the old code stays.
-    pub(super) fn fail_swap(&mut self, id: FunctionId, failure: &Failure<'_>) {
+    /// An environment of the new code ended before any was ready: the old code stays.
+    pub(super) fn fail_swap(&mut self, cx: &mut Cx<'_>, id: FunctionId, failure: &Failure<'_>) {
         let Some(function) = self.functions.get_mut(id) else { return };
-        let Swap::InProgress { error, .. } = std::mem::take(&mut function.swap) else { return };
+        let Swap::InProgress { error, .. } = &mut function.swap else { return };
+        let error = error.take();
+        self.give_up_candidate(cx, id);
+        let Some(function) = self.functions.get_mut(id) else { return };
         let (otherwise, reason_code) = match failure {
             Failure::TimedOut => ("it took too long".to_owned(), "FunctionError.InitTimeout"),
             Failure::Failed { error_type } => ((*error_type).to_owned(), "FunctionError.RuntimeInitError"),

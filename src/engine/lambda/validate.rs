@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{LambdaError, LambdaErrorKind, LoggingConfig};
+use super::{LambdaError, LambdaErrorKind};
 use crate::model::limits::ENVIRONMENT_MAX_BYTES;
 
 /// `Runtime` of the service model, old ones included: whether a machine can run one is for the environment to say.
@@ -266,28 +266,6 @@ pub(super) fn unsupported(settings: &[(&str, &Option<Value>)]) -> Result<(), Lam
 /// Names it.
 pub(super) fn unsupported_text(name: &str, value: Option<&String>) -> Result<(), LambdaError> {
     if value.is_some_and(|text| !text.is_empty()) { Err(refused(name)) } else { Ok(()) }
-}
-
-/// # Errors
-/// For everything but plain text in a log group.
-pub(super) fn logging(config: &LoggingConfig) -> Result<(), LambdaError> {
-    match config.log_format.as_deref() {
-        None | Some("Text") => {}
-        Some("JSON") => return Err(refused("LoggingConfig.LogFormat JSON")),
-        Some(other) => {
-            return Err(LambdaError::new(
-                LambdaErrorKind::Validation,
-                format!(
-                    "1 validation error detected: Value '{other}' at 'loggingConfig.logFormat' failed to satisfy \
-                     constraint: Member must satisfy enum value set: [JSON, Text]"
-                ),
-            ));
-        }
-    }
-    if config.application_log_level.is_some() || config.system_log_level.is_some() {
-        return Err(invalid("Log levels can only be set when LogFormat is JSON."));
-    }
-    Ok(())
 }
 
 /// The engine does not do `what`.

@@ -1,6 +1,6 @@
 //! CloudWatch Logs' operations in the shapes of its service model (`logs/2014-03-28`), without protocol.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,23 @@ pub enum Command {
     FilterLogEvents(FilterLogEvents),
     GetLogEvents(GetLogEvents),
     DeleteLogGroup { log_group_name: Option<String> },
-    CreateLogGroup { log_group_name: Option<String> },
+    CreateLogGroup(CreateLogGroup),
+    CreateLogStream(StreamRef),
+    DeleteLogStream(StreamRef),
+    PutLogEvents(PutLogEvents),
+    PutRetentionPolicy(PutRetentionPolicy),
+    DeleteRetentionPolicy { log_group_name: Option<String> },
+    TagResource { group: TaggedGroup, tags: BTreeMap<String, String> },
+    UntagResource { group: TaggedGroup, tag_keys: Vec<String> },
+    ListTags { group: TaggedGroup },
+}
+
+/// The group whose tags a request is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaggedGroup {
+    Named(String),
+    /// By ARN, with or without `:*` at its end.
+    Arn(String),
 }
 
 /// CloudWatch Logs' answer.
@@ -23,6 +39,8 @@ pub enum Response {
     DescribeLogStreams(DescribeLogStreamsOutput),
     FilterLogEvents(FilterLogEventsOutput),
     GetLogEvents(GetLogEventsOutput),
+    PutLogEvents(PutLogEventsOutput),
+    Tags(BTreeMap<String, String>),
 }
 
 /// One line of a log.
@@ -33,6 +51,9 @@ pub struct LogLine {
     /// Grows by one with each line of an account and region.
     pub id: u64,
     pub timestamp_ms: u64,
+    /// When it came; not told to those who follow a log.
+    #[serde(skip)]
+    pub ingested_ms: u64,
     /// Without a line feed at its end.
     pub message: String,
 }
@@ -46,6 +67,30 @@ macro_rules! shape {
     };
 }
 
+shape!(CreateLogGroup {
+    log_group_name: Option<String>,
+    tags: BTreeMap<String, String>,
+    kms_key_id: Option<String>,
+    log_group_class: Option<String>,
+});
+shape!(StreamRef { log_group_name: Option<String>, log_stream_name: Option<String> });
+shape!(PutLogEvents { log_group_name: Option<String>, log_stream_name: Option<String>, log_events: Vec<InputLogEvent> });
+shape!(InputLogEvent { timestamp: i64, message: String });
+shape!(PutLogEventsOutput {
+    /// Of no meaning any more, and returned still.
+    next_sequence_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_log_events_info: Option<RejectedLogEventsInfo>,
+});
+shape!(RejectedLogEventsInfo {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    too_new_log_event_start_index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    too_old_log_event_end_index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expired_log_event_end_index: Option<usize>,
+});
+shape!(PutRetentionPolicy { log_group_name: Option<String>, retention_in_days: Option<i64> });
 shape!(DescribeLogGroups {
     log_group_name_prefix: Option<String>,
     log_group_name_pattern: Option<String>,
@@ -91,8 +136,12 @@ shape!(DescribeLogGroupsOutput {
 shape!(LogGroup {
     log_group_name: String,
     creation_time: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention_in_days: Option<u32>,
     metric_filter_count: u32,
     arn: String,
+    log_group_arn: String,
+    log_group_class: String,
     stored_bytes: u64
 });
 shape!(DescribeLogStreamsOutput {

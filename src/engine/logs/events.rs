@@ -8,7 +8,7 @@ use super::{
     filter::FilterPattern,
     groups::{group_name, limit},
     invalid, no_such_group,
-    store::{Store, place_of_id, place_of_time},
+    store::{Place, Store, place_of, place_of_time},
 };
 
 /// Events of one page (CloudWatch Logs API reference).
@@ -29,10 +29,10 @@ pub(super) fn filter_events(store: &Store, request: &FilterLogEvents) -> Result<
     let pattern = FilterPattern::parse(request.filter_pattern.as_deref().unwrap_or_default()).map_err(invalid)?;
     let streams = Streams::of(request)?;
     let (from_ms, until_ms) = time_range(request.start_time, request.end_time)?;
-    let token = request.next_token.as_deref().map(parse_page_token).transpose()?;
+    let token = request.next_token.as_deref().map(Place::parse).transpose()?;
     let lines = &store.group(name).ok_or_else(no_such_group)?.lines;
 
-    let start = place_of_time(lines, from_ms).max(token.map_or(0, |id| place_of_id(lines, id)));
+    let start = place_of_time(lines, from_ms).max(token.map_or(0, |place| place_of(lines, place)));
     let end = place_of_time(lines, until_ms.saturating_add(1));
     let (mut events, mut bytes, mut next_token) = (Vec::new(), 0, None);
     for (looked_at, line) in lines.range(start.min(end)..end).enumerate() {
@@ -40,7 +40,7 @@ pub(super) fn filter_events(store: &Store, request: &FilterLogEvents) -> Result<
         bytes += if matches { line.message.len() + EVENT_OVERHEAD_BYTES } else { 0 };
         let page_is_full = matches && !events.is_empty() && (events.len() == page_max || bytes > PAGE_MAX_BYTES);
         if page_is_full || looked_at == SCAN_MAX_LINES {
-            next_token = Some(line.id.to_string());
+            next_token = Some(Place::of(line).text());
             break;
         }
         if matches {
@@ -55,7 +55,7 @@ pub(super) fn get_events(store: &Store, request: &GetLogEvents) -> Result<GetLog
     let page_max = limit(request.limit, PAGE_MAX_EVENTS)?;
     let name = group_name(request.log_group_name.as_deref(), request.log_group_identifier.as_deref())?;
     let (from_ms, until_ms) = time_range(request.start_time, request.end_time)?;
-    let place = request.next_token.as_deref().map(Place::parse).transpose()?;
+    let turn = request.next_token.as_deref().map(Turn::parse).transpose()?;
     let stream_name = request.log_stream_name.as_deref().unwrap_or_default();
     let group = store.group(name).ok_or_else(no_such_group)?;
     let stream = group.streams.get(stream_name).ok_or_else(|| LogsError {
@@ -67,22 +67,23 @@ pub(super) fn get_events(store: &Store, request: &GetLogEvents) -> Result<GetLog
     let first = place_of_time(lines, from_ms);
     let end = place_of_time(lines, until_ms).max(first);
     let from_head = request.start_from_head.unwrap_or(false);
-    let place = place.unwrap_or(if from_head { Place::From(0) } else { Place::Before(store.next_id()) });
-    let range = match place {
-        Place::From(id) => {
-            let start = place_of_id(lines, id).clamp(first, end);
+    let behind_all = lines.back().map_or_else(Place::default, |last| Place::after(last));
+    let turn = turn.unwrap_or(if from_head { Turn::From(Place::default()) } else { Turn::Before(behind_all) });
+    let range = match turn {
+        Turn::From(place) => {
+            let start = place_of(lines, place).clamp(first, end);
             start..start + fitting(lines.range(start..end), page_max)
         }
-        Place::Before(id) => {
-            let stop = place_of_id(lines, id).clamp(first, end);
+        Turn::Before(place) => {
+            let stop = place_of(lines, place).clamp(first, end);
             stop - fitting(lines.range(first..stop).rev(), page_max)..stop
         }
     };
     let page = lines.range(range);
     // Without events both tokens stay where they are: whoever asks again with the same one gets it back.
     let (next_forward, next_backward) = match (page.clone().next(), page.clone().next_back()) {
-        (Some(first), Some(last)) => (Place::From(last.id + 1), Place::Before(first.id)),
-        _ => (Place::From(place.id()), Place::Before(place.id())),
+        (Some(first), Some(last)) => (Turn::From(Place::after(last)), Turn::Before(Place::of(first))),
+        _ => (Turn::From(turn.place()), Turn::Before(turn.place())),
     };
     Ok(GetLogEventsOutput {
         events: page.map(|line| output(line)).collect(),
@@ -101,38 +102,49 @@ fn fitting<'a>(lines: impl Iterator<Item = &'a Arc<LogLine>>, page_max: usize) -
     lines.take(page_max).enumerate().take_while(fits).count()
 }
 
-/// Where a page of a stream begins or ends. In a token ids have a fixed width, so that a token compares equal to the same
-/// place's.
+/// Where a page of a stream begins or ends. In a token numbers have a fixed width, so that a token compares equal to the
+/// same place's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// With the line of that id, forwards.
-    From(u64),
-    /// Before the line of that id, backwards.
-    Before(u64),
+enum Turn {
+    /// With the line of that place, forwards.
+    From(Place),
+    /// Before the line of that place, backwards.
+    Before(Place),
 }
 
-impl Place {
+impl Turn {
     fn parse(token: &str) -> Result<Self, LogsError> {
-        let (direction, id) = token.split_once('/').ok_or_else(invalid_token)?;
-        let id = id.parse().map_err(|_| invalid_token())?;
+        let (direction, place) = token.split_once('/').ok_or_else(invalid_token)?;
+        let place = Place::parse(place)?;
         match direction {
-            "f" => Ok(Self::From(id)),
-            "b" => Ok(Self::Before(id)),
+            "f" => Ok(Self::From(place)),
+            "b" => Ok(Self::Before(place)),
             _ => Err(invalid_token()),
         }
     }
 
-    fn id(self) -> u64 {
+    fn place(self) -> Place {
         match self {
-            Self::From(id) | Self::Before(id) => id,
+            Self::From(place) | Self::Before(place) => place,
         }
     }
 
     fn token(self) -> String {
         match self {
-            Self::From(id) => format!("f/{id:020}"),
-            Self::Before(id) => format!("b/{id:020}"),
+            Self::From(place) => format!("f/{}", place.text()),
+            Self::Before(place) => format!("b/{}", place.text()),
         }
+    }
+}
+
+impl Place {
+    fn parse(text: &str) -> Result<Self, LogsError> {
+        let numbers = text.split_once('-').and_then(|(time, id)| Some((time.parse().ok()?, id.parse().ok()?)));
+        numbers.map(|(timestamp_ms, id)| Self { timestamp_ms, id }).ok_or_else(invalid_token)
+    }
+
+    fn text(self) -> String {
+        format!("{:016}-{:016}", self.timestamp_ms, self.id)
     }
 }
 
@@ -178,10 +190,6 @@ fn time_range(start: Option<i64>, end: Option<i64>) -> Result<(u64, u64), LogsEr
     Ok((instant(start, "startTime", 0)?, instant(end, "endTime", u64::MAX)?))
 }
 
-fn parse_page_token(token: &str) -> Result<u64, LogsError> {
-    token.parse().map_err(|_| invalid_token())
-}
-
 fn invalid_token() -> LogsError {
     invalid("The specified nextToken is invalid.")
 }
@@ -191,11 +199,11 @@ fn filtered(line: &LogLine) -> FilteredLogEvent {
         log_stream_name: line.stream.clone(),
         timestamp: line.timestamp_ms,
         message: line.message.clone(),
-        ingestion_time: line.timestamp_ms,
+        ingestion_time: line.ingested_ms,
         event_id: line.id.to_string(),
     }
 }
 
 fn output(line: &LogLine) -> OutputLogEvent {
-    OutputLogEvent { timestamp: line.timestamp_ms, message: line.message.clone(), ingestion_time: line.timestamp_ms }
+    OutputLogEvent { timestamp: line.timestamp_ms, message: line.message.clone(), ingestion_time: line.ingested_ms }
 }

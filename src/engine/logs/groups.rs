@@ -1,19 +1,28 @@
 //! Groups and streams: made, deleted and described.
 
 use super::{
-    DescribeLogGroups, DescribeLogGroupsOutput, DescribeLogStreams, DescribeLogStreamsOutput, LogGroup, LogStream,
-    LogsError, LogsErrorKind, invalid, no_such_group,
+    CreateLogGroup, DescribeLogGroups, DescribeLogGroupsOutput, DescribeLogStreams, DescribeLogStreamsOutput, LogGroup,
+    LogStream, LogsError, LogsErrorKind, LogsRecord, invalid, no_such_group, settings,
     store::{GROUPS_MAX, Group, Store, Stream},
 };
-use crate::model::{Scope, Timestamp};
+use crate::{engine::Cx, model::Scope};
+
+/// The one class of log groups here.
+const STANDARD: &str = "STANDARD";
 
 /// Groups or streams on one page, and as many when the request does not say (CloudWatch Logs API reference).
 const PAGE_MAX: usize = 50;
 /// Characters of a name.
 const NAME_MAX: usize = 512;
 
-pub(super) fn create(store: &mut Store, now: Timestamp, name: Option<&str>) -> Result<(), LogsError> {
-    let name = legal_name(name)?;
+pub(super) fn create(store: &mut Store, cx: &mut Cx<'_>, request: CreateLogGroup) -> Result<(), LogsError> {
+    let name = legal_name(request.log_group_name.as_deref())?;
+    if request.kms_key_id.is_some_and(|key| !key.is_empty()) {
+        return Err(invalid("kmsKeyId is not supported by the embedded engine, which encrypts no logs: leave it out"));
+    }
+    if let Some(class) = request.log_group_class.filter(|class| class != STANDARD) {
+        return Err(invalid(format!("logGroupClass {class} is not supported by the embedded engine: leave it out")));
+    }
     if store.group(name).is_some() {
         return Err(LogsError {
             kind: LogsErrorKind::ResourceAlreadyExists,
@@ -23,12 +32,24 @@ pub(super) fn create(store: &mut Store, now: Timestamp, name: Option<&str>) -> R
     if store.group_count() >= GROUPS_MAX {
         return Err(invalid(format!("There are {GROUPS_MAX} log groups already: delete one first")));
     }
-    store.create_group(now, name);
-    Ok(())
+    settings::check_tags(&request.tags)?;
+    store.create_group(cx.now, name);
+    settings::change(store, cx, name, |group| {
+        group.tags = request.tags;
+        Ok(())
+    })
 }
 
-pub(super) fn delete(store: &mut Store, name: Option<&str>) -> Result<(), LogsError> {
-    if store.delete_group(legal_name(name)?) { Ok(()) } else { Err(no_such_group()) }
+pub(super) fn delete(store: &mut Store, cx: &mut Cx<'_>, name: Option<&str>) -> Result<(), LogsError> {
+    let name = legal_name(name)?;
+    let group = store.delete_group(name).ok_or_else(no_such_group)?;
+    if group.is_kept {
+        cx.record(LogsRecord::Group { name: name.to_owned(), group: None });
+    }
+    for (stream, _) in group.streams.iter().filter(|(_, stream)| stream.is_kept) {
+        cx.record(LogsRecord::Stream { group: name.to_owned(), name: stream.clone(), created: None });
+    }
+    Ok(())
 }
 
 pub(super) fn describe_groups(
@@ -131,7 +152,7 @@ fn page_limit(value: Option<i64>) -> Result<usize, LogsError> {
     limit(value, PAGE_MAX)
 }
 
-fn legal_name(name: Option<&str>) -> Result<&str, LogsError> {
+pub(super) fn legal_name(name: Option<&str>) -> Result<&str, LogsError> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/.#".contains(&byte);
     let name = name.unwrap_or_default();
     if (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(legal) {
@@ -154,7 +175,10 @@ impl Group {
             log_group_name: name.to_owned(),
             creation_time: self.created_at.as_millis(),
             metric_filter_count: 0,
+            retention_in_days: self.retention_days,
             arn: format!("arn:aws:logs:{}:{}:log-group:{name}:*", scope.region, scope.account),
+            log_group_arn: format!("arn:aws:logs:{}:{}:log-group:{name}", scope.region, scope.account),
+            log_group_class: STANDARD.into(),
             stored_bytes: self.bytes as u64,
         }
     }
@@ -171,7 +195,7 @@ impl Stream {
             creation_time: self.created_at.as_millis(),
             first_event_timestamp: self.lines.front().map(|line| line.timestamp_ms),
             last_event_timestamp: self.last_time(),
-            last_ingestion_time: self.last_time(),
+            last_ingestion_time: self.lines.back().map(|line| line.ingested_ms),
             arn: format!("arn:aws:logs:{}:{}:log-group:{group}:log-stream:{name}", scope.region, scope.account),
         }
     }

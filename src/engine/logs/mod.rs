@@ -1,18 +1,26 @@
-//! CloudWatch Logs, as far as functions and `aws logs tail` need it. Pure. Logs are bounded and not durable.
+//! CloudWatch Logs, as far as functions, clients that write logs, and `aws logs tail` need it. Pure. Lines are bounded and
+//! not durable; what clients make and set is.
 //!
-//! `store` keeps the lines, the rest reads them: an id is a place in time, so that pages, tokens and polls are found by
-//! binary search and cost what they return.
+//! `store` keeps the lines, the rest reads them: lines lie in the order of time, so that pages, tokens and polls are found
+//! by binary search and cost what they return.
 
 mod api;
 mod events;
 mod filter;
 mod groups;
+mod put;
+mod records;
+mod settings;
 mod store;
 
 pub use api::*;
+pub use records::{LogsRecord, StoredGroup};
+
+use std::sync::Arc;
 
 use super::Cx;
-use store::Store;
+use crate::model::Timestamp;
+use store::{Store, Stream};
 
 /// The log groups of one account and region.
 #[derive(Debug, Default)]
@@ -41,12 +49,59 @@ impl Logs {
                 events::filter_events(&self.store, &request).map(Response::FilterLogEvents)
             }
             Command::GetLogEvents(request) => events::get_events(&self.store, &request).map(Response::GetLogEvents),
-            Command::CreateLogGroup { log_group_name } => {
-                groups::create(&mut self.store, cx.now, log_group_name.as_deref()).map(|()| Response::Done)
+            Command::PutLogEvents(request) => {
+                let (output, lines) = put::put_events(&mut self.store, cx, request)?;
+                lines.into_iter().for_each(|line| tell(cx, line));
+                Ok(Response::PutLogEvents(output))
             }
-            Command::DeleteLogGroup { log_group_name } => {
-                groups::delete(&mut self.store, log_group_name.as_deref()).map(|()| Response::Done)
+            Command::ListTags { group } => settings::tags(&self.store, &group).map(Response::Tags),
+            command => self.set(cx, command).map(|()| Response::Done),
+        }
+    }
+
+    /// Requests that are answered with nothing.
+    fn set(&mut self, cx: &mut Cx<'_>, command: Command) -> Result<(), LogsError> {
+        let store = &mut self.store;
+        match command {
+            Command::CreateLogGroup(request) => groups::create(store, cx, request),
+            Command::DeleteLogGroup { log_group_name } => groups::delete(store, cx, log_group_name.as_deref()),
+            Command::CreateLogStream(request) => settings::create_stream(store, cx, &request),
+            Command::DeleteLogStream(request) => settings::delete_stream(store, cx, &request),
+            Command::PutRetentionPolicy(request) => settings::put_retention(store, cx, &request),
+            Command::DeleteRetentionPolicy { log_group_name } => {
+                settings::delete_retention(store, cx, log_group_name.as_deref())
             }
+            Command::TagResource { group, tags } => settings::tag(store, cx, &group, tags),
+            Command::UntagResource { group, tag_keys } => settings::untag(store, cx, &group, &tag_keys),
+            other => Err(invalid(format!("this is no request that sets something: {other:?}"))),
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.store.next_expiry()
+    }
+
+    pub(super) fn fire_timers(&mut self, now: Timestamp) {
+        self.store.expire(now);
+    }
+
+    pub(super) fn restore(&mut self, record: LogsRecord) {
+        match record {
+            LogsRecord::Group { name, group: Some(stored) } => {
+                self.store.create_group(stored.created, &name);
+                self.store.change(&name, |group| {
+                    group.is_kept = true;
+                    group.retention_days = stored.retention_days;
+                    group.tags = stored.tags;
+                });
+            }
+            LogsRecord::Stream { group, name, created: Some(created_at) } => {
+                self.store.change(&group, |group| {
+                    let stream = Stream { created_at, is_kept: true, ..Stream::default() };
+                    group.streams.insert(name, stream);
+                });
+            }
+            LogsRecord::Group { group: None, .. } | LogsRecord::Stream { created: None, .. } => {}
         }
     }
 
@@ -54,9 +109,13 @@ impl Logs {
     pub(super) fn append(&mut self, cx: &mut Cx<'_>, group: &str, stream: &str, message: String) {
         for message in store::split(message) {
             let line = self.store.append(cx.now, group, stream, message);
-            cx.effects.push(super::Effect::Logged { scope: std::sync::Arc::clone(cx.scope), line });
+            tell(cx, line);
         }
     }
+}
+
+fn tell(cx: &mut Cx<'_>, line: Arc<LogLine>) {
+    cx.effects.push(super::Effect::Logged { scope: Arc::clone(cx.scope), line });
 }
 
 fn invalid(message: impl Into<String>) -> LogsError {

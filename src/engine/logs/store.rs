@@ -1,7 +1,7 @@
 //! Where the lines are: by group and by stream, oldest first, within bounds. Pure.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -16,6 +16,7 @@ pub(super) const TOTAL_MAX_BYTES: usize = 64 * 1024 * 1024;
 pub(super) const GROUPS_MAX: usize = 10_000;
 /// One event, as CloudWatch Logs bounds it; a longer line becomes several.
 pub(super) const LINE_MAX_BYTES: usize = 256 * 1024;
+pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// What a line takes beside its texts: two places, counters, and what the allocator needs.
 const LINE_OVERHEAD_BYTES: usize = 160;
 
@@ -23,26 +24,54 @@ const LINE_OVERHEAD_BYTES: usize = 160;
 #[derive(Debug, Default)]
 pub(super) struct Store {
     groups: BTreeMap<Arc<str>, Group>,
-    /// The first line's id of each group that has lines: whose line is the oldest of all.
-    oldest: BTreeMap<u64, Arc<str>>,
+    /// The first line's place of each group that has lines: whose line is the oldest of all.
+    oldest: BTreeMap<Place, Arc<str>>,
+    /// When the first line of each group with a retention goes.
+    expiries: BTreeSet<(Timestamp, Arc<str>)>,
     bytes: usize,
     last_id: u64,
 }
 
+/// Where a line stands among those of its group: by time, then by id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) timestamp_ms: u64,
+    pub(super) id: u64,
+}
+
+impl Place {
+    pub(super) fn of(line: &LogLine) -> Self {
+        Self { timestamp_ms: line.timestamp_ms, id: line.id }
+    }
+
+    /// Right behind that line.
+    pub(super) fn after(line: &LogLine) -> Self {
+        Self { timestamp_ms: line.timestamp_ms, id: line.id + 1 }
+    }
+}
+
 /// One group.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Group {
     pub(super) created_at: Timestamp,
-    /// Ids and timestamps ascend.
+    /// Whether a client made or set it, so that it is written down.
+    pub(super) is_kept: bool,
+    pub(super) retention_days: Option<u32>,
+    pub(super) tags: BTreeMap<String, String>,
+    /// Their places ascend.
     pub(super) lines: VecDeque<Arc<LogLine>>,
     pub(super) streams: BTreeMap<String, Stream>,
     pub(super) bytes: usize,
+    /// What [`Store`] has of it in its indexes.
+    indexed: (Option<Place>, Option<Timestamp>),
 }
 
-/// One stream of a group. Without lines it is forgotten.
-#[derive(Debug)]
+/// One stream of a group. Without lines it is forgotten, unless a client made it.
+#[derive(Debug, Default)]
 pub(super) struct Stream {
     pub(super) created_at: Timestamp,
+    /// Whether a client made it, so that it is written down.
+    pub(super) is_kept: bool,
     /// Its lines, which stand in the group as well.
     pub(super) lines: VecDeque<Arc<LogLine>>,
 }
@@ -59,31 +88,55 @@ impl Store {
         self.groups.range::<str, _>((from, Unbounded)).map(|(name, group)| (name.as_ref(), group))
     }
 
-    /// The id that the next line gets.
-    pub(super) fn next_id(&self) -> u64 {
-        self.last_id + 1
-    }
-
     pub(super) fn group_count(&self) -> usize {
         self.groups.len()
     }
 
     pub(super) fn create_group(&mut self, now: Timestamp, name: &str) {
-        let group = || Group { created_at: now, lines: VecDeque::new(), streams: BTreeMap::new(), bytes: 0 };
-        self.groups.entry(name.into()).or_insert_with(group);
+        self.groups.entry(name.into()).or_insert_with(|| Group { created_at: now, ..Group::default() });
     }
 
-    /// Removes a group with its lines; `false` when there is none of that name.
-    pub(super) fn delete_group(&mut self, name: &str) -> bool {
-        let Some(group) = self.groups.remove(name) else { return false };
+    /// Changes what a group is set to; `None` when there is none of that name.
+    pub(super) fn change<T>(&mut self, name: &str, change: impl FnOnce(&mut Group) -> T) -> Option<T> {
+        let changed = self.groups.get_mut(name).map(change);
+        self.index(name);
+        changed
+    }
+
+    /// Removes a group with its lines; returns it, when there is one of that name.
+    pub(super) fn delete_group(&mut self, name: &str) -> Option<Group> {
+        let group = self.groups.remove(name)?;
         self.bytes -= group.bytes;
-        if let Some(first) = group.lines.front() {
-            self.oldest.remove(&first.id);
-        }
-        true
+        self.forget(name, group.indexed);
+        Some(group)
     }
 
+    /// Removes a stream with its lines; returns it, when the group has one of that name.
+    pub(super) fn delete_stream(&mut self, group: &str, name: &str) -> Option<Stream> {
+        let found = self.groups.get_mut(group)?;
+        let stream = found.streams.remove(name)?;
+        let freed: usize = stream.lines.iter().map(|line| cost(line)).sum();
+        found.lines.retain(|line| line.stream != name);
+        found.bytes -= freed;
+        self.bytes -= freed;
+        self.index(group);
+        Some(stream)
+    }
+
+    /// Adds a line of `now`; group and stream are made when they are missing.
     pub(super) fn append(&mut self, now: Timestamp, group: &str, stream: &str, message: String) -> Arc<LogLine> {
+        self.insert(now, now.as_millis(), group, stream, message)
+    }
+
+    /// Adds a line of any time.
+    pub(super) fn insert(
+        &mut self,
+        now: Timestamp,
+        timestamp_ms: u64,
+        group: &str,
+        stream: &str,
+        message: String,
+    ) -> Arc<LogLine> {
         if !self.groups.contains_key(group) {
             self.make_room_for_a_group();
             self.create_group(now, group);
@@ -93,18 +146,15 @@ impl Store {
             group: group.to_owned(),
             stream: stream.to_owned(),
             id: self.last_id,
-            timestamp_ms: now.as_millis(),
+            timestamp_ms,
+            ingested_ms: now.as_millis(),
             message,
         });
-        if let Some((name, found)) = self.groups.get_key_value(group)
-            && found.lines.is_empty()
-        {
-            self.oldest.insert(line.id, Arc::clone(name));
-        }
         if let Some(found) = self.groups.get_mut(group) {
             found.push(now, Arc::clone(&line));
             self.bytes += cost(&line);
         }
+        self.index(group);
         while self.groups.get(group).is_some_and(|found| found.bytes > GROUP_MAX_BYTES) {
             self.drop_oldest_of(group);
         }
@@ -117,38 +167,84 @@ impl Store {
         line
     }
 
+    /// When the next line has been kept as long as its group's retention says.
+    pub(super) fn next_expiry(&self) -> Option<Timestamp> {
+        self.expiries.first().map(|(at, _)| *at)
+    }
+
+    /// Drops the lines that were kept long enough.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        while let Some((at, name)) = self.expiries.first().cloned()
+            && at <= now
+        {
+            self.drop_oldest_of(&name);
+        }
+    }
+
+    /// Brings the indexes to what a group is now.
+    fn index(&mut self, name: &str) {
+        let Some((name, group)) = self.groups.get_key_value(name) else { return };
+        let first = group.lines.front().map(|line| Place::of(line));
+        let expiry = group
+            .retention_ms()
+            .zip(first)
+            .map(|(kept_ms, first)| Timestamp::from_millis(first.timestamp_ms).plus_millis(kept_ms));
+        if group.indexed == (first, expiry) {
+            return;
+        }
+        let (name, before) = (Arc::clone(name), group.indexed);
+        self.forget(&name, before);
+        if let Some(first) = first {
+            self.oldest.insert(first, Arc::clone(&name));
+        }
+        if let Some(expiry) = expiry {
+            self.expiries.insert((expiry, Arc::clone(&name)));
+        }
+        if let Some(group) = self.groups.get_mut(&name) {
+            group.indexed = (first, expiry);
+        }
+    }
+
+    fn forget(&mut self, name: &str, (first, expiry): (Option<Place>, Option<Timestamp>)) {
+        if let Some(first) = first {
+            self.oldest.remove(&first);
+        }
+        if let Some(expiry) = expiry {
+            self.expiries.remove(&(expiry, name.into()));
+        }
+    }
+
     /// Drops an empty group, or the one with the oldest line.
     fn make_room_for_a_group(&mut self) {
         if self.groups.len() < GROUPS_MAX {
             return;
         }
-        let empty = self.groups.iter().find(|(_, group)| group.lines.is_empty()).map(|(name, _)| name);
+        let is_empty = |group: &Group| group.lines.is_empty() && !group.is_kept;
+        let empty = self.groups.iter().find(|(_, group)| is_empty(group)).map(|(name, _)| name);
         if let Some(name) = empty.or_else(|| self.oldest.values().next()).cloned() {
             self.delete_group(&name);
         }
     }
 
     fn drop_oldest_of(&mut self, name: &str) {
-        let Some(group) = self.groups.get_mut(name) else { return };
-        let Some(dropped) = group.pop_oldest() else { return };
-        self.bytes -= cost(&dropped);
-        let name = self.oldest.remove(&dropped.id);
-        if let (Some(first), Some(name)) = (group.lines.front(), name) {
-            self.oldest.insert(first.id, name);
-        }
+        let dropped = self.groups.get_mut(name).and_then(Group::pop_oldest);
+        self.bytes -= dropped.map_or(0, |line| cost(&line));
+        self.index(name);
     }
 }
 
 impl Group {
+    /// How long lines are kept.
+    pub(super) fn retention_ms(&self) -> Option<u64> {
+        self.retention_days.map(|days| u64::from(days) * DAY_MS)
+    }
+
     fn push(&mut self, now: Timestamp, line: Arc<LogLine>) {
         self.bytes += cost(&line);
-        if let Some(stream) = self.streams.get_mut(&line.stream) {
-            stream.lines.push_back(Arc::clone(&line));
-        } else {
-            let stream = Stream { created_at: now, lines: VecDeque::from([Arc::clone(&line)]) };
-            self.streams.insert(line.stream.clone(), stream);
-        }
-        self.lines.push_back(line);
+        let stream = self.streams.entry(line.stream.clone());
+        let stream = stream.or_insert_with(|| Stream { created_at: now, ..Stream::default() });
+        push_in_order(&mut stream.lines, Arc::clone(&line));
+        push_in_order(&mut self.lines, line);
     }
 
     fn pop_oldest(&mut self) -> Option<Arc<LogLine>> {
@@ -157,11 +253,20 @@ impl Group {
         if let Some(stream) = self.streams.get_mut(&line.stream) {
             // The oldest of the group is the oldest of its stream.
             stream.lines.pop_front();
-            if stream.lines.is_empty() {
+            if stream.lines.is_empty() && !stream.is_kept {
                 self.streams.remove(&line.stream);
             }
         }
         Some(line)
+    }
+}
+
+/// Nearly always at the end.
+fn push_in_order(lines: &mut VecDeque<Arc<LogLine>>, line: Arc<LogLine>) {
+    if lines.back().is_none_or(|last| Place::of(last) < Place::of(&line)) {
+        lines.push_back(line);
+    } else {
+        lines.insert(place_of(lines, Place::of(&line)), line);
     }
 }
 
@@ -170,9 +275,9 @@ fn cost(line: &LogLine) -> usize {
     line.message.len() + line.group.len() + line.stream.len() + LINE_OVERHEAD_BYTES
 }
 
-/// The place of the first line with that id or a later one.
-pub(super) fn place_of_id(lines: &VecDeque<Arc<LogLine>>, id: u64) -> usize {
-    lines.partition_point(|line| line.id < id)
+/// Where the first line of that place or a later one is.
+pub(super) fn place_of(lines: &VecDeque<Arc<LogLine>>, place: Place) -> usize {
+    lines.partition_point(|line| Place::of(line) < place)
 }
 
 /// The place of the first line of that time or a later one.

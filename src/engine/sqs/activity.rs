@@ -29,6 +29,12 @@ pub struct Totals {
     /// By clients and mappings, each time.
     pub received: u64,
     pub deleted: u64,
+    /// Receives that got nothing.
+    #[serde(default)]
+    pub empty_receives: u64,
+    /// Bodies and attributes of what was sent.
+    #[serde(default)]
+    pub sent_bytes: u64,
 }
 
 /// What a queue holds, and what passed through it in the last minute of this run of the engine.
@@ -111,7 +117,7 @@ mod tests {
             oldest_age_ms: Some(2000),
             arrived_per_minute: 3,
             deleted_per_minute: 1,
-            totals: Totals { sent: 3, received: 2, deleted: 1 },
+            totals: Totals { sent: 3, received: 2, deleted: 1, empty_receives: 0, sent_bytes: 3 },
         };
         assert_eq!(queues, [expected]);
     }

@@ -134,6 +134,11 @@ impl Sqs {
         };
         if !messages.is_empty() || wait_s == 0 {
             self.check_in_flight(id, messages.is_empty())?;
+            if messages.is_empty()
+                && let Some(queue) = self.queues.get_mut(&id)
+            {
+                queue.totals.empty_receives += 1;
+            }
             return Ok(Some(Response::ReceiveMessage { messages }));
         }
         let Some(queue) = self.queues.get_mut(&id) else { return Err(does_not_exist()) };

@@ -145,6 +145,7 @@ pub(super) fn accept(cx: &mut Cx<'_>, queue: &mut Queue, message: StoredMessage)
     }
     queue.arrived.count(cx.now);
     queue.totals.sent += 1;
+    queue.totals.sent_bytes += message.bytes() as u64;
     queue.messages.insert(cx.now, cx.now.plus_secs(u64::from(message.delay_s)), message);
 }
 

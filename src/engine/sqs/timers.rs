@@ -54,6 +54,7 @@ impl Sqs {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         while let Some(waiter) = queue.waiters.pop_timed_out(cx.now) {
             self.waiting.remove(&waiter.token);
+            queue.totals.empty_receives += 1;
             respond(cx, waiter.token, Ok(Response::ReceiveMessage { messages: Vec::new() }));
         }
     }

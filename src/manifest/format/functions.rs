@@ -4,7 +4,7 @@ use super::{
     Others, Presence::Default, Presence::Derived, Presence::Required, Shape, Table, Text, key, map, queues::TAGS_KEY,
     rules, table,
 };
-use crate::model::{Isolation, limits};
+use crate::model::{FunctionIsolation, limits};
 
 const MIB: u64 = 1 << 20;
 /// `Description` (Lambda API reference, `CreateFunction`).
@@ -57,7 +57,7 @@ static FUNCTION: Table = table(
         ),
         key(
             "isolation",
-            Shape::OneOf(&Isolation::NAMES),
+            Shape::OneOf(&FunctionIsolation::NAMES),
             Derived("that of `targets.embedded`"),
             "",
             "What keeps its environments apart: local processes, or containers. An image is always in containers.",
@@ -304,7 +304,7 @@ static BUILD: Table = table(
     &[
         key("go", Shape::Table(&GO), Derived(""), "", "`go build` for the function's architecture."),
         key("rust", Shape::Table(&RUST), Derived(""), "", "`cargo build` for the function's architecture."),
-        key("node", Shape::Table(&NOTHING), Derived(""), "", "The source with its `node_modules`."),
+        key("node", Shape::Table(&NODE), Derived(""), "", "The source with its `node_modules`, or a bundle of it."),
         key("python", Shape::Table(&PYTHON), Derived(""), "", "The source with its requirements installed beside it."),
         key("java", Shape::Table(&JAVA), Derived(""), "", "Maven or Gradle, whichever the source has."),
         key("command", Shape::Table(&COMMAND), Derived(""), "", "A command of your own."),
@@ -413,12 +413,32 @@ static RUST: Table = table(
     ],
 );
 
+static NODE: Table = table(
+    "JavaScript as it is, or bundled by esbuild.",
+    &[
+        key(
+            "bundle",
+            Shape::Bool,
+            Derived("whether the handler's module is TypeScript"),
+            "",
+            "Whether esbuild makes one file of the handler's module and all that it imports, with a source map.",
+        ),
+        key(
+            "external",
+            Shape::List { item: &ARGUMENT, max: FLAGS_MAX },
+            Default("[]"),
+            "",
+            "Packages that the bundle leaves out; they are put beside it where they are installed.",
+        ),
+    ],
+);
+
 static PYTHON: Table = table(
     "Python as it is, with its requirements.",
     &[key(
         "requirements",
         Shape::Text(Text::Path),
-        Derived("`requirements.txt` of the source, when there is one"),
+        Derived("`requirements.txt`, `uv.lock` or `pyproject.toml` of the source"),
         "",
         "The requirements file, relative to the source.",
     )],

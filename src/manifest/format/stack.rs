@@ -155,9 +155,11 @@ static EMBEDDED: Table = table(
         key(
             "isolation",
             Shape::OneOf(&Isolation::NAMES),
-            Default("\"process\""),
+            Default("\"namespace\""),
             "",
-            "What keeps environments apart, of functions that say nothing themselves: local processes, or containers.",
+            "What keeps environments apart: `\"namespace\"` processes with their code at `/var/task`, layers at `/opt`, a `/tmp` of \
+             their own and the rest of the machine read-only, where the system allows it; `\"process\"` processes that see what \
+             you see; `\"container\"` containers.",
         ),
         key(
             "network",

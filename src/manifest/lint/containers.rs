@@ -3,7 +3,7 @@
 use super::Lint;
 use crate::{
     manifest::{problem::Problem, tree::Node},
-    model::Isolation,
+    model::FunctionIsolation,
     stack::{Build, DesiredFunction},
 };
 
@@ -29,7 +29,7 @@ impl Lint<'_> {
                 "take it out; an image's command is `image_config.command`",
             );
         }
-        if self.written(key, "isolation").and_then(Node::as_text) == Some(Isolation::Process.as_str()) {
+        if self.written(key, "isolation").and_then(Node::as_text) == Some(FunctionIsolation::Process.as_str()) {
             self.refuse(key, "isolation", "an image runs in a container alone", "take it out");
         }
         if function.image.is_some() && function.build != Build::None {
@@ -42,7 +42,7 @@ impl Lint<'_> {
             return;
         }
         self.refuse(key, "image_config", "only an image has it", "name the image with `image`, or build it");
-        if function.base_image.is_some() && function.isolation == Isolation::Process {
+        if function.base_image.is_some() && function.isolation == FunctionIsolation::Process {
             let message = format!("`base_image` of `functions.{key}` is not used: its environments are processes");
             let problem = Problem::warning("unused_base_image", message)
                 .at(self.place(&["functions", key, "base_image"]), "not used")

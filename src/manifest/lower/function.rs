@@ -13,7 +13,7 @@ use crate::{
         problem::Problem,
         tree::{Node, Value},
     },
-    model::{Debugging, FunctionName, Isolation, limits},
+    model::{Debugging, FunctionIsolation, FunctionName, limits},
     stack::{
         Architecture, Build, DesiredFunction, FunctionImage, ImageConfig, LogFormat, Provisioned, Template,
         TemplatePart, Trigger,
@@ -33,8 +33,8 @@ impl Lowering<'_> {
             handler: self.handler(key, &runtime, fields),
             runtime,
             source: self.source(fields),
-            isolation: match fields.text("isolation").and_then(|name| Isolation::parse(&name)) {
-                _ if is_image => Isolation::Container,
+            isolation: match fields.text("isolation").and_then(|name| FunctionIsolation::parse(&name)) {
+                _ if is_image => FunctionIsolation::Container,
                 written => written.unwrap_or(default),
             },
             base_image: fields.text("base_image"),
@@ -119,7 +119,11 @@ impl Lowering<'_> {
                 let rust = tools.table("rust");
                 Build::Rust { bin: rust.text("bin"), profile: rust.text("profile").unwrap_or_default() }
             }
-            Some("node") => Build::Node,
+            Some("node") => {
+                let node = tools.table("node");
+                let bundle = node.node("bundle").map(|_| node.flag("bundle"));
+                Build::Node { bundle, external: node.texts("external") }
+            }
             Some("python") => Build::Python {
                 requirements: tools.table("python").text("requirements").map(|text| self.source(fields).join(text)),
             },

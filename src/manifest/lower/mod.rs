@@ -21,7 +21,7 @@ use super::{
     tree::{Files, Node},
 };
 use crate::{
-    model::{AccountId, Durability, Isolation, Region, StackName, limits},
+    model::{AccountId, Durability, FunctionIsolation, Isolation, Region, StackName, limits},
     stack::{ContainerNetwork, Desired, Pool, PortChoice, Target, Template},
 };
 
@@ -131,12 +131,13 @@ fn targets(fields: &Fields<'_>) -> BTreeMap<String, Target> {
     let mut targets = BTreeMap::new();
     let embedded = fields.table("embedded");
     let durability = embedded.text("durability").and_then(|name| Durability::parse(&name)).unwrap_or_default();
+    let isolation = embedded.text("isolation").and_then(|name| Isolation::parse(&name)).unwrap_or_default();
     targets.insert(
         "embedded".to_owned(),
         Target::Embedded {
             port: embedded_port(&embedded),
             durability,
-            isolation: default_isolation(fields),
+            isolation,
             network: match embedded.text("network").as_deref() {
                 Some("host") => ContainerNetwork::Host,
                 _ => ContainerNetwork::Bridge,
@@ -166,8 +167,9 @@ fn targets(fields: &Fields<'_>) -> BTreeMap<String, Target> {
 }
 
 /// Of functions that say nothing themselves.
-fn default_isolation(targets: &Fields<'_>) -> Isolation {
-    targets.table("embedded").text("isolation").and_then(|name| Isolation::parse(&name)).unwrap_or_default()
+fn default_isolation(targets: &Fields<'_>) -> FunctionIsolation {
+    let isolation = targets.table("embedded").text("isolation").and_then(|name| Isolation::parse(&name));
+    FunctionIsolation::of(isolation.unwrap_or_default())
 }
 
 fn embedded_port(fields: &Fields<'_>) -> PortChoice {

@@ -466,12 +466,6 @@ filters = [{ body = { kind = ["order"] } }]
 [targets.aws]
 "#,
         r#"
-advice: provisioned concurrency does not follow the load yet: `min` environments are kept
-  9:42 max: has no effect yet
-advice: the embedded engine writes logs as text and refuses `json`: set it in a profile for AWS
-  10:1 log_format: has no effect yet
-advice: the size of `/tmp` is not limited by the embedded engine yet
-  11:1 ephemeral_storage: has no effect yet
 advice: the target `localstack` is not supported yet
   15:10 localstack: has no effect yet
 advice: the target `aws` is not supported yet
@@ -511,18 +505,18 @@ debug = { port = 4600 }
 "#,
         r#"
 error: `a` is debugged, and its provisioned environments run a published version
-  8:1 debug: for `$LATEST` alone
-  9:31 2: of a version
+  9:1 debug: for `$LATEST` alone
+  10:31 2: of a version
   help: leave `provisioned` out while you debug
 error: `a` and `b` are both debugged on port 5678
-  13:18 5678: the same port
-  8:18 5678: by this function
+  14:18 5678: the same port
+  9:18 5678: by this function
   help: give each function a port of its own
 error: `java21` functions cannot be debugged
-  17:1 debug: no debugger for it
+  18:1 debug: no debugger for it
   help: Python, Node and Go functions can
 error: a debugger cannot attach on the engine's own port
-  17:18 4600: the engine's port
+  18:18 4600: the engine's port
   help: choose another, like 5678
 "#,
     );
@@ -537,7 +531,7 @@ endpoint = "http://127.0.0.1:9"
 "#,
         r#"
 warning: `a` is debugged, and cannot be deployed to `remote` like this
-  6:1 debug: for functions that run here
+  7:1 debug: for functions that run here
   help: keep `debug` in `stack.local.toml`, or in a profile of your own
 "#,
     );

@@ -10,7 +10,7 @@ use crate::{
         from_toml, lower, read,
         tree::{Files, Node, Value},
     },
-    model::{Durability, Isolation},
+    model::{Durability, FunctionIsolation, Isolation},
     stack::{
         Architecture, Build, ContainerNetwork, DeadLetter, Desired, DesiredFunction, Fifo, LogFormat, PortChoice,
         Provisioned, RedriveAllow, Reference, Target, TemplatePart, Trigger,
@@ -37,7 +37,7 @@ fn the_smallest_stack_has_aws_defaults() {
         Target::Embedded {
             port: PortChoice::Fixed(4566),
             durability: Durability::Process,
-            isolation: Isolation::Process,
+            isolation: Isolation::Namespace,
             network: ContainerNetwork::Bridge
         }
     );
@@ -143,10 +143,10 @@ fn builds_have_a_short_form() {
 
 fn images_arrive(stack: &Desired) {
     let isolation = |key: &str| stack.functions[key].isolation;
-    assert_eq!((isolation("site"), isolation("tool")), (Isolation::Process, Isolation::Container));
+    assert_eq!((isolation("site"), isolation("tool")), (FunctionIsolation::Process, FunctionIsolation::Container));
     assert_eq!(stack.functions["model"].base_image.as_deref(), Some("registry.example.com/python:3.13"));
     let render = &stack.functions["render"];
-    assert!(render.is_image() && render.isolation == Isolation::Container && render.runtime.is_empty());
+    assert!(render.is_image() && render.isolation == FunctionIsolation::Container && render.runtime.is_empty());
     assert_eq!(render.image_config.command, ["app.handler"]);
     let Build::Image(build) = &stack.functions["convert"].build else { panic!("{:?}", stack.functions["convert"]) };
     assert_eq!(

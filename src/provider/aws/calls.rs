@@ -92,6 +92,10 @@ impl AwsProvider {
             | Call::DeleteAlias { .. }
             | Call::PutProvisionedConcurrency { .. }
             | Call::DeleteProvisionedConcurrency { .. } => self.make_version(call).await,
+            Call::RegisterScalableTarget { .. }
+            | Call::DeregisterScalableTarget { .. }
+            | Call::PutScalingPolicy { .. }
+            | Call::DeleteScalingPolicy { .. } => self.make_scaling(call).await,
             Call::CreateMapping { function, queue, settings } => {
                 let request = lambda.create_event_source_mapping().function_name(function.to_string());
                 let request = request.event_source_arn(queue.to_string());

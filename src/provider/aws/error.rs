@@ -77,10 +77,11 @@ fn kind(operation: &str, code: &str, message: &str) -> ErrorKind {
         "QueueDoesNotExist"
         | "NonExistentQueue"
         | "ResourceNotFoundException"
+        | "ObjectNotFoundException"
         | "ProvisionedConcurrencyConfigNotFoundException" => ErrorKind::Gone,
         // `Function already exist: NAME` is no matter of time.
         "ResourceConflictException" if operation == "CreateFunction" => ErrorKind::Refused,
-        "ResourceConflictException" | "ResourceInUseException" => ErrorKind::Busy,
+        "ResourceConflictException" | "ResourceInUseException" | "ConcurrentUpdateException" => ErrorKind::Busy,
         "InvalidParameterValueException" if is_not_propagated(message) => ErrorKind::NotPropagated,
         _ => ErrorKind::Refused,
     }

@@ -15,8 +15,8 @@ use crate::{
     converge::{ErrorKind, ProviderError},
     model::{FunctionName, StackName},
     stack::{
-        Address, Architecture, Desired, Foreign, ImageConfig, LogFormat, Observed, ObservedFunction, Readiness,
-        TAG_STACK, Variables,
+        Address, Architecture, Desired, Foreign, ImageConfig, LogFormat, Observed, ObservedFunction, Provisioned,
+        Readiness, TAG_STACK, Variables,
     },
 };
 
@@ -59,7 +59,10 @@ impl AwsProvider {
         let functions = side_by_side(names, |name| {
             let provider = self.clone();
             let stack = desired.name.clone();
-            async move { provider.observe_function(name, &stack).await }
+            let is_tracked = desired.functions.values().any(|function| {
+                function.name == name && matches!(function.provisioned_concurrency, Some(Provisioned::Tracked { .. }))
+            });
+            async move { provider.observe_function(name, &stack, is_tracked).await }
         });
         Ok(functions.await?.into_iter().flatten().collect())
     }
@@ -80,6 +83,7 @@ impl AwsProvider {
         &self,
         name: FunctionName,
         stack: &StackName,
+        is_tracked: bool,
     ) -> Result<Option<(FunctionName, ObservedFunction)>, ProviderError> {
         let _turn = self.observing.acquire().await;
         let about = About { operation: "GetFunction", resource: name.as_str() };
@@ -88,7 +92,7 @@ impl AwsProvider {
             Ok(output) => {
                 let Some(mut function) = observed(output) else { return Ok(None) };
                 if function.tags.get(TAG_STACK).is_some_and(|owner| owner == stack.as_str()) {
-                    self.observe_live(&name, &mut function).await?;
+                    self.observe_live(&name, &mut function, is_tracked).await?;
                 }
                 Ok(Some((name, function)))
             }

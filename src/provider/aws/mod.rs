@@ -7,11 +7,13 @@ mod error;
 mod functions;
 mod mappings;
 mod queues;
+mod scaling;
 mod side_by_side;
 mod versions;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use aws_sdk_applicationautoscaling::client::Client as ScalingClient;
 use aws_sdk_lambda::client::Client as LambdaClient;
 use aws_sdk_sqs::client::Client as SqsClient;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -35,6 +37,7 @@ const OBSERVING_AT_ONCE_MAX: usize = 16;
 pub struct AwsProvider {
     sqs: SqsClient,
     lambda: LambdaClient,
+    scaling: ScalingClient,
     observing: Arc<Semaphore>,
     /// The version that was published last of each function, for the step that follows.
     published: Arc<Mutex<BTreeMap<FunctionName, String>>>,
@@ -51,7 +54,8 @@ impl AwsProvider {
     pub fn with_http_client(endpoint: &Endpoint, http: SharedHttpClient) -> Self {
         Self {
             sqs: client::sqs(endpoint, http.clone()),
-            lambda: client::lambda(endpoint, http),
+            lambda: client::lambda(endpoint, http.clone()),
+            scaling: client::scaling(endpoint, http),
             observing: Arc::new(Semaphore::new(OBSERVING_AT_ONCE_MAX)),
             published: Arc::default(),
             url: endpoint.url.as_str().into(),

@@ -19,6 +19,7 @@ impl AwsProvider {
         &self,
         name: &FunctionName,
         function: &mut ObservedFunction,
+        is_tracked: bool,
     ) -> Result<(), ProviderError> {
         let about = About { operation: "GetFunction", resource: name.as_str() };
         let request = self.lambda.get_function().function_name(name.as_str()).qualifier(LIVE_ALIAS);
@@ -29,7 +30,9 @@ impl AwsProvider {
         };
         let version = output.configuration().and_then(|found| found.version()).unwrap_or_default().to_owned();
         let Some(live) = observed(output) else { return Ok(()) };
-        let mut alias = ObservedAlias { version, is_current: runs_the_same(&live, function), provisioned: None };
+        let scaling = self.observe_scaling(name, is_tracked).await?;
+        let is_current = runs_the_same(&live, function);
+        let mut alias = ObservedAlias { version, is_current, provisioned: None, scaling };
         let about = About { operation: "GetProvisionedConcurrencyConfig", resource: name.as_str() };
         let request =
             self.lambda.get_provisioned_concurrency_config().function_name(name.as_str()).qualifier(LIVE_ALIAS);

@@ -77,8 +77,23 @@ function writeAll(text) {
 }
 
 function patchConsole() {
-  const log = (level) => (message, ...rest) =>
+  const asJson = (level) => (message, ...rest) => {
+    const line = { timestamp: new Date().toISOString(), level, requestId };
+    if (rest.length > 0) line.message = util.format(message, ...rest);
+    else if (message instanceof Error) Object.assign(line, errorDocument(message), { message: message.message });
+    else line.message = message;
+    const shown = (_key, value) => (value instanceof Error ? errorDocument(value) : value);
+    let text;
+    try {
+      text = JSON.stringify(line, shown);
+    } catch {
+      text = JSON.stringify({ ...line, message: util.format(message) });
+    }
+    writeAll(text + "\n");
+  };
+  const asText = (level) => (message, ...rest) =>
     writeAll(`${new Date().toISOString()}\t${requestId}\t${level}\t${util.format(message, ...rest)}\n`);
+  const log = process.env.AWS_LAMBDA_LOG_FORMAT === "JSON" ? asJson : asText;
   console.trace = log("TRACE");
   console.debug = log("DEBUG");
   console.info = log("INFO");
@@ -89,6 +104,10 @@ function patchConsole() {
 }
 
 function logError(what, error) {
+  if (process.env.AWS_LAMBDA_LOG_FORMAT === "JSON") {
+    console.error(error instanceof Error ? error : new Error(error));
+    return;
+  }
   console.error(what, loggedError(error instanceof Error ? error : new Error(error)));
 }
 

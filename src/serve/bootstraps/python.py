@@ -208,7 +208,16 @@ def _is_ours(frame):
     return frame.filename == _FILE or frame.filename.startswith("<frozen importlib")
 
 
+_LOGS_JSON = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
+
+
 def _log_error(document):
+    if _LOGS_JSON:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        line = {"timestamp": now, "level": "ERROR"}
+        line.update(document)
+        sys.stdout.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+        return
     head = "[ERROR] " + document["errorType"]
     if document["errorMessage"]:
         head += ": " + document["errorMessage"]
@@ -261,6 +270,39 @@ class LoggingHook:
         return spec
 
 
+_PYTHON_LEVELS = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40, "FATAL": 50}
+
+
+def _json_formatter(logging):
+    """A formatter that writes a record as one line of JSON, with what `extra` added to it."""
+    usual = set(vars(logging.LogRecord("", 0, "", 0, "", (), None)))
+    usual |= {"aws_request_id", "tenant_id", "message", "asctime", "taskName"}
+
+    class JsonFormatter(logging.Formatter):
+        def format(self, record):
+            line = {
+                "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+                "level": record.levelname,
+                "message": record.getMessage(),
+                "logger": record.name,
+            }
+            if record.exc_info and record.exc_info[0]:
+                import traceback
+
+                kind, error, trace = record.exc_info
+                line["stackTrace"] = traceback.format_tb(trace)
+                line["errorType"] = kind.__name__
+                line["errorMessage"] = str(error)
+                line["location"] = "%s:%s:%s" % (record.pathname, record.funcName, record.lineno)
+            line["requestId"] = record.aws_request_id
+            for name, value in vars(record).items():
+                if name not in usual and name not in line:
+                    line[name] = value
+            return json.dumps({name: value for name, value in line.items() if value is not None}, ensure_ascii=False, default=str) + "\n"
+
+    return JsonFormatter()
+
+
 def _set_up_logging(logging):
     class Handler(logging.Handler):
         def emit(self, record):
@@ -274,6 +316,14 @@ def _set_up_logging(logging):
 
     logging.Formatter.converter = time.gmtime
     handler = Handler()
+    if _LOGS_JSON:
+        handler.setFormatter(_json_formatter(logging))
+        handler.addFilter(RequestId())
+        logging.getLogger().addHandler(handler)
+        level = _PYTHON_LEVELS.get(os.environ.get("AWS_LAMBDA_LOG_LEVEL"))
+        if level is not None:
+            logging.getLogger().setLevel(level)
+        return
     line = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
     handler.setFormatter(logging.Formatter(line, "%Y-%m-%dT%H:%M:%S"))
     handler.addFilter(RequestId())
@@ -346,6 +396,12 @@ def _open_to_debuggers():
         debugpy.wait_for_client()
 
 
+def _layer_paths(folders):
+    version = "python%d.%d" % sys.version_info[:2]
+    paths = [path for folder in folders for path in (folder + "/python/lib/" + version + "/site-packages", folder + "/python")]
+    return [path for path in paths if os.path.isdir(path)]
+
+
 def main():
     global _request_id
     connection = Connection(os.environ["AWS_LAMBDA_RUNTIME_API"])
@@ -357,6 +413,7 @@ def main():
         sys.meta_path.insert(0, LoggingHook())
     # In the place of this file's own directory, so that the function's modules come first.
     sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
+    sys.path[1:1] = _layer_paths(sys.argv[2:])
     sys.argv = [""]
     try:
         _open_to_debuggers()

@@ -3,6 +3,7 @@
 //! The layout is [`ArtifactDigest::dir_in`]'s, shared with the build, which writes its artifacts there directly. An
 //! artifact never changes once its directory has its name.
 
+mod prune;
 mod unzip;
 mod zipped;
 
@@ -70,7 +71,7 @@ impl CodeStore {
         if !dir.is_dir() {
             self.unpack(zip, &dir)?;
         }
-        Ok(code_ref(digest, zip.len() as u64))
+        self.code_ref(digest, zip.len() as u64)
     }
 
     /// An artifact that is here already, by what `S3Bucket` and `S3Key` say.
@@ -91,7 +92,20 @@ impl CodeStore {
             Some(size_bytes) => size_bytes,
             None => dir_size_bytes(&self.dir(&digest)).map_err(|error| unreadable(&error))?,
         };
-        Ok(code_ref(digest, size_bytes))
+        // It is used now: so it is fresh.
+        let _ = fs::write(digest.size_file_in(&self.state_dir), size_bytes.to_string());
+        self.code_ref(digest, size_bytes)
+    }
+
+    fn code_ref(&self, digest: ArtifactDigest, size_bytes: u64) -> Result<CodeRef, LambdaError> {
+        let unzipped_bytes = dir_size_bytes(&self.dir(&digest)).map_err(|error| unreadable(&error))?;
+        Ok(CodeRef {
+            artifact: digest,
+            sha256: BASE64_STANDARD.encode(digest.as_bytes()),
+            size_bytes,
+            unzipped_bytes,
+            image: None,
+        })
     }
 
     /// The artifact as a zip file: the same bytes for the same artifact. `None` when it is not here.
@@ -138,10 +152,6 @@ fn unreadable(error: &io::Error) -> LambdaError {
 fn no_object(code: &str, message: &str) -> LambdaError {
     let text = format!("Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}");
     LambdaError::new(LambdaErrorKind::InvalidParameterValue, text)
-}
-
-fn code_ref(digest: ArtifactDigest, size_bytes: u64) -> CodeRef {
-    CodeRef { artifact: digest, sha256: BASE64_STANDARD.encode(digest.as_bytes()), size_bytes, image: None }
 }
 
 fn dir_size_bytes(dir: &Path) -> io::Result<u64> {

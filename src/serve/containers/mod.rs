@@ -10,7 +10,7 @@ mod sweep;
 
 use std::{
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -33,7 +33,7 @@ use super::report::Report;
 use crate::{
     docker::{self, ContainerSpec, Docker, Image, Machine, Ownership},
     engine::{CodeImage, LaunchSpec, SandboxSpec, lambda::CodeRef},
-    model::{ArtifactDigest, Isolation, StackName},
+    model::{ArtifactDigest, FunctionIsolation, StackName},
 };
 
 /// Containers that are created and started at one time: more only wait for each other inside the engine.
@@ -54,7 +54,7 @@ pub struct ContainersOptions {
     pub port: u16,
     pub network: NetworkChoice,
     /// What functions run in that say nothing themselves.
-    pub default: Isolation,
+    pub default: FunctionIsolation,
     pub report: Report,
 }
 
@@ -134,7 +134,7 @@ impl Containers {
     pub(super) fn wants(&self, sandbox: &SandboxSpec) -> bool {
         match sandbox {
             SandboxSpec::Process => false,
-            SandboxSpec::Unsaid => self.inner.options.default == Isolation::Container,
+            SandboxSpec::Unsaid => self.inner.options.default == FunctionIsolation::Container,
             SandboxSpec::Container { .. } | SandboxSpec::Image { .. } => true,
         }
     }
@@ -158,7 +158,7 @@ impl Containers {
             image.digests.first().cloned().unwrap_or_else(|| format!("{}@{}", repository(uri), image.id));
         let code = CodeImage { uri: uri.to_owned(), id: image.id, resolved_uri };
         // AWS gives hexadecimal here, unlike for zip files, and no size.
-        Ok(CodeRef { artifact, sha256: artifact.to_string(), size_bytes: 0, image: Some(code) })
+        Ok(CodeRef { artifact, sha256: artifact.to_string(), size_bytes: 0, unzipped_bytes: 0, image: Some(code) })
     }
 
     /// Looks ahead at what a function with this runtime will need, so that what is missing is told when it is deployed.
@@ -198,6 +198,7 @@ impl Containers {
         &self,
         prepared: &Prepared<'_>,
         spec: &LaunchSpec,
+        layers_dir: Option<&Path>,
         runtime_api_port: u16,
         serial: u64,
     ) -> ContainerSpec {
@@ -209,6 +210,7 @@ impl Containers {
                 name: format!("stackctl-{}-{}-{}-{serial}", options.stack, spec.function.name, std::process::id()),
                 ownership: &connected.ownership,
                 state_dir: &options.state_dir,
+                layers_dir,
                 port: options.port,
                 runtime_api_port,
                 reach: &connected.reach,

@@ -11,6 +11,8 @@ use crate::{
 
 /// Where AWS puts a function's code.
 pub(super) const TASK_ROOT: &str = "/var/task";
+/// Where it puts layers.
+const LAYERS_ROOT: &str = "/opt";
 /// The only directory that a function may write to.
 const TEMPORARY: &str = "/tmp";
 /// Processes and threads together, and open files of each process (Lambda developer guide, "Lambda quotas").
@@ -32,6 +34,8 @@ pub(super) struct Place<'a> {
     pub(super) name: String,
     pub(super) ownership: &'a Ownership,
     pub(super) state_dir: &'a Path,
+    /// The layers' files, when there are layers.
+    pub(super) layers_dir: Option<&'a Path>,
     /// The engine's port on loopback.
     pub(super) port: u16,
     pub(super) runtime_api_port: u16,
@@ -59,6 +63,9 @@ pub(super) fn container_spec(spec: &LaunchSpec, place: &Place<'_>) -> ContainerS
     if !place.is_code {
         let source = spec.artifact.dir_in(place.state_dir);
         mounts.push(Mount::Bind { source, target: TASK_ROOT.to_owned(), is_read_only: true });
+    }
+    if let Some(layers) = place.layers_dir {
+        mounts.push(Mount::Bind { source: layers.to_owned(), target: LAYERS_ROOT.to_owned(), is_read_only: true });
     }
     let mut container = ContainerSpec {
         name: place.name.clone(),
@@ -228,6 +235,7 @@ mod tests {
             name: "n".into(),
             ownership: &Ownership::new(StackName::parse("orders").unwrap(), Path::new("/s")),
             state_dir: Path::new("/s"),
+            layers_dir: None,
             port: 4566,
             runtime_api_port: 9001,
             reach: &reach(),

@@ -5,11 +5,13 @@
 //! then releases the deliveries. So writes have the order of transitions, a reply never precedes its record, and a caller
 //! that leads takes its own reply without a channel. Nothing here waits while it holds the engine, except to restore it.
 
+mod lateness;
 mod outlet;
 mod timer;
 mod waiting;
 
 use std::{
+    collections::BTreeSet,
     io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -27,9 +29,10 @@ use crate::{
         Command, Effect, Engine, EngineConfig, EnvironmentEvent, EnvironmentId, Error, Input, Record, Reply,
         RequestToken, Restoration,
     },
-    model::{Scope, Timestamp},
+    model::{ArtifactDigest, Scope, Timestamp},
     task::panic_message,
 };
+use lateness::Lateness;
 pub use outlet::{Generation, Outlet};
 pub use waiting::PendingRequest;
 use waiting::Waiting;
@@ -62,6 +65,7 @@ struct Core {
     led: bool,
     /// When the timer task wakes up next.
     armed: Option<Timestamp>,
+    lateness: Lateness,
 }
 
 #[derive(Debug)]
@@ -105,6 +109,11 @@ enum Turned {
 }
 
 impl Driver {
+    /// A function of this runtime is being made.
+    pub fn prepare(&self, runtime: &str) {
+        self.outlet.prepare(runtime);
+    }
+
     /// A driver of what `store` holds. `outlet` is given a way back to the driver, for the events of environments.
     ///
     /// # Errors
@@ -118,6 +127,7 @@ impl Driver {
         let engine = restore(&config, Generation::FIRST, clock.now(), store.as_mut())?;
         let core = Core {
             armed: None,
+            lateness: Lateness::default(),
             state: State::Running(Box::new(engine)),
             generation: Generation::FIRST,
             scratch: Vec::new(),
@@ -162,6 +172,14 @@ impl Driver {
         }
     }
 
+    /// The artifacts that functions and environments have; `None` while the engine is not to be trusted.
+    pub fn artifacts(&self) -> Option<BTreeSet<ArtifactDigest>> {
+        match &self.core.lock().state {
+            State::Running(engine) => Some(engine.artifacts()),
+            State::Broken { .. } | State::Down { .. } => None,
+        }
+    }
+
     /// The clock that this driver reads.
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -181,6 +199,8 @@ impl Driver {
         if let Some(why) = core.state.trouble() {
             return asked.map_or(Turned::Unasked, |_| Turned::Answered(Err(Error::Storage(why.to_owned()))));
         }
+        let deadline = core.next_deadline();
+        let now = core.lateness.now(now, deadline);
         core.transition(now, input);
         self.arm(&mut core);
         let waits = asked.filter(|token| core.led || !core.queue.answers(*token)).map(|token| self.waiting.add(token));

@@ -9,6 +9,9 @@ pub trait Outlet: fmt::Debug + Send + Sync {
     /// Carries out one effect; never a record or a reply. Must not wait, and must not call the driver.
     fn deliver(&self, generation: Generation, effect: Effect);
 
+    /// A function of this runtime is being made: what its environments need may be looked for. As [`Self::deliver`].
+    fn prepare(&self, _runtime: &str) {}
+
     /// The engine was discarded because of `why`: every environment is to be killed. Must not call the driver.
     fn discard(&self, why: &str);
 }

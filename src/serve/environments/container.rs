@@ -1,16 +1,21 @@
 //! The life of a container that is an environment's sandbox: prepared, created, started, waited for, removed.
 
 use std::{
-    io,
+    fmt, io,
     net::IpAddr,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
 use super::{
     environment::{Launch, Running, Started},
+    layers,
     printed::StreamedOutput,
     sandbox::{Memory, Printing, Sandbox},
 };
@@ -35,7 +40,20 @@ pub(super) struct Container {
     docker: Docker,
     id: String,
     is_removed: bool,
+    waiting: Option<Waiting>,
     report: Report,
+}
+
+/// The wait for a container's end, and the exit code that came of it.
+struct Waiting {
+    exit: Mutex<Pin<Box<dyn Future<Output = Result<i64, docker::Error>> + Send>>>,
+    code: Option<i64>,
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting").field("code", &self.code).finish_non_exhaustive()
+    }
 }
 
 /// As [`super::environment::live`], in a container.
@@ -62,18 +80,26 @@ async fn start(launch: &Launch, containers: &Containers, prepared: &Prepared<'_>
     let listener = prepared.connected.reach.runtime_api().await.map_err(no_api)?;
     let port = listener.local_addr().map_err(no_api)?.port();
     let serial = shared.launched.fetch_add(1, Ordering::Relaxed);
-    let wanted = containers.spec(prepared, &launch.spec, port, serial);
+    let layers_dir = {
+        let (state_dir, spec) = (shared.state_dir.clone(), Arc::clone(&launch.spec));
+        let merged = tokio::task::spawn_blocking(move || layers::merged(&state_dir, &spec.layers)).await;
+        let no_layers = |error: io::Error| format!("cannot make the layers' directory: {error}");
+        merged.map_err(|error| no_layers(io::Error::other(error)))?.map_err(no_layers)?
+    };
+    let wanted = containers.spec(prepared, &launch.spec, layers_dir.as_deref(), port, serial);
     let _turn = containers.turn().await;
     let docker = prepared.connected.docker.clone();
     let id = docker.create(&wanted).await.map_err(|error| explained(&error))?;
-    let mut container = Container { docker, id, is_removed: false, report: shared.report.clone() };
+    let mut container = Container { docker, id, is_removed: false, waiting: None, report: shared.report.clone() };
     match container.started(prepared).await {
         Ok((printing, memory, admits)) => {
             let running = Running {
                 phase: Arc::clone(&launch.phase),
                 output: printing,
                 memory,
+                memory_limit_bytes: u64::from(launch.spec.memory_mb) << 20,
                 peak_memory_bytes: AtomicU64::new(0),
+                over_memory: Notify::new(),
                 sink: Arc::clone(&launch.sink),
                 streams: Arc::clone(&shared.streams),
                 debuggers: AtomicUsize::new(0),
@@ -115,13 +141,20 @@ impl Container {
         };
         // Where its address is on this machine's bridge, its process is this machine's too.
         let pid = found.and_then(|found| found.pid).filter(|_| reach.told_apart_in().is_some());
-        let memory = pid.map_or(Memory::Unknown, |pid| Memory::Measured(MemoryMeter::of(pid)));
+        let memory = pid.map_or(Memory::Unknown, |pid| Memory::Told(MemoryMeter::of(pid)));
         Ok((Printing::Streamed(StreamedOutput::new(printed)), memory, admits))
     }
 
-    /// Waits until it has ended.
+    /// Waits until it has ended. Cancel safe: one call to Docker waits, however often this is asked.
     pub(super) async fn ended(&mut self) -> io::Result<ExitCause> {
-        let code = self.docker.wait_exit(&self.id).await.map_err(io::Error::other)?;
+        let waiting = self.waiting.get_or_insert_with(|| {
+            let (docker, id) = (self.docker.clone(), self.id.clone());
+            Waiting { exit: Mutex::new(Box::pin(async move { docker.wait_exit(&id).await })), code: None }
+        });
+        let code = match waiting.code {
+            Some(code) => code,
+            None => *waiting.code.insert(waiting.exit.get_mut().as_mut().await.map_err(io::Error::other)?),
+        };
         let found = self.docker.inspect(&self.id).await.map_err(io::Error::other)?;
         let exit = found.and_then(|found| match found.state {
             ContainerState::Exited(exit) => Some(exit),

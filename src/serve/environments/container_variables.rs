@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::variables::{Place, execution_environment, reserved};
+use super::variables::{ENVIRONMENT_MARKER, Place, execution_environment, reserved};
 use crate::engine::LaunchSpec;
 
 /// `LAMBDA_RUNTIME_DIR`.
@@ -36,6 +36,8 @@ pub(in crate::serve) fn container_variables(
         code_dir: Path::new(paths.task_root),
         runtime_dir: Path::new(RUNTIME_DIR),
         temporary_dir: Path::new("/tmp"),
+        layers_dir: None,
+        marker: "",
         runtime_api: paths.runtime_api,
         endpoint: paths.endpoint,
         inherited: &inherited,
@@ -45,6 +47,8 @@ pub(in crate::serve) fn container_variables(
         ours.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
     variables.extend(spec.environment.iter().map(|(name, value)| (name.clone(), value.clone())));
     variables.extend(reserved(spec, place).map(|(name, value)| (name.to_owned(), value)));
+    // By it this machine's processes are found.
+    variables.remove(ENVIRONMENT_MARKER);
     if spec.runtime.is_empty() {
         variables.insert("AWS_EXECUTION_ENV".to_owned(), IMAGE.to_owned());
         OF_ZIP.iter().for_each(|name| _ = variables.remove(*name));

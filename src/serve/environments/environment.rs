@@ -24,13 +24,11 @@ use tokio::{
 use super::{
     DEBUG_DIR, EnvironmentSink, Shared, container,
     debugger::{self, Debugger},
-    interpreters::explain,
-    output::Output,
-    process::Process,
+    layers,
     program::program,
     runtime_api::{self, Phase},
     sandbox::{Memory, Printing, Sandbox},
-    variables::{Place, variables},
+    start::Start,
 };
 use crate::{
     engine::{EnvironmentEvent, ExitCause, LaunchSpec},
@@ -42,6 +40,8 @@ use crate::{
 const CONNECTIONS_MAX: usize = 64;
 /// A container that has not called by then will not.
 const UNREACHED_AFTER: Duration = Duration::from_secs(5);
+
+const BYTES_PER_MB: u64 = 1024 * 1024;
 
 /// What the engine's side of an environment holds on to.
 #[derive(Debug, Default)]
@@ -55,7 +55,10 @@ pub(super) struct Running {
     pub(super) phase: Arc<Mutex<Phase>>,
     pub(super) output: Printing,
     pub(super) memory: Memory,
+    pub(super) memory_limit_bytes: u64,
     pub(super) peak_memory_bytes: AtomicU64,
+    /// It has more memory than its function may have, and is to be killed.
+    pub(super) over_memory: Notify,
     pub(super) sink: Arc<dyn EnvironmentSink>,
     pub(super) streams: Arc<Streams>,
     /// Debuggers that are attached.
@@ -82,10 +85,37 @@ impl Running {
         self.output.drain(self.sink.as_ref()).await;
     }
 
-    /// The peak until now. Of a process that is gone, what was last measured.
-    pub(super) fn max_memory_used_bytes(&self) -> u64 {
-        let measured = self.memory.peak_bytes().unwrap_or_default();
-        self.peak_memory_bytes.fetch_max(measured, Ordering::Relaxed).max(measured)
+    /// The peak until now, of a process that is gone what was last measured; `None` when it is above the limit, for which
+    /// the process is killed now.
+    pub(super) fn max_memory_used_bytes(&self) -> Option<u64> {
+        let measured = self.memory.read(self.memory_limit_bytes).unwrap_or_default();
+        let peak = self.peak_memory_bytes.fetch_max(measured.peak_bytes, Ordering::Relaxed).max(measured.peak_bytes);
+        if measured.peak_own_bytes > self.memory_limit_bytes {
+            self.over_memory.notify_one();
+            return None;
+        }
+        Some(peak)
+    }
+
+    /// Kills it when it has too much, and tells how much it has when that has grown: who runs out of time says nothing
+    /// of it any more.
+    pub(super) fn look_at_memory(&self) {
+        let before = self.last_peak_memory_bytes();
+        if let Some(max_bytes) =
+            self.max_memory_used_bytes().filter(|now| now.div_ceil(BYTES_PER_MB) > before.div_ceil(BYTES_PER_MB))
+        {
+            self.emit(EnvironmentEvent::MemoryUsed { max_bytes });
+        }
+    }
+
+    /// Whether it is doing something.
+    pub(super) fn is_at_work(&self) -> bool {
+        matches!(*self.phase.lock(), Phase::Starting(_) | Phase::Offered(..) | Phase::Busy { .. })
+    }
+
+    /// As last measured.
+    fn last_peak_memory_bytes(&self) -> u64 {
+        self.peak_memory_bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -163,53 +193,53 @@ async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String
         Some(debugger) if debugger.wants_one_path() => one_path(launch, artifact_dir).await?,
         _ => artifact_dir,
     };
-    let program = {
+    let (program, layers_dir) = {
         let (shared, spec, code_dir) = (Arc::clone(shared), Arc::clone(&launch.spec), code_dir.clone());
         // Looking for an interpreter starts a process and waits for it.
-        tokio::task::spawn_blocking(move || program(&spec, &code_dir, &shared.runtime_dir, &shared.interpreters))
+        let find = move || {
+            let layers_dir = layers::merged(&shared.state_dir, &spec.layers)
+                .map_err(|error| format!("cannot make the layers' directory: {error}"))?;
+            Ok::<_, String>((program(&spec, &code_dir, &shared.runtime_dir, &shared.interpreters)?, layers_dir))
+        };
+        tokio::task::spawn_blocking(find)
             .await
             .map_err(|error| format!("looking for the program failed: {error}"))??
     };
     let no_api = |error: io::Error| format!("cannot open the Runtime API's socket: {error}");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_api)?;
     let runtime_api = listener.local_addr().map_err(no_api)?.to_string();
-    let mut program = match &debugger {
+    let program = match &debugger {
         Some(debugger) => debugger.around(program),
         None => program,
     };
-    if launch.spec.runtime.starts_with("java") {
-        // Where AWS's runtime unpacks its native library: Java knows no `TMPDIR`.
-        program.arguments.insert(0, format!("-Djava.io.tmpdir={}", folder.path.display()).into());
-    }
-    let mut variables = variables(
-        &launch.spec,
-        Place {
-            state_dir: &shared.state_dir,
-            code_dir: &code_dir,
-            runtime_dir: &shared.runtime_dir,
-            temporary_dir: &folder.path,
-            runtime_api: &runtime_api,
-            endpoint: &shared.endpoint,
-            inherited: &shared.inherited,
-        },
-    );
-    variables.extend(debugger.iter().flat_map(|debugger| debugger.variables()));
-    let (output, ends) = Output::open().map_err(|error| format!("cannot make pipes for its output: {error}"))?;
-    let process = Process::start(&program, &variables, &code_dir, ends, shared)
-        .await
-        .map_err(|error| explain(&program.path, &error))?;
+    let start = Start {
+        shared,
+        spec: &launch.spec,
+        program: &program,
+        code_dir: &code_dir,
+        layers_dir: layers_dir.as_deref(),
+        folder: &folder.path,
+        number: folder.number,
+        runtime_api: &runtime_api,
+        debugger: debugger.as_deref(),
+    };
+    let (process, output) = start.start().await?;
     let running = Running {
         phase: Arc::clone(&launch.phase),
         output: Printing::Piped(output),
         memory: Memory::Measured(MemoryMeter::of(process.id())),
+        memory_limit_bytes: u64::from(launch.spec.memory_mb) * BYTES_PER_MB,
         peak_memory_bytes: AtomicU64::new(0),
+        over_memory: Notify::new(),
         sink: Arc::clone(&launch.sink),
         streams: Arc::clone(&shared.streams),
         debuggers: AtomicUsize::new(0),
         was_reached: AtomicBool::new(false),
     };
+    let running = Arc::new(running);
+    shared.memory_watch.add(&running);
     let (sandbox, admits) = (Sandbox::Process(process), Admits::Everyone);
-    Ok(Started { running: Arc::new(running), sandbox, listener, admits, debugger, shared: Arc::clone(shared) })
+    Ok(Started { running, sandbox, listener, admits, debugger, shared: Arc::clone(shared) })
 }
 
 /// A copy of the code at a path that stays the same, where an editor's debugger looks for it.
@@ -242,7 +272,7 @@ impl Started {
             Some(cause) => {
                 let running = &self.running;
                 running.output.finish(running.sink.as_ref()).await;
-                let max_memory_used_bytes = running.max_memory_used_bytes();
+                let max_memory_used_bytes = running.last_peak_memory_bytes();
                 match cause {
                     Ok(cause) => running.emit(EnvironmentEvent::Exited { cause, max_memory_used_bytes }),
                     Err(error) => running
@@ -271,9 +301,8 @@ impl Started {
         let Self { running, sandbox, listener, admits, shared, .. } = self;
         let mut connections = Tasks::new();
         let follow = running.output.follow(running.sink.as_ref());
-        let ended = sandbox.ended();
-        tokio::pin!(follow, ended);
-        let mut follows = true;
+        tokio::pin!(follow);
+        let (mut follows, mut is_over_memory) = (true, false);
         loop {
             tokio::select! {
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
@@ -291,7 +320,13 @@ impl Started {
                     }
                 }
                 () = &mut follow, if follows => follows = false,
-                ended = &mut ended => return ended,
+                () = running.over_memory.notified() => {
+                    is_over_memory = true;
+                    sandbox.kill();
+                }
+                ended = sandbox.ended() => {
+                    return if is_over_memory { ended.map(|_| ExitCause::OutOfMemory) } else { ended };
+                }
             }
         }
     }
@@ -318,13 +353,16 @@ async fn connection(stream: TcpStream, running: Arc<Running>) {
 #[derive(Debug)]
 struct TemporaryDir {
     path: PathBuf,
+    /// No other environment of this engine has it.
+    number: u64,
 }
 
 impl TemporaryDir {
     fn create(shared: &Shared) -> io::Result<Self> {
-        let path = shared.temporary_dir.join(shared.launched.fetch_add(1, Ordering::Relaxed).to_string());
+        let number = shared.launched.fetch_add(1, Ordering::Relaxed);
+        let path = shared.temporary_dir.join(number.to_string());
         fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self { path })
+        Ok(Self { path, number })
     }
 
     async fn remove(self) {

@@ -4,18 +4,22 @@
 use std::{
     collections::HashMap,
     ffi::OsString,
-    io,
+    fs, io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
+    time::SystemTime,
 };
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use crate::serve::report::Report;
 
 /// Where Linux distributions install Java.
 const JVM_DIR: &str = "/usr/lib/jvm";
+/// Where pyenv and nodenv keep what was chosen, beside the folder of their shims.
+const VERSION_FILE: &str = "version";
 
 /// A language that needs an interpreter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,15 +33,64 @@ pub(super) enum Language {
 #[derive(Debug)]
 pub(super) struct Interpreters {
     search_path: OsString,
+    /// What is known from earlier engines.
+    known: Known,
     report: Report,
     found: Mutex<HashMap<String, Arc<Mutex<Option<PathBuf>>>>>,
 }
 
 /// What an interpreter says of itself.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Found {
     program: PathBuf,
     version: String,
+}
+
+/// What candidates have answered, in a file: an answer holds as long as its candidate is the same file, and its version
+/// manager's choice too.
+#[derive(Debug)]
+struct Known {
+    file: PathBuf,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Answer {
+    candidate: PathBuf,
+    /// Of the candidate, and of the file in which version managers keep the version that was chosen.
+    changed: [Option<SystemTime>; 2],
+    found: Found,
+}
+
+impl Known {
+    fn or_ask(&self, candidate: &Path, language: Language) -> Option<Found> {
+        let changed_at = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+        let choice = candidate.parent().and_then(Path::parent).map(|root| root.join(VERSION_FILE));
+        let changed = [changed_at(candidate), choice.as_deref().and_then(changed_at)];
+        let mut answers = self.read();
+        let known = answers.iter().find(|answer| answer.candidate == candidate && answer.changed == changed);
+        if let Some(answer) = known.filter(|answer| answer.found.program.exists()) {
+            return Some(answer.found.clone());
+        }
+        let found = ask(candidate, language)?;
+        answers.retain(|answer| answer.candidate != candidate);
+        answers.push(Answer { candidate: candidate.to_owned(), changed, found: found.clone() });
+        self.write(&answers);
+        Some(found)
+    }
+
+    /// A file that cannot be read knows nothing.
+    fn read(&self) -> Vec<Answer> {
+        fs::read(&self.file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    fn write(&self, answers: &[Answer]) {
+        let unfinished = self.file.with_extension("unfinished");
+        // What is not kept is asked for again.
+        let _ = serde_json::to_vec(answers)
+            .map_err(io::Error::from)
+            .and_then(|bytes| fs::write(&unfinished, bytes))
+            .and_then(|()| fs::rename(&unfinished, &self.file));
+    }
 }
 
 impl Language {
@@ -84,7 +137,7 @@ impl Language {
         if self != Self::Java {
             return Vec::new();
         }
-        let installed = std::fs::read_dir(JVM_DIR).into_iter().flatten().flatten();
+        let installed = fs::read_dir(JVM_DIR).into_iter().flatten().flatten();
         let mut folders: Vec<_> = installed
             .filter(|entry| entry.file_name().to_string_lossy().split(['-', '.']).any(|part| part == version))
             .map(|entry| entry.path().join("bin"))
@@ -104,9 +157,9 @@ impl Language {
 }
 
 impl Interpreters {
-    /// None is known yet. `search_path` is where they are looked for, as in `PATH`.
-    pub(super) fn new(search_path: OsString, report: Report) -> Self {
-        Self { search_path, report, found: Mutex::default() }
+    /// `search_path` is where they are looked for, as in `PATH`; what was found is kept in the file `known`.
+    pub(super) fn new(search_path: OsString, known: PathBuf, report: Report) -> Self {
+        Self { search_path, known: Known { file: known }, report, found: Mutex::default() }
     }
 
     /// The interpreter for a runtime. Asked for the first time, it takes as long as starting one.
@@ -145,7 +198,7 @@ impl Interpreters {
                 if !candidate.is_file() {
                     continue;
                 }
-                let Some(found) = ask(&candidate, language) else { continue };
+                let Some(found) = self.known.or_ask(&candidate, language) else { continue };
                 if found.version == version {
                     return Some(found);
                 }
@@ -235,7 +288,7 @@ pub(super) fn explain(program: &Path, error: &io::Error) -> String {
 fn head(path: &Path) -> Vec<u8> {
     use std::io::Read as _;
     let mut head = Vec::new();
-    if let Ok(file) = std::fs::File::open(path) {
+    if let Ok(file) = fs::File::open(path) {
         // An unreadable file simply explains nothing.
         let _ = file.take(256).read_to_end(&mut head);
     }
@@ -250,8 +303,8 @@ mod tests {
 
     fn interpreter(folder: &Path, name: &str, script: &str) {
         let path = folder.join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     #[test]
@@ -264,7 +317,7 @@ mod tests {
         };
         interpreter(folder.path(), "python3.12", "exit 127");
         interpreter(folder.path(), "python3", "echo /bin/sh; echo 3.11");
-        let interpreters = Interpreters::new(folder.path().into(), report);
+        let interpreters = Interpreters::new(folder.path().into(), folder.path().join("known.json"), report);
         let found = || interpreters.find("python3.12", Language::Python, "3.12").unwrap();
         assert_eq!((found(), found()), ("/bin/sh".into(), "/bin/sh".into()));
         assert_eq!(
@@ -277,9 +330,32 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_kept_until_the_candidate_or_the_choice_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let shims = folder.path().join("shims");
+        fs::create_dir(&shims).unwrap();
+        let asked = folder.path().join("asked");
+        let shim = format!("echo x >>{}; echo /bin/sh; echo 3.12", asked.display());
+        interpreter(&shims, "python3.12", &shim);
+        let check = |expected: usize| {
+            let known = folder.path().join("interpreters.json");
+            let interpreters = Interpreters::new(shims.clone().into(), known, Report::silent());
+            assert_eq!(interpreters.find("python3.12", Language::Python, "3.12").unwrap(), Path::new("/bin/sh"));
+            assert_eq!(fs::read_to_string(&asked).unwrap().lines().count(), expected);
+        };
+        check(1);
+        check(1);
+        fs::write(folder.path().join(VERSION_FILE), "3.12").unwrap();
+        check(2);
+        check(2);
+        fs::File::open(shims.join("python3.12")).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        check(3);
+    }
+
+    #[test]
     fn a_missing_interpreter_is_named_and_looked_for_again() {
         let folder = tempfile::tempdir().unwrap();
-        let interpreters = Interpreters::new(folder.path().into(), Report::silent());
+        let interpreters = Interpreters::new(folder.path().into(), folder.path().join("known.json"), Report::silent());
         let (language, version) = Language::of_runtime("nodejs20.x").unwrap();
         let find = || interpreters.find("nodejs20.x", language, version);
         let expected = "a `nodejs20.x` function needs Node.js, and neither `node20` nor `node` is on the path; install \
@@ -290,11 +366,22 @@ mod tests {
     }
 
     #[test]
+    fn java_is_asked_by_its_properties() {
+        let folder = tempfile::tempdir().unwrap();
+        let interpreters = Interpreters::new(folder.path().into(), folder.path().join("known"), Report::silent());
+        let properties = "    java.home = /opt/jdk\n    java.specification.version = 1.8\n    user.dir = /\n";
+        interpreter(folder.path(), "java", &format!("cat >&2 <<'EOF'\n{properties}EOF"));
+        let (language, version) = Language::of_runtime("java8.al2").unwrap();
+        assert_eq!((language, version), (Language::Java, "8"));
+        assert_eq!(interpreters.look_for(language, version).unwrap().program, Path::new("/opt/jdk/bin/java"));
+    }
+
+    #[test]
     fn a_program_that_does_not_start_is_explained_by_its_first_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bootstrap");
         let check = |content: &str, expected: &str| {
-            std::fs::write(&path, content).unwrap();
+            fs::write(&path, content).unwrap();
             let text = explain(&path, &io::Error::from(io::ErrorKind::NotFound));
             assert!(text.contains(expected), "{text}");
         };

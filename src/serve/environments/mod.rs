@@ -6,8 +6,11 @@ mod container_variables;
 mod debugger;
 mod environment;
 mod interpreters;
+pub mod isolation;
 mod keeper;
+mod layers;
 mod lines;
+mod memory;
 mod output;
 mod printed;
 mod process;
@@ -16,7 +19,9 @@ mod runtime_api;
 #[cfg(test)]
 pub(super) mod sample;
 mod sandbox;
+mod start;
 mod streaming;
+mod sweep;
 mod variables;
 
 use std::{
@@ -33,17 +38,21 @@ use tokio::sync::mpsc;
 use variables::MARKER;
 pub use variables::{INHERITED_VARIABLES, marker};
 
-use super::{containers::Containers, report::Report, streams::Streams};
+use super::{clock::Stopwatch, containers::Containers, report::Report, streams::Streams};
 use crate::{
     engine::{EnvironmentEvent, Invocation, LaunchSpec},
     model::RUNTIME_DIR,
     task::{End, Tasks},
 };
 use environment::{Control, Launch, live};
-use interpreters::Interpreters;
+use interpreters::{Interpreters, Language};
 use keeper::Keeper;
+use memory::MemoryWatch;
 use runtime_api::Phase;
+use sweep::Sweep;
 
+/// Which interpreters were found, in the state directory.
+const INTERPRETERS_FILE: &str = "interpreters.json";
 /// The environments' directories for temporary files, in the state directory.
 const TEMPORARY_DIR: &str = "tmp";
 /// The code of functions that are debugged, each at the same path whatever its version, in the state directory.
@@ -60,13 +69,13 @@ pub trait EnvironmentSink: fmt::Debug + Send + Sync {
 pub struct Host {
     shared: Arc<Shared>,
     /// `None` once no more are wanted.
-    launches: Mutex<Option<mpsc::UnboundedSender<Launch>>>,
+    launches: Mutex<Option<mpsc::UnboundedSender<Wanted>>>,
 }
 
 /// The tasks of all environments. Dropped, every process is killed.
 #[derive(Debug)]
 pub struct HostTasks {
-    launches: mpsc::UnboundedReceiver<Launch>,
+    launches: mpsc::UnboundedReceiver<Wanted>,
     running: Tasks,
     shared: Arc<Shared>,
     keeper: tokio::process::Child,
@@ -85,6 +94,8 @@ pub struct HostOptions {
     pub containers: Option<Containers>,
     /// Where the pieces of streamed responses go.
     pub streams: Arc<Streams>,
+    /// This program, which gives each environment a view of its own ([`isolation`]); `None` for none.
+    pub launcher: Option<PathBuf>,
     pub report: Report,
 }
 
@@ -101,6 +112,9 @@ struct Shared {
     containers: Option<Containers>,
     launched: AtomicU64,
     streams: Arc<Streams>,
+    launcher: start::Launcher,
+    sweep: Sweep,
+    memory_watch: MemoryWatch,
     report: Report,
 }
 
@@ -110,6 +124,7 @@ pub struct Environment {
     phase: Arc<Mutex<Phase>>,
     control: Arc<Control>,
     sink: Arc<Gate>,
+    shared: Arc<Shared>,
 }
 
 impl Host {
@@ -119,7 +134,7 @@ impl Host {
     /// # Errors
     /// The state directory cannot be written, or there is no shell.
     pub fn open(options: HostOptions) -> io::Result<(Self, HostTasks)> {
-        let HostOptions { state_dir, endpoint, inherited, containers, streams, report } = options;
+        let HostOptions { state_dir, endpoint, inherited, containers, streams, launcher, report } = options;
         let (runtime_dir, temporary_dir) = (state_dir.join(RUNTIME_DIR), state_dir.join(TEMPORARY_DIR));
         match fs::remove_dir_all(&temporary_dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -131,7 +146,7 @@ impl Host {
         write_runtimes(&runtime_dir)?;
         let search_path = inherited.get("PATH").cloned().unwrap_or_default().into();
         let (sender, receiver) = mpsc::unbounded_channel();
-        let interpreters = Interpreters::new(search_path, report.clone());
+        let interpreters = Interpreters::new(search_path, state_dir.join(INTERPRETERS_FILE), report.clone());
         let (keeper, keeper_process) = Keeper::start((MARKER, &state_dir))?;
         let shared = Shared {
             state_dir,
@@ -144,6 +159,9 @@ impl Host {
             containers,
             launched: AtomicU64::new(1),
             streams,
+            launcher: start::Launcher::new(launcher),
+            sweep: Sweep::default(),
+            memory_watch: MemoryWatch::default(),
             report,
         };
         let shared = Arc::new(shared);
@@ -159,8 +177,12 @@ impl Host {
     /// Starts an environment. Does not wait: what becomes of it, the sink hears.
     pub fn launch(&self, spec: Arc<LaunchSpec>, sink: Arc<dyn EnvironmentSink>) -> Environment {
         let gate = Arc::new(Gate { open: parking_lot::RwLock::new(Some(sink)) });
-        let environment =
-            Environment { phase: Arc::new(Mutex::new(Phase::Starting)), control: Arc::default(), sink: gate };
+        let environment = Environment {
+            phase: Arc::new(Mutex::new(Phase::Starting(Stopwatch::start()))),
+            control: Arc::default(),
+            sink: gate,
+            shared: Arc::clone(&self.shared),
+        };
         let launch = Launch {
             shared: Arc::clone(&self.shared),
             spec,
@@ -170,7 +192,7 @@ impl Host {
         };
         if let Some(launches) = &*self.launches.lock() {
             // Refused only when the tasks are gone, and the engine with them.
-            let _ = launches.send(launch);
+            let _ = launches.send(Wanted::Launch(Box::new(launch)));
         }
         environment
     }
@@ -178,6 +200,15 @@ impl Host {
     /// Where the pieces of streamed responses go.
     pub fn streams(&self) -> &Arc<Streams> {
         &self.shared.streams
+    }
+
+    /// Looks for what a runtime needs before its first environment does: behind a version manager's shim it takes long to
+    /// find.
+    pub fn prepare(&self, runtime: &str) {
+        if let Some(launches) = &*self.launches.lock() {
+            // As above.
+            let _ = launches.send(Wanted::Interpreter(runtime.to_owned()));
+        }
     }
 
     /// Starts no more; [`HostTasks::run`] then ends with the last environment.
@@ -190,10 +221,18 @@ impl HostTasks {
     /// Runs the environments, until [`Host::close`] and the end of the last.
     pub async fn run(mut self) {
         let mut open = true;
+        let shared = Arc::clone(&self.shared);
+        let watching = shared.memory_watch.run();
+        let sweeping = shared.sweep.run();
+        tokio::pin!(watching, sweeping);
         while open || !self.running.is_empty() {
             tokio::select! {
                 launch = self.launches.recv(), if open => match launch {
-                    Some(launch) => self.running.spawn_endless("environment", live(launch)),
+                    Some(Wanted::Launch(launch)) => self.running.spawn_endless("environment", live(*launch)),
+                    Some(Wanted::Interpreter(runtime)) => {
+                        let shared = Arc::clone(&self.shared);
+                        self.running.spawn_endless("search for an interpreter", find_ahead(shared, runtime));
+                    }
                     None => open = false,
                 },
                 Some((name, end)) = self.running.next_end() => {
@@ -201,8 +240,11 @@ impl HostTasks {
                         self.shared.report.say(format!("an {name} panicked: {message}"));
                     }
                 }
+                () = &mut watching => {}
+                () = &mut sweeping => {}
             }
         }
+        self.shared.sweep.now().await;
         self.shared.keeper.close();
         // It fails when somebody else has reaped it.
         let _ = self.keeper.wait().await;
@@ -212,12 +254,13 @@ impl HostTasks {
 impl Environment {
     /// Answers the environment's `next`. Called once for each [`EnvironmentEvent::Next`] at most.
     pub fn invoke(&self, invocation: Invocation) {
-        self.phase.lock().offer(invocation);
+        self.phase.lock().offer(invocation, Stopwatch::start());
+        self.shared.memory_watch.wake();
     }
 
     /// Whether it has an invocation that it has not answered.
     pub fn is_busy(&self) -> bool {
-        matches!(*self.phase.lock(), Phase::Offered(_) | Phase::Busy { .. })
+        matches!(*self.phase.lock(), Phase::Offered(..) | Phase::Busy { .. })
     }
 }
 
@@ -248,6 +291,25 @@ impl EnvironmentSink for Gate {
             sink.event(event);
         }
     }
+}
+
+/// What the host's tasks are asked for.
+#[derive(Debug)]
+enum Wanted {
+    Launch(Box<Launch>),
+    /// For this runtime, ahead.
+    Interpreter(String),
+}
+
+async fn find_ahead(shared: Arc<Shared>, runtime: String) {
+    let find = move || {
+        if let Some((language, version)) = Language::of_runtime(&runtime) {
+            // Who needs it is told what is missing.
+            let _ = shared.interpreters.find(&runtime, language, version);
+        }
+    };
+    // It does not panic.
+    let _ = tokio::task::spawn_blocking(find).await;
 }
 
 fn write_runtimes(dir: &Path) -> io::Result<()> {

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
 use super::{Shared, output::Ends, program::Program};
-use crate::engine::ExitCause;
+use crate::{engine::ExitCause, serve::platform::Member};
 
 /// A program that was written a moment ago may still be open in a process that is just being started: it is tried again.
 const BUSY_TRIES: u32 = 20;
@@ -25,6 +25,7 @@ pub(super) struct Process {
     child: Child,
     group: Pid,
     gone: bool,
+    member: Option<Member>,
     shared: Arc<Shared>,
 }
 
@@ -41,15 +42,13 @@ impl Process {
         shared: &Arc<Shared>,
     ) -> io::Result<Self> {
         let mut command = Command::new(&program.path);
-        command
-            .args(&program.arguments)
-            .env_clear()
-            .envs(variables)
-            .current_dir(code_dir)
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(ends.stdout)
-            .stderr(ends.stderr);
+        command.args(&program.arguments).env_clear().envs(variables).current_dir(code_dir).stdin(Stdio::null());
+        Self::spawn(command, ends, shared).await
+    }
+
+    /// Starts what a command describes, its output and its group aside.
+    pub(super) async fn spawn(mut command: Command, ends: Ends, shared: &Arc<Shared>) -> io::Result<Self> {
+        command.process_group(0).stdout(ends.stdout).stderr(ends.stderr);
         let mut tries = 0;
         let child = loop {
             tries += 1;
@@ -62,7 +61,7 @@ impl Process {
         };
         let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
         let group = pid.ok_or_else(|| io::Error::other("the process ended before it was seen"))?;
-        let process = Self { child, group, gone: false, shared: Arc::clone(shared) };
+        let process = Self { child, group, gone: false, member: None, shared: Arc::clone(shared) };
         shared.keeper.add(process.id());
         Ok(process)
     }
@@ -71,12 +70,21 @@ impl Process {
         self.group.as_raw_nonzero().get().unsigned_abs()
     }
 
+    /// From now on these are known to be its own, whatever group they are in.
+    pub(super) fn owns(&mut self, member: Member) {
+        self.member = Some(member);
+    }
+
     /// Waits until the process itself is gone, and kills what it leaves behind.
     pub(super) async fn ended(&mut self) -> io::Result<ExitCause> {
         let status = self.child.wait().await?;
         self.kill();
         self.gone = true;
         self.shared.keeper.remove(self.id());
+        // Those that have left the group.
+        if let Some(member) = self.member.take() {
+            self.shared.sweep.add(member);
+        }
         Ok(cause(status))
     }
 

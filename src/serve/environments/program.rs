@@ -162,7 +162,7 @@ mod tests {
     fn what_is_missing_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let code = folder.path();
-        let interpreters = Interpreters::new(OsString::new(), Report::silent());
+        let interpreters = Interpreters::new(OsString::new(), folder.path().join("known.json"), Report::silent());
         let check = |runtime: &str, handler: &str, expected: &str| {
             let found = program(&spec(runtime, handler), code, Path::new("/r"), &interpreters);
             let text = found.map_or_else(|message| message, |program| program.path.display().to_string());
@@ -175,7 +175,8 @@ mod tests {
         check("go1.x", "app", &code.join("app").display().to_string());
         check("go1.x", "main", "handler `main` is not in the package of `f`; executables found: `app`");
         check("provided.al2023", "x", "and the package of `f` has none; executables found: `app`");
-        check("java21", "x", "a `java21` function needs Java");
+        check("java0", "x", "a `java0` function needs Java");
+        check("ruby3.4", "x", "there is no support for ruby here; use a `provided.al2023` runtime");
         check("python3.12", "x", "a `python3.12` function needs Python");
         let gone = program(&spec("go1.x", "a"), Path::new("/gone"), Path::new("/r"), &interpreters).unwrap_err();
         assert!(gone.contains("is gone from `/gone`"), "{gone}");

@@ -13,7 +13,7 @@ use hyper::body::{Body, Incoming};
 use super::{environment::Running, streaming};
 use crate::{
     engine::{EnvironmentEvent, Invocation, RequestToken},
-    serve::body::ResponseBody,
+    serve::{body::ResponseBody, clock::Stopwatch},
     wire::runtime::{self, RESPONSE_MAX_BYTES, RuntimeCall, RuntimeRefusal, RuntimeRequest},
 };
 
@@ -24,15 +24,15 @@ const DISCARDED_MAX_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) enum Phase {
     /// It has not asked for work yet.
-    Starting,
+    Starting(Stopwatch),
     /// It said that it cannot start.
     InitFailed,
     /// It waits for work; the waker is the newest waiting call's.
     Idle(Option<Waker>),
     /// Work is there and was not fetched yet.
-    Offered(Box<Invocation>),
+    Offered(Box<Invocation>, Stopwatch),
     /// It has the invocation and owes its answer.
-    Busy { request_id: String, stream: Stream },
+    Busy { request_id: String, stream: Stream, since: Stopwatch },
     /// It has answered and not asked for more yet.
     Answered,
 }
@@ -52,17 +52,17 @@ impl Phase {
     /// In the words of AWS's own messages.
     fn name(&self) -> &'static str {
         match self {
-            Self::Starting => "RuntimeStarted",
+            Self::Starting(_) => "RuntimeStarted",
             Self::InitFailed => "RuntimeInitError",
-            Self::Idle(_) | Self::Offered(_) => "RuntimeReady",
+            Self::Idle(_) | Self::Offered(..) => "RuntimeReady",
             Self::Busy { .. } => "RuntimeInvocationRunning",
             Self::Answered => "RuntimeInvocationResponseSent",
         }
     }
 
     /// Puts work in; wakes who waits for it.
-    pub(super) fn offer(&mut self, invocation: Invocation) {
-        let before = std::mem::replace(self, Self::Offered(Box::new(invocation)));
+    pub(super) fn offer(&mut self, invocation: Invocation, since: Stopwatch) {
+        let before = std::mem::replace(self, Self::Offered(Box::new(invocation), since));
         if let Self::Idle(Some(waiting)) = before {
             waiting.wake();
         }
@@ -85,16 +85,17 @@ pub(super) async fn answer(environment: &Arc<Running>, request: Request<Incoming
 }
 
 async fn next(environment: &Running) -> Result<Response<Bytes>, RuntimeRefusal> {
-    if environment.becomes_idle()? {
+    if let Some(init) = environment.becomes_idle()? {
         environment.drain_output().await;
+        init.into_iter().for_each(|started| environment.measured(started));
         environment.emit(EnvironmentEvent::Next);
     }
     let invocation = std::future::poll_fn(|cx| {
         let mut phase = environment.phase.lock();
         match std::mem::replace(&mut *phase, Phase::Answered) {
-            Phase::Offered(invocation) => {
+            Phase::Offered(invocation, since) => {
                 let stream = invocation.stream_to.map_or(Stream::Gathered, Stream::Wanted);
-                *phase = Phase::Busy { request_id: invocation.request_id.clone(), stream };
+                *phase = Phase::Busy { request_id: invocation.request_id.clone(), stream, since };
                 Poll::Ready(Ok(*invocation))
             }
             Phase::Idle(_) => {
@@ -119,7 +120,7 @@ async fn init_error(
     let request = read(head, body).await.map_err(Unread::refusal)?;
     {
         let mut phase = environment.phase.lock();
-        if !matches!(*phase, Phase::Starting) {
+        if !matches!(*phase, Phase::Starting(_)) {
             return Err(RuntimeRefusal::InvalidStateTransition { from: phase.name(), to: "RuntimeInitError" });
         }
         *phase = Phase::InitFailed;
@@ -157,9 +158,14 @@ async fn finish<'a>(
         Err(unread @ Unread::Broken) => return Err(unread.refusal()),
         read => read,
     };
-    environment.answers(request_id)?;
+    let Some(memory) = environment.max_memory_used_bytes() else {
+        // It is being killed, and its end is what the invocation ends with.
+        return Ok(runtime::accepted());
+    };
+    let since = environment.answers(request_id)?;
     environment.drain_output().await;
-    let (request_id, memory) = (request_id.to_owned(), environment.max_memory_used_bytes());
+    environment.measured(since);
+    let request_id = request_id.to_owned();
     match read {
         Ok(request) => {
             environment.emit(event(request, request_id, memory));
@@ -173,16 +179,27 @@ async fn finish<'a>(
 }
 
 impl Running {
-    /// Whether this call is the first to say that the environment is free.
-    fn becomes_idle(&self) -> Result<bool, RuntimeRefusal> {
+    fn measured(&self, since: Stopwatch) {
+        let elapsed_us = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.emit(EnvironmentEvent::Measured { elapsed_us });
+    }
+
+    /// Something when this call is the first to say that the environment is free, with the start of its init phase when it
+    /// ends that.
+    fn becomes_idle(&self) -> Result<Option<Option<Stopwatch>>, RuntimeRefusal> {
         let mut phase = self.phase.lock();
         match &*phase {
-            Phase::Starting | Phase::Answered => {
+            Phase::Starting(since) => {
+                let since = *since;
                 *phase = Phase::Idle(None);
-                Ok(true)
+                Ok(Some(Some(since)))
+            }
+            Phase::Answered => {
+                *phase = Phase::Idle(None);
+                Ok(Some(None))
             }
             // A runtime whose connection broke asks again.
-            Phase::Idle(_) | Phase::Offered(_) => Ok(false),
+            Phase::Idle(_) | Phase::Offered(..) => Ok(None),
             Phase::InitFailed | Phase::Busy { .. } => {
                 Err(RuntimeRefusal::InvalidStateTransition { from: phase.name(), to: "RuntimeReady" })
             }
@@ -191,7 +208,9 @@ impl Running {
 
     fn is_running(&self, request_id: &str) -> Result<(), RuntimeRefusal> {
         match &*self.phase.lock() {
-            Phase::Busy { request_id: running, stream } if running == request_id && *stream != Stream::Begun => Ok(()),
+            Phase::Busy { request_id: running, stream, .. } if running == request_id && *stream != Stream::Begun => {
+                Ok(())
+            }
             _ => Err(RuntimeRefusal::InvalidRequestId),
         }
     }
@@ -199,7 +218,7 @@ impl Running {
     /// The client that the running invocation's response goes to as it comes, from now on.
     fn begins_stream(&self, request_id: &str) -> Result<Option<RequestToken>, RuntimeRefusal> {
         match &mut *self.phase.lock() {
-            Phase::Busy { request_id: running, stream } if running == request_id => match *stream {
+            Phase::Busy { request_id: running, stream, .. } if running == request_id => match *stream {
                 Stream::Gathered => Ok(None),
                 Stream::Wanted(token) => {
                     *stream = Stream::Begun;
@@ -213,15 +232,19 @@ impl Running {
 
     /// The response that was passed on has ended.
     pub(super) fn has_answered(&self) {
-        *self.phase.lock() = Phase::Answered;
+        let before = std::mem::replace(&mut *self.phase.lock(), Phase::Answered);
+        if let Phase::Busy { since, .. } = before {
+            self.measured(since);
+        }
     }
 
-    fn answers(&self, request_id: &str) -> Result<(), RuntimeRefusal> {
+    fn answers(&self, request_id: &str) -> Result<Stopwatch, RuntimeRefusal> {
         let mut phase = self.phase.lock();
         match &*phase {
-            Phase::Busy { request_id: running, .. } if running == request_id => {
+            Phase::Busy { request_id: running, since, .. } if running == request_id => {
+                let since = *since;
                 *phase = Phase::Answered;
-                Ok(())
+                Ok(since)
             }
             _ => Err(RuntimeRefusal::InvalidRequestId),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    engine::{LaunchSpec, SandboxSpec},
+    engine::{LaunchSpec, SandboxSpec, lambda::Logging},
     model::{AccountId, ArtifactDigest, FunctionArn, FunctionName, Region, Scope},
 };
 
@@ -17,12 +17,14 @@ pub(in crate::serve) fn spec(runtime: &str, handler: &str) -> LaunchSpec {
         sandbox: SandboxSpec::default(),
         architecture: "x86_64".into(),
         artifact: ArtifactDigest::from_bytes([1; 32]),
+        layers: Vec::new(),
         memory_mb: 128,
         timeout_s: 3,
         ephemeral_storage_mb: 512,
         environment: Arc::default(),
         log_group: "/aws/lambda/f".into(),
         log_stream: "2026/01/01/[$LATEST]0".into(),
+        logging: Logging::default(),
         initialization_type: "on-demand",
         debug: None,
     }

@@ -4,7 +4,10 @@
 use std::io;
 
 use super::{EnvironmentSink, container::Container, output::Output, printed::StreamedOutput, process::Process};
-use crate::{engine::ExitCause, serve::platform::MemoryMeter};
+use crate::{
+    engine::ExitCause,
+    serve::platform::{self, MemoryMeter},
+};
 
 /// What runs, from its start to its end.
 #[derive(Debug)]
@@ -14,7 +17,7 @@ pub(super) enum Sandbox {
 }
 
 impl Sandbox {
-    /// Waits until it has ended by itself, with all that it started.
+    /// Waits until it has ended by itself, with all that it started. Cancel safe.
     pub(super) async fn ended(&mut self) -> io::Result<ExitCause> {
         match self {
             Self::Process(process) => process.ended().await,
@@ -87,14 +90,19 @@ impl Printing {
 #[derive(Debug)]
 pub(super) enum Memory {
     Measured(MemoryMeter),
+    Told(MemoryMeter),
     /// It is on another machine.
     Unknown,
 }
 
 impl Memory {
-    pub(super) fn peak_bytes(&self) -> Option<u64> {
+    /// As the meter reads it. A container's is only told: the kernel itself holds it to its limit.
+    pub(super) fn read(&self, limit_bytes: u64) -> Option<platform::Memory> {
         match self {
-            Self::Measured(meter) => meter.peak_bytes(),
+            Self::Measured(meter) => meter.read(limit_bytes),
+            Self::Told(meter) => {
+                meter.read(limit_bytes).map(|measured| platform::Memory { peak_own_bytes: 0, ..measured })
+            }
             Self::Unknown => None,
         }
     }

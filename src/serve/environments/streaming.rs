@@ -41,7 +41,8 @@ pub(super) async fn pass_on(
         Err(Unfinished::TooLarge) => {
             environment.has_answered();
             environment.drain_output().await;
-            let memory = environment.max_memory_used_bytes();
+            // When there is too much, it is being killed, and its end is what the invocation ends with.
+            let Some(memory) = environment.max_memory_used_bytes() else { return Ok(runtime::accepted()) };
             environment.emit(runtime::stream_too_large(request_id, memory));
             Err(RuntimeRefusal::TooLarge)
         }
@@ -50,7 +51,8 @@ pub(super) async fn pass_on(
             drop(sender);
             environment.has_answered();
             environment.drain_output().await;
-            let memory = environment.max_memory_used_bytes();
+            // When there is too much, it is being killed, and its end is what the invocation ends with.
+            let Some(memory) = environment.max_memory_used_bytes() else { return Ok(runtime::accepted()) };
             let request = RuntimeRequest { headers: &head.headers, body: Bytes::new(), trailers };
             environment.emit(request.into_response(request_id, memory));
             Ok(runtime::accepted())

@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use crate::{engine::LaunchSpec, model::AccountId};
+use crate::{
+    engine::{LaunchSpec, lambda::Logging},
+    model::AccountId,
+};
 
 /// Variables of the engine's own environment that functions get: where programs are, and where the certificates are by
 /// which TLS trusts. AWS's functions see nothing of the machine either.
@@ -14,6 +17,8 @@ pub const INHERITED_VARIABLES: [&str; 3] = ["PATH", "SSL_CERT_DIR", "SSL_CERT_FI
 const PATH_DEFAULT: &str = "/usr/local/bin:/usr/bin:/bin";
 /// By this variable the processes of an engine are known; its value is the state directory.
 pub(super) const MARKER: &str = "STACKCTL_STATE";
+/// By this variable the processes of one environment of an engine are known.
+pub(super) const ENVIRONMENT_MARKER: &str = "STACKCTL_ENVIRONMENT";
 
 /// The entry that marks every process of the engine of `state_dir`, as [`crate::serve::platform::kill_marked`] wants it.
 pub fn marker(state_dir: &Path) -> String {
@@ -24,9 +29,14 @@ pub fn marker(state_dir: &Path) -> String {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'a> {
     pub(super) state_dir: &'a Path,
+    /// These are as the process sees them.
     pub(super) code_dir: &'a Path,
     pub(super) runtime_dir: &'a Path,
     pub(super) temporary_dir: &'a Path,
+    /// Its merged layers, when it has any.
+    pub(super) layers_dir: Option<&'a Path>,
+    /// Names the environment among those of its engine.
+    pub(super) marker: &'a str,
     /// `HOST:PORT` of the environment's Runtime API.
     pub(super) runtime_api: &'a str,
     /// The engine's own endpoint, where functions reach queues and other functions.
@@ -41,6 +51,10 @@ pub(super) fn variables(spec: &LaunchSpec, place: Place<'_>) -> BTreeMap<String,
     for (name, value) in reserved(spec, place) {
         variables.insert(name.to_owned(), value);
     }
+    if let Logging::Json { application, .. } = spec.logging {
+        let reserved = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", application.as_str())];
+        variables.extend(reserved.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
     if let Some(value) = execution_environment(&spec.runtime) {
         variables.insert("AWS_EXECUTION_ENV".to_owned(), value);
     }
@@ -51,11 +65,15 @@ fn defaults(spec: &LaunchSpec, place: Place<'_>) -> BTreeMap<String, String> {
     let code_dir = place.code_dir.display();
     let mut defaults = BTreeMap::from([("PATH".to_owned(), PATH_DEFAULT.to_owned())]);
     defaults.extend(place.inherited.iter().map(|(name, value)| (name.clone(), value.clone())));
+    if let Some(layers) = place.layers_dir {
+        add_layers(&mut defaults, spec, layers);
+    }
+    let layer_libraries = place.layers_dir.map_or_else(String::new, |dir| format!(":{}/lib", dir.display()));
     let ours = [
         ("AWS_ENDPOINT_URL", place.endpoint.to_owned()),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".to_owned()),
         ("LANG", "en_US.UTF-8".to_owned()),
-        ("LD_LIBRARY_PATH", format!("{code_dir}:{code_dir}/lib")),
+        ("LD_LIBRARY_PATH", format!("{code_dir}:{code_dir}/lib{layer_libraries}")),
         ("TMPDIR", place.temporary_dir.display().to_string()),
         ("TZ", ":UTC".to_owned()),
     ];
@@ -68,7 +86,20 @@ fn defaults(spec: &LaunchSpec, place: Place<'_>) -> BTreeMap<String, String> {
     defaults
 }
 
-pub(super) fn reserved(spec: &LaunchSpec, place: Place<'_>) -> [(&'static str, String); 17] {
+/// Where each runtime looks into the layers (Lambda developer guide, "Layer paths for each Lambda runtime").
+fn add_layers(defaults: &mut BTreeMap<String, String>, spec: &LaunchSpec, layers_dir: &Path) {
+    let layers = layers_dir.display();
+    let path = defaults.entry("PATH".to_owned()).or_default();
+    *path = format!("{path}:{layers}/bin");
+    // Our Python runtime looks into them by itself.
+    if let Some(version) = spec.runtime.strip_prefix("nodejs") {
+        let major = version.trim_end_matches(".x");
+        let path = format!("{layers}/nodejs/node{major}/node_modules:{layers}/nodejs/node_modules");
+        defaults.insert("NODE_PATH".to_owned(), path);
+    }
+}
+
+pub(super) fn reserved(spec: &LaunchSpec, place: Place<'_>) -> [(&'static str, String); 18] {
     let scope = &spec.function.scope;
     // The account of a caller is its access key id, when that is an account's number.
     let access_key_id = if scope.account == AccountId::DEFAULT { "test".to_owned() } else { scope.account.to_string() };
@@ -89,6 +120,7 @@ pub(super) fn reserved(spec: &LaunchSpec, place: Place<'_>) -> [(&'static str, S
         ("LAMBDA_TASK_ROOT", place.code_dir.display().to_string()),
         ("PWD", place.code_dir.display().to_string()),
         ("_HANDLER", spec.handler.clone()),
+        (ENVIRONMENT_MARKER, place.marker.to_owned()),
         (MARKER, place.state_dir.display().to_string()),
     ]
 }
@@ -109,6 +141,8 @@ mod tests {
             code_dir: Path::new("/s/code"),
             runtime_dir: Path::new("/s/runtime"),
             temporary_dir: Path::new("/s/tmp/1"),
+            layers_dir: None,
+            marker: "1",
             runtime_api: "127.0.0.1:9",
             endpoint: "http://127.0.0.1:4566",
             inherited: &BTreeMap::from([("PATH".to_owned(), "/my/bin".to_owned())]),

@@ -118,6 +118,7 @@ async fn push_group(driver: &Driver, scope: &Arc<Scope>, group: String, since_ms
             stream: event.log_stream_name,
             id: event.event_id.parse().unwrap_or_default(),
             timestamp_ms: event.timestamp,
+            ingested_ms: event.ingestion_time,
             message: event.message,
         }));
         next_token = page.next_token;

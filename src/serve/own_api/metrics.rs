@@ -79,6 +79,19 @@ fn functions(page: &mut Page, functions: &[FunctionActivity]) {
     let help = "Invocations of provisioned versions that ran on demand.";
     let name = "aws_lambda_provisioned_concurrency_spillover_invocations_total";
     each(name, Kind::Counter, help, |function| function.spillovers);
+    let name = "aws_lambda_provisioned_concurrency_invocations_total";
+    let help = "Invocations that ran on provisioned concurrency.";
+    each(name, Kind::Counter, help, |function| function.provisioned_invocations);
+    let name = "aws_lambda_provisioned_concurrent_executions";
+    let help = "Invocations in flight on provisioned concurrency.";
+    each(name, Kind::Gauge, help, |function| u64::from(function.running_provisioned));
+
+    let name = "aws_lambda_provisioned_concurrency_utilization";
+    page.family(name, Kind::Gauge, "The part of a function's provisioned concurrency that is in use.");
+    for function in functions.iter().filter(|function| function.provisioned > 0) {
+        let part = f64::from(function.running_provisioned) / f64::from(function.provisioned);
+        page.sample(name, &label(function), part);
+    }
 
     let name = "aws_lambda_throttles_total";
     page.family(name, Kind::Counter, "Invocations that were not let in, by the limit that they met.");
@@ -131,6 +144,10 @@ fn mappings(page: &mut Page, mappings: &[MappingActivity]) {
         page.family(name, kind, help);
         mappings.iter().for_each(|mapping| page.sample(name, &labels(mapping), value(mapping)));
     };
+    let help = "Messages that were read from the queue, each time.";
+    each("aws_lambda_polled_event_count_total", Kind::Counter, help, |mapping| mapping.messages_polled);
+    let help = "Messages of invocations that were started.";
+    each("aws_lambda_invoked_event_count_total", Kind::Counter, help, |mapping| mapping.messages_invoked);
     let help = "Messages that were handled and deleted.";
     each("aws_lambda_deleted_event_count_total", Kind::Counter, help, |mapping| mapping.messages_handled);
     let help = "Messages of batches that failed, or that the function reported as failed.";
@@ -159,12 +176,21 @@ fn queues(page: &mut Page, report: &ActivityReport) {
     each("aws_sqs_number_of_messages_received_total", Kind::Counter, help, |queue| queue.totals.received);
     let help = "Messages that their receivers deleted.";
     each("aws_sqs_number_of_messages_deleted_total", Kind::Counter, help, |queue| queue.totals.deleted);
+    let help = "Receives that got nothing.";
+    each("aws_sqs_number_of_empty_receives_total", Kind::Counter, help, |queue| queue.totals.empty_receives);
     let help = "Messages that can be received.";
     each("aws_sqs_approximate_number_of_messages_visible", Kind::Gauge, help, |queue| queue.visible);
     let help = "Messages in flight.";
     each("aws_sqs_approximate_number_of_messages_not_visible", Kind::Gauge, help, |queue| queue.in_flight);
     let help = "Messages whose delay has not ended.";
     each("aws_sqs_approximate_number_of_messages_delayed", Kind::Gauge, help, |queue| queue.delayed);
+    let name = "aws_sqs_sent_message_size_bytes";
+    page.family(name, Kind::Summary, "Bodies and attributes of messages that clients sent.");
+    for queue in &report.queues {
+        let label = [("queue", queue.name.clone())];
+        page.sample(&format!("{name}_sum"), &label, queue.totals.sent_bytes);
+        page.sample(&format!("{name}_count"), &label, queue.totals.sent);
+    }
     let name = "aws_sqs_approximate_age_of_oldest_message_seconds";
     page.family(name, Kind::Gauge, "How long ago the oldest message was sent; 0 without one.");
     for queue in &report.queues {
@@ -188,6 +214,8 @@ enum Kind {
     Counter,
     Gauge,
     Histogram,
+    /// Without quantiles.
+    Summary,
 }
 
 /// Milliseconds, as seconds without loss.
@@ -212,6 +240,7 @@ impl Page {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
             Kind::Histogram => "histogram",
+            Kind::Summary => "summary",
         };
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }

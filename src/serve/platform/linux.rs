@@ -31,21 +31,17 @@ pub fn port_holder(port: u16) -> Option<PortHolder> {
     })
 }
 
-/// The most memory that the process and those below it have held, in bytes: the sum of each one's peak. `None` when the
-/// process is gone.
-pub fn peak_memory_bytes(pid: u32) -> Option<u64> {
-    let mut total = peak_of_one(pid)?;
-    let mut tree = children(pid);
-    while let Some(child) = tree.pop() {
-        total += peak_of_one(child).unwrap_or_default();
-        if tree.len() < TREE_MAX {
-            tree.extend(children(child));
-        }
-    }
-    Some(total)
+/// What a process, with those below it, has of memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The most that was resident.
+    pub peak_bytes: u64,
+    /// What of it cannot be given back: files that are mapped can.
+    pub peak_own_bytes: u64,
 }
 
-/// Reads one process's peak memory again and again, with its files kept open: 9 us a time instead of 20.
+/// Reads the memory of one process and those below it again and again, with its files kept open: 9 us a time instead of
+/// 20.
 #[derive(Debug)]
 pub struct MemoryMeter {
     pid: u32,
@@ -64,16 +60,117 @@ impl MemoryMeter {
         }
     }
 
-    /// As [`peak_memory_bytes`].
-    pub fn peak_bytes(&self) -> Option<u64> {
+    /// The memory until now; `None` when the process is gone. Of a tree that has more than `limit_bytes`, what several share
+    /// is counted once, which takes longer.
+    pub fn read(&self, limit_bytes: u64) -> Option<Memory> {
         let mut buffer = [0; STATUS_MAX_BYTES];
         let children = self.children.as_ref()?.read_at(&mut buffer, 0).ok()?;
         if children > 0 {
-            return peak_memory_bytes(self.pid);
+            return memory_of_tree(self.pid, limit_bytes);
         }
         let count = self.status.as_ref()?.read_at(&mut buffer, 0).ok()?;
-        peak_in(&buffer[..count])
+        Memory::parse(&buffer[..count])
     }
+}
+
+impl Memory {
+    /// From a `/proc/PID/status`.
+    fn parse(status: &[u8]) -> Option<Self> {
+        let status = str::from_utf8(status).ok()?;
+        let mut of = ["VmHWM:", "RssFile:"].map(|name| (name, None));
+        for line in status.lines() {
+            for (name, found) in &mut of {
+                if let Some(value) = line.strip_prefix(*name) {
+                    *found = kilobytes(value);
+                }
+            }
+        }
+        let [(_, peak), (_, files)] = of;
+        let (peak, files) = (peak?, files.unwrap_or_default());
+        Some(Self { peak_bytes: peak * 1024, peak_own_bytes: peak.saturating_sub(files) * 1024 })
+    }
+}
+
+fn memory_of_tree(pid: u32, limit_bytes: u64) -> Option<Memory> {
+    let of = |pid: u32| Memory::parse(&fs::read(format!("/proc/{pid}/status")).ok()?);
+    let mut total = of(pid)?;
+    let mut members = vec![pid];
+    let mut tree = children(pid);
+    while let Some(child) = tree.pop() {
+        let memory = of(child).unwrap_or_default();
+        total.peak_bytes += memory.peak_bytes;
+        total.peak_own_bytes += memory.peak_own_bytes;
+        members.push(child);
+        if tree.len() < TREE_MAX {
+            tree.extend(children(child));
+        }
+    }
+    if members.len() > 1 && total.peak_own_bytes > limit_bytes {
+        total.peak_own_bytes = members.into_iter().filter_map(own_share_bytes).sum();
+    }
+    Some(total)
+}
+
+/// What the process has to itself, and its share of what it has with others.
+fn own_share_bytes(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let of = |name: &str| text.lines().find_map(|line| kilobytes(line.strip_prefix(name)?));
+    let own = of("Pss_Anon:").unwrap_or_default() + of("Pss_Shmem:").unwrap_or_default();
+    Some(own * 1024)
+}
+
+/// `  1234 kB`.
+fn kilobytes(value: &str) -> Option<u64> {
+    value.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+/// How the processes of one environment are known, whatever group or session they have moved to.
+#[derive(Debug)]
+pub struct Member {
+    /// Two entries of their environment.
+    pub markers: [String; 2],
+    /// Their mount namespace, when it is their own.
+    pub mount_namespace: Option<MountNamespace>,
+}
+
+/// A mount namespace. Held open: its name may be given to another one as soon as nobody is in it.
+#[derive(Debug)]
+pub struct MountNamespace {
+    name: PathBuf,
+    _held: fs::File,
+}
+
+impl MountNamespace {
+    /// That of a process, when it is another than this one's.
+    pub fn of(pid: u32) -> Option<Self> {
+        let path = format!("/proc/{pid}/ns/mnt");
+        let held = fs::File::open(&path).ok()?;
+        let name = fs::read_link(&path).ok()?;
+        let own = fs::read_link("/proc/self/ns/mnt").ok();
+        (own.as_ref() != Some(&name)).then_some(Self { name, _held: held })
+    }
+}
+
+/// Kills the processes of environments that have ended. Returns how many there were.
+pub fn kill_members(members: &[Member]) -> usize {
+    let mut killed = 0;
+    for process in processes() {
+        let namespace = fs::read_link(process.join("ns/mnt")).ok();
+        let mut namespaces = members.iter().filter_map(|member| member.mount_namespace.as_ref());
+        let mut is_one = namespaces.any(|own| Some(&own.name) == namespace.as_ref());
+        if !is_one {
+            let environment = fs::read(process.join("environ")).unwrap_or_default();
+            let has = |marker: &String| environment.split(|byte| *byte == 0).any(|entry| entry == marker.as_bytes());
+            is_one = members.iter().any(|member| member.markers.iter().all(has));
+        }
+        let pid = process.file_name().and_then(|name| name.to_str()?.parse().ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid.filter(|_| is_one) {
+            // Gone by itself in the meantime, perhaps.
+            let _ = kill_process(pid, Signal::KILL);
+            killed += 1;
+        }
+    }
+    killed
 }
 
 /// Kills every process whose environment has `marker` (`NAME=VALUE`), each with its process group, except this process's
@@ -99,18 +196,6 @@ pub fn kill_marked(marker: &str) -> usize {
         killed += 1;
     }
     killed
-}
-
-fn peak_of_one(pid: u32) -> Option<u64> {
-    peak_in(&fs::read(format!("/proc/{pid}/status")).ok()?)
-}
-
-/// The line `VmHWM:` of a `/proc/PID/status`.
-fn peak_in(status: &[u8]) -> Option<u64> {
-    let status = str::from_utf8(status).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
 }
 
 /// Children of the process's main thread, which is the one that starts others in all but rare programs.
@@ -158,11 +243,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_has_a_peak_and_a_missing_one_has_none() {
-        assert!(peak_memory_bytes(std::process::id()).unwrap() > 1024 * 1024);
-        assert_eq!(peak_memory_bytes(u32::MAX), None);
-        assert!(MemoryMeter::of(std::process::id()).peak_bytes().unwrap() > 1024 * 1024);
-        assert_eq!(MemoryMeter::of(u32::MAX).peak_bytes(), None);
+    fn this_process_has_memory_and_a_missing_one_has_none() {
+        let memory = MemoryMeter::of(std::process::id()).read(u64::MAX).unwrap();
+        assert!(memory.peak_bytes > memory.peak_own_bytes && memory.peak_own_bytes > 100_000, "{memory:?}");
+        assert_eq!(MemoryMeter::of(u32::MAX).read(u64::MAX), None);
+        assert!(own_share_bytes(std::process::id()).unwrap() > 100_000);
+    }
+
+    #[test]
+    fn memory_is_read_from_a_status() {
+        let status = b"VmPeak:\t9000 kB\nVmHWM:\t 3000 kB\nVmRSS:\t2000 kB\nRssAnon:\t 500 kB\nRssFile:\t 1000 kB\n";
+        let expected = Memory { peak_bytes: 3000 * 1024, peak_own_bytes: 2000 * 1024 };
+        assert_eq!(Memory::parse(status), Some(expected));
+        assert_eq!(Memory::parse(b"Name: x\n"), None);
     }
 
     #[test]

@@ -7,6 +7,6 @@ mod linux;
 mod other;
 
 #[cfg(target_os = "linux")]
-pub use linux::{MemoryMeter, kill_marked, peak_memory_bytes, port_holder};
+pub use linux::{Member, Memory, MemoryMeter, MountNamespace, kill_marked, kill_members, port_holder};
 #[cfg(not(target_os = "linux"))]
-pub use other::{MemoryMeter, kill_marked, peak_memory_bytes, port_holder};
+pub use other::{Member, Memory, MemoryMeter, MountNamespace, kill_marked, kill_members, port_holder};

@@ -12,13 +12,16 @@ pub fn port_holder(port: u16) -> Option<PortHolder> {
     Some(PortHolder { pid, command: command.trim().to_owned() })
 }
 
-/// The memory that the process holds now, in bytes, as `ps` tells it: its peak is not to be had without privileges.
-pub fn peak_memory_bytes(pid: u32) -> Option<u64> {
-    let kilobytes: u64 = output("ps", &["-o", "rss=", "-p", &format!("{pid}")])?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
+/// What a process has of memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// What is resident now: the peak is not to be had without privileges.
+    pub peak_bytes: u64,
+    /// The same.
+    pub peak_own_bytes: u64,
 }
 
-/// Measures one process's memory again and again.
+/// Reads one process's memory again and again.
 #[derive(Debug)]
 pub struct MemoryMeter {
     pid: u32,
@@ -30,10 +33,36 @@ impl MemoryMeter {
         Self { pid }
     }
 
-    /// As [`peak_memory_bytes`].
-    pub fn peak_bytes(&self) -> Option<u64> {
-        peak_memory_bytes(self.pid)
+    /// The memory that the process has now, as `ps` tells it; `None` when it is gone.
+    pub fn read(&self, _limit_bytes: u64) -> Option<Memory> {
+        let kilobytes: u64 = output("ps", &["-o", "rss=", "-p", &format!("{}", self.pid)])?.trim().parse().ok()?;
+        Some(Memory { peak_bytes: kilobytes * 1024, peak_own_bytes: kilobytes * 1024 })
     }
+}
+
+/// How the processes of one environment are known where that can be read.
+#[derive(Debug)]
+pub struct Member {
+    /// Two entries of their environment.
+    pub markers: [String; 2],
+    /// There are none here.
+    pub mount_namespace: Option<MountNamespace>,
+}
+
+/// There are no mount namespaces here.
+#[derive(Debug)]
+pub enum MountNamespace {}
+
+impl MountNamespace {
+    /// None.
+    pub fn of(_pid: u32) -> Option<Self> {
+        None
+    }
+}
+
+/// Other processes' environments cannot be read reliably here: who has left the group of its environment stays.
+pub fn kill_members(_members: &[Member]) -> usize {
+    0
 }
 
 /// Other processes' environments cannot be read reliably here: orphans of a killed engine are not found.

@@ -150,7 +150,8 @@ impl Checker<'_> {
             (Kind::Enum(values), Value::String(text)) if !values.contains(&text.as_str()) => vec![in_set(values)],
             (Kind::Text { bounds, pattern }, Value::String(text)) => {
                 let pattern = pattern.as_ref().filter(|pattern| {
-                    !pattern.matches(text) && !(is_arn(text) && pattern.matches(&self.in_a_region_of_aws(text)))
+                    let matches_elsewhere = || is_arn(text) && pattern.matches(&self.in_a_region_of_aws(text));
+                    !(pattern.matches(text) || matches_elsewhere())
                 });
                 let broken = pattern.map(|pattern| of_pattern(pattern.text));
                 broken.into_iter().chain(of_length(*bounds, text.chars().count())).collect()

@@ -56,6 +56,7 @@ fn message_member(name: &str) -> &'static str {
 fn name_and_status(kind: LambdaErrorKind) -> (&'static str, StatusCode) {
     use LambdaErrorKind as Kind;
     match kind {
+        Kind::AccessDenied => ("AccessDeniedException", StatusCode::FORBIDDEN),
         Kind::CodeSigningConfigNotFound => ("CodeSigningConfigNotFoundException", StatusCode::NOT_FOUND),
         Kind::CodeVerificationFailed => ("CodeVerificationFailedException", StatusCode::BAD_REQUEST),
         Kind::InvalidParameterValue => ("InvalidParameterValueException", StatusCode::BAD_REQUEST),

@@ -14,7 +14,7 @@ use super::{
         constraints::{self, Given, Violations},
         json,
     },
-    errors,
+    errors, layers,
     route::{Operation, Routed, Served, route},
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     model::FunctionName,
 };
 
-type Read<T> = Result<T, Refusal>;
+pub(super) type Read<T> = Result<T, Refusal>;
 
 /// A request with a package: 50 MB in Base64 and the rest, as AWS's own refusal has it.
 const CODE_REQUEST_MAX_BYTES: usize = 70_167_211;
@@ -38,7 +38,7 @@ const CONSTRAINED_MAX_BYTES: usize = 1024 * 1024;
 const IMAGE_URI_MAX_BYTES: usize = 1024;
 
 /// Why a request is not for the engine.
-enum Refusal {
+pub(super) enum Refusal {
     Error(LambdaError),
     /// A body or parameter that cannot be read; not an error of the service model.
     Serialization(String),
@@ -93,7 +93,7 @@ fn check(caller: &Caller<'_>, served: &Served<'_>, query: &str, body: &[u8]) -> 
         return Ok(());
     }
     let body = if invokes { json!({ "InvokeArgs": true }) } else { members(body) };
-    let labels = [served.label.as_ref(), served.second.as_ref()];
+    let labels = [served.label.as_ref(), served.second.as_ref(), served.third.as_ref()];
     let labels = &labels[..labels.iter().take_while(|label| !label.is_empty()).count()];
     let given = Given { labels, query, headers: None, body: &body, region: caller.scope.region.as_str() };
     constraints::check(&constraints::LAMBDA, &format!("{:?}", served.operation), given)
@@ -116,6 +116,9 @@ fn accept(caller: &Caller<'_>, served: &Served<'_>, asked: Asked) -> Parsed {
     let answers_with_urls = matches!(
         served.operation,
         Operation::GetFunction
+            | Operation::PublishLayerVersion
+            | Operation::GetLayerVersion
+            | Operation::GetLayerVersionByArn
             | Operation::CreateFunctionUrlConfig
             | Operation::UpdateFunctionUrlConfig
             | Operation::GetFunctionUrlConfig
@@ -187,6 +190,12 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
         }
         Operation::UntagResource => Command::UntagResource { arn: label(), tag_keys: query.all("tagKeys") },
         Operation::ListTags => Command::ListTags { arn: label() },
+        Operation::PublishLayerVersion => {
+            let source = read::<ContentMember>(&body)?.content.unwrap_or_default().source()?;
+            let publish = CodeCommand::PublishLayerVersion { layer: label(), publish: read(&body)? };
+            return Ok(Asked::WithCode(source, publish));
+        }
+        operation if operation.is_of_layers() => Command::Layer(layers::read(served, query, &body)?),
         Operation::InvokeAsync => {
             let invoke = invoke(name(), headers, body)?;
             Command::Invoke(Invoke { invocation_type: InvocationType::Event, ..invoke })
@@ -325,6 +334,12 @@ struct CodeMember {
     code: Option<Code>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ContentMember {
+    content: Option<Code>,
+}
+
 /// `FunctionCode`, which `UpdateFunctionCode` has among its own members.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -456,7 +471,7 @@ fn client_context(header: &str) -> Read<String> {
     })
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Read<T> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Read<T> {
     json::read(body).map_err(|error| Refusal::Serialization(format!("the body cannot be read: {error}")))
 }
 
@@ -476,7 +491,7 @@ fn not_in_set(member: &str, value: &str, set: &str) -> Refusal {
 }
 
 /// The query of a request, still encoded.
-struct Query<'a> {
+pub(super) struct Query<'a> {
     query: &'a str,
 }
 
@@ -486,12 +501,12 @@ impl Query<'_> {
         pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).collect()
     }
 
-    fn get(&self, name: &str) -> Option<String> {
+    pub(super) fn get(&self, name: &str) -> Option<String> {
         let mut pairs = form_urlencoded::parse(self.query.as_bytes());
         pairs.find(|(key, _)| key == name).map(|(_, value)| Cow::into_owned(value))
     }
 
-    fn max_items(&self) -> Read<Option<u32>> {
+    pub(super) fn max_items(&self) -> Read<Option<u32>> {
         let Some(text) = self.get("MaxItems") else { return Ok(None) };
         match text.parse() {
             Ok(count) => Ok(Some(count)),

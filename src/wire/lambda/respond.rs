@@ -4,6 +4,7 @@ use base64::Engine as _;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
+use serde_json::json;
 
 use super::{
     super::{UrlBase, eventstream, function_url, json::Object, response},
@@ -13,7 +14,8 @@ use crate::{
     engine::{
         CodeImage, Error, Reply, Response as EngineResponse, StreamEnd,
         lambda::{
-            AccountSettings, FunctionUrl, InvokeOutcome, LambdaError, LambdaErrorKind, Response as Output, StreamBegun,
+            AccountSettings, FunctionUrl, GetLayerVersionResponse, InvokeOutcome, LambdaError, LambdaErrorKind,
+            LayerResponse, Response as Output, StreamBegun,
         },
     },
     model::{ArtifactDigest, limits},
@@ -111,6 +113,8 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
         Output::ProvisionedConcurrency(config) => return (success, bytes_of(config)),
         Output::EventInvokeConfig(config) => return (success, bytes_of(config)),
         Output::Alias(alias) => return (success, bytes_of(alias)),
+        Output::Layer(LayerResponse::Version(version)) => return (success, layer_version(url_base, version)),
+        Output::Layer(layer) => of_layers(&mut object, layer),
         Output::Activity(activity) => return (success, bytes_of(activity)),
         Output::GetFunction { configuration, artifact, image, tags, reserved_concurrent_executions } => {
             value(&mut object, "Configuration", configuration);
@@ -165,27 +169,73 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
             object.optional_text("NextMarker", next_marker.as_deref());
         }
         Output::Tags(tags) => value(&mut object, "Tags", tags),
+        Output::CodeSigningConfig(config) => value(&mut object, "CodeSigningConfig", config),
+        Output::FunctionCodeSigningConfig(Some(config)) => return (success, bytes_of(config)),
+        Output::RuntimeManagementConfig(config) => return (success, bytes_of(config)),
+        other => attached(&mut object, other),
+    }
+    object.close();
+    (success, out)
+}
+
+/// What is attached to a function, and lists of it.
+fn attached(object: &mut Object<'_>, output: &Output) {
+    match output {
         Output::Statement(statement) => object.text("Statement", statement),
         Output::Policy { policy, revision_id } => {
             object.text("Policy", policy);
             object.text("RevisionId", revision_id);
         }
-        Output::CodeSigningConfig(config) => value(&mut object, "CodeSigningConfig", config),
         Output::ListCodeSigningConfigs { configs, next_marker } => {
-            value(&mut object, "CodeSigningConfigs", configs);
+            value(object, "CodeSigningConfigs", configs);
             object.optional_text("NextMarker", next_marker.as_deref());
         }
         Output::FunctionArns { arns, next_marker } => {
-            value(&mut object, "FunctionArns", arns);
+            value(object, "FunctionArns", arns);
             object.optional_text("NextMarker", next_marker.as_deref());
         }
-        Output::FunctionCodeSigningConfig(None) => {}
-        Output::FunctionCodeSigningConfig(Some(config)) => return (success, bytes_of(config)),
-        Output::RuntimeManagementConfig(config) => return (success, bytes_of(config)),
         Output::FunctionScalingConfig { function_arn } => object.text("FunctionArn", function_arn),
+        // A function without a code signing configuration has nothing to say of it.
+        _ => {}
     }
-    object.close();
-    (success, out)
+}
+
+fn layer_version(url_base: Option<&UrlBase>, response: &GetLayerVersionResponse) -> Vec<u8> {
+    let mut shown = serde_json::to_value(&response.version).expect("plain values have a JSON form");
+    let content = &response.content;
+    shown["LayerArn"] = json!(response.layer_arn);
+    shown["Content"] = json!({
+        "Location": location(url_base, &content.artifact),
+        "CodeSha256": content.code_sha256,
+        "CodeSize": content.code_size,
+    });
+    bytes_of(&shown)
+}
+
+fn of_layers(object: &mut Object<'_>, response: &LayerResponse) {
+    match response {
+        LayerResponse::Version(_) => {}
+        LayerResponse::List { layers, next_marker } => {
+            value(object, "Layers", layers);
+            object.optional_text("NextMarker", next_marker.as_deref());
+        }
+        LayerResponse::ListVersions { layer_versions, next_marker } => {
+            value(object, "LayerVersions", layer_versions);
+            object.optional_text("NextMarker", next_marker.as_deref());
+        }
+        LayerResponse::PermissionAdded { statement, revision_id } => {
+            object.text("Statement", statement);
+            object.text("RevisionId", revision_id);
+        }
+        LayerResponse::Policy { policy, revision_id } => {
+            object.text("Policy", policy);
+            object.text("RevisionId", revision_id);
+        }
+    }
+}
+
+fn location(url_base: Option<&UrlBase>, artifact: &ArtifactDigest) -> String {
+    format!("{}/_stackctl/code/{artifact}", UrlBase::origin(url_base))
 }
 
 fn value(object: &mut Object<'_>, name: &str, value: &impl Serialize) {
@@ -199,7 +249,7 @@ fn bytes_of(value: &impl Serialize) -> Vec<u8> {
 fn code_location(out: &mut Vec<u8>, url_base: Option<&UrlBase>, artifact: &ArtifactDigest) {
     let mut object = Object::open(out);
     object.text("RepositoryType", "S3");
-    object.text("Location", &format!("{}/_stackctl/code/{artifact}", UrlBase::origin(url_base)));
+    object.text("Location", &location(url_base, artifact));
     object.close();
 }
 

@@ -21,8 +21,10 @@ pub(super) struct Served<'a> {
     pub(super) success: u16,
     /// The first label of its path, decoded: a function's name, a mapping's UUID or an ARN.
     pub(super) label: Cow<'a, str>,
-    /// The second one, empty when there is none: an alias's name.
+    /// The second one, empty when there is none: an alias's name, a layer version's number.
     pub(super) second: Cow<'a, str>,
+    /// The third one: a statement's id.
+    pub(super) third: Cow<'a, str>,
 }
 
 /// The operations that the engine serves.
@@ -87,6 +89,32 @@ pub(super) enum Operation {
     PutFunctionScalingConfig,
     GetFunctionScalingConfig,
     InvokeAsync,
+    PublishLayerVersion,
+    GetLayerVersion,
+    GetLayerVersionByArn,
+    ListLayers,
+    ListLayerVersions,
+    DeleteLayerVersion,
+    AddLayerVersionPermission,
+    GetLayerVersionPolicy,
+    RemoveLayerVersionPermission,
+}
+
+impl Operation {
+    /// Whether it is about layers, publishing aside.
+    pub(super) fn is_of_layers(self) -> bool {
+        matches!(
+            self,
+            Self::GetLayerVersion
+                | Self::GetLayerVersionByArn
+                | Self::ListLayers
+                | Self::ListLayerVersions
+                | Self::DeleteLayerVersion
+                | Self::AddLayerVersionPermission
+                | Self::GetLayerVersionPolicy
+                | Self::RemoveLayerVersionPermission
+        )
+    }
 }
 
 /// Finds the operation of a request.
@@ -94,12 +122,13 @@ pub(super) fn route<'a>(method: &str, path: &'a str, query: &str) -> Routed<'a> 
     let path = path.strip_suffix('/').unwrap_or(path);
     for route in &ROUTES {
         if route.method == method
-            && let Some([label, second]) = labels_of(route.path, path)
+            && let Some([label, second, third]) = labels_of(route.path, path)
             && route.query.is_none_or(|wanted| query.split('&').any(|pair| pair == wanted))
         {
             return match route.action {
                 Action::Serve(operation, success) => {
-                    Routed::Served(Served { operation, success, label: decoded(label), second: decoded(second) })
+                    let [label, second, third] = [label, second, third].map(decoded);
+                    Routed::Served(Served { operation, success, label, second, third })
                 }
                 Action::Refuse(name) => Routed::Refused(name, reason(name)),
             };
@@ -108,9 +137,9 @@ pub(super) fn route<'a>(method: &str, path: &'a str, query: &str) -> Routed<'a> 
     Routed::Unknown
 }
 
-/// The path's first two labels when it has the template's form, empty where the template has none.
-fn labels_of<'a>(template: &str, path: &'a str) -> Option<[&'a str; 2]> {
-    let mut found = [""; 2];
+/// The path's labels when it has the template's form, empty where the template has none.
+fn labels_of<'a>(template: &str, path: &'a str) -> Option<[&'a str; 3]> {
+    let mut found = [""; 3];
     let mut segments = path.split('/');
     for wanted in template.split('/') {
         let segment = segments.next()?;
@@ -187,10 +216,6 @@ const fn served_with(
 
 const fn refused(method: &'static str, path: &'static str, name: &'static str) -> Route {
     Route { method, path, query: None, action: Action::Refuse(name) }
-}
-
-const fn refused_with(method: &'static str, path: &'static str, query: &'static str, name: &'static str) -> Route {
-    Route { method, path, query: Some(query), action: Action::Refuse(name) }
 }
 
 /// In order: `Invoke` is the hot one, and routes with a query come before those of the same path without.
@@ -277,8 +302,13 @@ const ROUTES: [Route; 85] = [
         Operation::ListFunctionEventInvokeConfigs,
         200,
     ),
-    refused_with("GET", "/2018-10-31/layers", "find=LayerVersion", "GetLayerVersionByArn"),
-    refused("POST", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "AddLayerVersionPermission"),
+    served_with("GET", "/2018-10-31/layers", "find=LayerVersion", Operation::GetLayerVersionByArn, 200),
+    served(
+        "POST",
+        "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
+        Operation::AddLayerVersionPermission,
+        201,
+    ),
     served("POST", "/2015-03-31/functions/{FunctionName}/policy", Operation::AddPermission, 201),
     refused("POST", "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint", "CheckpointDurableExecution"),
     refused("POST", "/2025-11-30/capacity-providers", "CreateCapacityProvider"),
@@ -298,7 +328,7 @@ const ROUTES: [Route; 85] = [
         204,
     ),
     served("DELETE", "/2021-10-31/functions/{FunctionName}/url", Operation::DeleteFunctionUrlConfig, 204),
-    refused("DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "DeleteLayerVersion"),
+    served("DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", Operation::DeleteLayerVersion, 204),
     refused("GET", "/2025-11-30/capacity-providers/{CapacityProviderName}", "GetCapacityProvider"),
     served("GET", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", Operation::GetCodeSigningConfig, 200),
     refused("GET", "/2025-12-01/durable-executions/{DurableExecutionArn}", "GetDurableExecution"),
@@ -318,8 +348,13 @@ const ROUTES: [Route; 85] = [
         200,
     ),
     served("GET", "/2021-10-31/functions/{FunctionName}/url", Operation::GetFunctionUrlConfig, 200),
-    refused("GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "GetLayerVersion"),
-    refused("GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "GetLayerVersionPolicy"),
+    served("GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", Operation::GetLayerVersion, 200),
+    served(
+        "GET",
+        "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
+        Operation::GetLayerVersionPolicy,
+        200,
+    ),
     served("GET", "/2015-03-31/functions/{FunctionName}/policy", Operation::GetPolicy, 200),
     served(
         "GET",
@@ -349,9 +384,9 @@ const ROUTES: [Route; 85] = [
         Operation::ListFunctionsByCodeSigningConfig,
         200,
     ),
-    refused("GET", "/2018-10-31/layers/{LayerName}/versions", "ListLayerVersions"),
-    refused("GET", "/2018-10-31/layers", "ListLayers"),
-    refused("POST", "/2018-10-31/layers/{LayerName}/versions", "PublishLayerVersion"),
+    served("GET", "/2018-10-31/layers/{LayerName}/versions", Operation::ListLayerVersions, 200),
+    served("GET", "/2018-10-31/layers", Operation::ListLayers, 200),
+    served("POST", "/2018-10-31/layers/{LayerName}/versions", Operation::PublishLayerVersion, 201),
     served(
         "PUT",
         "/2020-06-30/functions/{FunctionName}/code-signing-config",
@@ -371,10 +406,11 @@ const ROUTES: [Route; 85] = [
         Operation::PutRuntimeManagementConfig,
         200,
     ),
-    refused(
+    served(
         "DELETE",
         "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}",
-        "RemoveLayerVersionPermission",
+        Operation::RemoveLayerVersionPermission,
+        204,
     ),
     served("DELETE", "/2015-03-31/functions/{FunctionName}/policy/{StatementId}", Operation::RemovePermission, 204),
     refused("POST", "/2025-12-01/durable-execution-callbacks/{CallbackId}/fail", "SendDurableExecutionCallbackFailure"),

@@ -1,5 +1,6 @@
-//! Every operation of SQS, and every one of Lambda and CloudWatch Logs that is served, through both versions of the `aws`
-//! CLI: what people type, and the part of the answer that they would look at. Version 2 speaks AWS Query to SQS.
+//! Every operation of SQS, and those of Lambda, Application Auto Scaling, IAM, STS and CloudWatch Logs that people type, through
+//! both versions of the `aws` CLI, with the part of the answer that they would look at. Version 2 speaks AWS Query to SQS. The
+//! programs of the SDKs walk through the rest.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -13,6 +14,8 @@ use crate::support::{
 };
 
 trials!(
+    control_with_the_first needs [Tool::Aws1],
+    control_with_the_second needs [Tool::Aws2],
     sqs_with_the_first needs [Tool::Aws1],
     sqs_with_the_second needs [Tool::Aws2],
     lambda_with_the_first needs [Tool::Aws1, Tool::Python],
@@ -198,6 +201,66 @@ const FUNCTIONS: &[Line] = &[
         r#"["READY"]"#,
     ),
     (
+        "application-autoscaling register-scalable-target --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency --min-capacity 1 --max-capacity 4",
+        "",
+        "*",
+    ),
+    (
+        "application-autoscaling describe-scalable-targets --service-namespace lambda",
+        "ScalableTargets[].[ResourceId, MinCapacity, MaxCapacity, SuspendedState.DynamicScalingInSuspended]",
+        r#"[["function:hello:live", 1, 4, false]]"#,
+    ),
+    (
+        "application-autoscaling put-scaling-policy --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency --policy-name p --policy-type TargetTrackingScaling \
+         --target-tracking-scaling-policy-configuration 'TargetValue=0.7,PredefinedMetricSpecification={PredefinedMetricType=LambdaProvisionedConcurrencyUtilization}'",
+        "length(Alarms)",
+        "2",
+    ),
+    (
+        "application-autoscaling describe-scaling-policies --service-namespace lambda",
+        "ScalingPolicies[].TargetTrackingScalingPolicyConfiguration.TargetValue",
+        "[0.7]",
+    ),
+    (
+        "application-autoscaling put-scheduled-action --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency --scheduled-action-name night \
+         --schedule 'cron(0 22 * * ? *)' --scalable-target-action MinCapacity=1,MaxCapacity=2",
+        "",
+        "",
+    ),
+    (
+        "application-autoscaling describe-scheduled-actions --service-namespace lambda",
+        "ScheduledActions[].[ScheduledActionName, Schedule]",
+        r#"[["night", "cron(0 22 * * ? *)"]]"#,
+    ),
+    (
+        "application-autoscaling delete-scheduled-action --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency --scheduled-action-name night",
+        "",
+        "",
+    ),
+    ("application-autoscaling describe-scaling-activities --service-namespace lambda", "ScalingActivities", "[]"),
+    (
+        "application-autoscaling delete-scaling-policy --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency --policy-name p",
+        "",
+        "",
+    ),
+    (
+        "application-autoscaling deregister-scalable-target --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency",
+        "",
+        "",
+    ),
+    (
+        "application-autoscaling deregister-scalable-target --service-namespace lambda --resource-id function:hello:live \
+         --scalable-dimension lambda:function:ProvisionedConcurrency",
+        "",
+        "! ObjectNotFoundException",
+    ),
+    (
         "lambda invoke --function-name hello --qualifier live --payload fileb://{event} {out}",
         "ExecutedVersion",
         r#""1""#,
@@ -246,6 +309,132 @@ const FUNCTIONS: &[Line] = &[
     ("logs delete-log-group --log-group-name mine", "", ""),
 ];
 
+/// What a function has beside its code, who may call it, and logs that clients write.
+const CONTROL: &[Line] = &[
+    (
+        r#"iam create-role --role-name r --tags Key=k,Value=v --assume-role-policy-document '{"Version": "2012-10-17",
+           "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}'"#,
+        "Role.Arn",
+        "-> role",
+    ),
+    ("iam create-role --role-name r --assume-role-policy-document {}", "", "! MalformedPolicyDocument"),
+    ("iam wait role-exists --role-name r", "", ""),
+    ("iam update-role --role-name r --max-session-duration 7200 --description d", "", "*"),
+    ("iam update-role-description --role-name r --description e", "Role.Description", r#""e""#),
+    ("iam tag-role --role-name r --tags Key=l,Value=w", "", ""),
+    ("iam untag-role --role-name r --tag-keys k", "", ""),
+    ("iam list-role-tags --role-name r", "Tags", r#"[{"Key": "l", "Value": "w"}]"#),
+    (
+        r#"iam put-role-policy --role-name r --policy-name inline --policy-document '{"Version": "2012-10-17",
+           "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}'"#,
+        "",
+        "",
+    ),
+    ("iam get-role-policy --role-name r --policy-name inline", "PolicyDocument.Statement[0].Action", r#""sqs:*""#),
+    ("iam list-role-policies --role-name r", "PolicyNames", r#"["inline"]"#),
+    ("iam delete-role-policy --role-name r --policy-name inline", "", ""),
+    (
+        r#"iam create-policy --policy-name p --policy-document '{"Version": "2012-10-17",
+           "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}'"#,
+        "Policy.Arn",
+        "-> policy",
+    ),
+    ("iam attach-role-policy --role-name r --policy-arn {policy}", "", ""),
+    (
+        "iam attach-role-policy --role-name r \
+         --policy-arn arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+        "",
+        "",
+    ),
+    ("iam list-attached-role-policies --role-name r", "length(AttachedPolicies)", "2"),
+    ("iam list-policies --scope Local", "Policies[].AttachmentCount", "[1]"),
+    ("iam delete-policy --policy-arn {policy}", "", "! DeleteConflict"),
+    ("iam detach-role-policy --role-name r --policy-arn {policy}", "", ""),
+    ("iam delete-policy --policy-arn {policy}", "", ""),
+    ("iam get-policy --policy-arn {policy}", "", "! NoSuchEntity"),
+    ("iam list-roles", "Roles[].RoleName", r#"["r"]"#),
+    ("iam get-role --role-name 'a b'", "", "! ValidationError"),
+    ("sts get-caller-identity", "Arn", r#""arn:aws:iam::000000000000:root""#),
+    (
+        "sts assume-role --role-arn {role} --role-session-name me",
+        "AssumedRoleUser.Arn",
+        r#""arn:aws:sts::000000000000:assumed-role/r/me""#,
+    ),
+    ("sts get-session-token", "length(Credentials.SessionToken)", "256"),
+    (
+        "lambda create-function --function-name f --runtime python3.12 --handler app.handler --role {role} \
+         --zip-file fileb://{zip}",
+        "State",
+        r#""Pending""#,
+    ),
+    ("lambda wait function-active-v2 --function-name f", "", ""),
+    (
+        "lambda add-permission --function-name f --statement-id s --action lambda:InvokeFunction --principal '*'",
+        "Statement != null",
+        "true",
+    ),
+    ("lambda get-policy --function-name f", "RevisionId != null", "true"),
+    ("lambda remove-permission --function-name f --statement-id s", "", ""),
+    ("lambda get-policy --function-name f", "", "! ResourceNotFoundException"),
+    (
+        "lambda create-code-signing-config --allowed-publishers \
+         SigningProfileVersionArns=arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/v \
+         --code-signing-policies UntrustedArtifactOnDeployment=Enforce",
+        "CodeSigningConfig.CodeSigningConfigArn",
+        "-> signing",
+    ),
+    (
+        "lambda put-function-code-signing-config --function-name f --code-signing-config-arn {signing}",
+        "FunctionName",
+        r#""f""#,
+    ),
+    ("lambda update-function-code --function-name f --zip-file fileb://{zip}", "", "! CodeVerificationFailedException"),
+    ("lambda list-functions-by-code-signing-config --code-signing-config-arn {signing}", "length(FunctionArns)", "1"),
+    ("lambda delete-function-code-signing-config --function-name f", "", ""),
+    ("lambda delete-code-signing-config --code-signing-config-arn {signing}", "", "*"),
+    ("lambda list-code-signing-configs", "length(CodeSigningConfigs)", "0"),
+    ("lambda update-function-configuration --function-name f --handler 'a b'", "", "! ValidationException"),
+    ("lambda delete-function --function-name f", "", "*"),
+    ("logs create-log-group --log-group-name app --tags k=v", "", ""),
+    ("logs create-log-stream --log-group-name app --log-stream-name s", "", ""),
+    ("logs put-retention-policy --log-group-name app --retention-in-days 7", "", ""),
+    ("logs describe-log-groups", "logGroups[].retentionInDays", "[7]"),
+    ("logs delete-retention-policy --log-group-name app", "", ""),
+    (
+        "logs put-log-events --log-group-name app --log-stream-name s \
+         --log-events timestamp=$(date +%s)000,message=hoge",
+        "rejectedLogEventsInfo",
+        "null",
+    ),
+    ("logs filter-log-events --log-group-name app --filter-pattern hoge", "events[].message", r#"["hoge"]"#),
+    ("logs tag-log-group --log-group-name app --tags l=w", "", ""),
+    ("logs untag-log-group --log-group-name app --tags k", "", ""),
+    ("logs list-tags-log-group --log-group-name app", "tags", r#"{"l": "w"}"#),
+    ("logs delete-log-stream --log-group-name app --log-stream-name s", "", ""),
+    ("logs delete-log-group --log-group-name app", "", ""),
+    (
+        "iam detach-role-policy --role-name r \
+      --policy-arn arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+        "",
+        "",
+    ),
+    ("iam delete-role --role-name r", "", ""),
+];
+
+fn control_with_the_first() {
+    control(Tool::Aws1);
+}
+
+fn control_with_the_second() {
+    control(Tool::Aws2);
+}
+
+fn control(aws: Tool) {
+    let dir = tempfile::tempdir().unwrap();
+    let zip = package(dir.path());
+    play(&Serving::start(), aws, CONTROL.to_vec(), &[("zip", &zip)]);
+}
+
 fn sqs_with_the_first() {
     let serving = Serving::start();
     play(&serving, Tool::Aws1, [QUEUES, MOVE_TASKS, QUEUES_END].concat(), &[]);
@@ -277,14 +466,14 @@ fn lambda(aws: Tool) {
 
 fn the_tables_have_every_operation() {
     let count = |service: &str| {
-        let lines = [QUEUES, MOVE_TASKS, QUEUES_END, FUNCTIONS].concat();
+        let lines = [QUEUES, MOVE_TASKS, QUEUES_END, FUNCTIONS, CONTROL].concat();
         let operations = lines.iter().filter_map(|(command, ..)| {
             let mut words = command.split_whitespace();
             (words.next() == Some(service)).then(|| words.next().unwrap())
         });
         operations.filter(|operation| *operation != "wait").collect::<BTreeSet<_>>().len()
     };
-    assert_eq!((count("sqs"), count("lambda"), count("logs")), (23, 31, 6));
+    assert_eq!((count("sqs"), count("lambda"), count("logs"), count("application-autoscaling")), (23, 40, 14, 10));
 }
 
 /// Runs the lines in their order.

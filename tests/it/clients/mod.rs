@@ -4,6 +4,7 @@
 mod cli;
 mod forms;
 mod programs;
+mod tools;
 
 use std::{
     fs,
@@ -13,7 +14,7 @@ use std::{
 
 /// The tests of this folder.
 pub(crate) fn all() -> Vec<libtest_mimic::Trial> {
-    [cli::all(), forms::all(), programs::all()].into_iter().flatten().collect()
+    [cli::all(), forms::all(), programs::all(), tools::all()].into_iter().flatten().collect()
 }
 
 fn folder() -> PathBuf {

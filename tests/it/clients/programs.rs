@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::{folder, package, zipped};
 use crate::support::{
-    binary::{Serving, succeed},
+    binary::{Serving, stackctl, succeed},
     tool::Tool,
     trials,
 };
@@ -18,7 +18,12 @@ trials!(
     go needs [Tool::Go, Tool::GoClients],
     java needs [Tool::Java, Tool::JavaClients],
     lambda_in_python needs [Tool::PythonClients, Tool::Python],
+    autoscaling_in_python needs [Tool::PythonClients, Tool::Python],
     lambda_in_javascript needs [Tool::Node, Tool::NodeClients, Tool::Python],
+    control_in_python needs [Tool::PythonClients],
+    control_in_go needs [Tool::Go, Tool::GoClients],
+    control_in_java needs [Tool::Java, Tool::JavaClients],
+    control_in_javascript needs [Tool::Node, Tool::NodeClients],
     lambda_in_go needs [Tool::Go, Tool::GoClients, Tool::Python],
     streams_in_python needs [Tool::PythonClients, Tool::Node],
     streams_in_javascript needs [Tool::Node, Tool::NodeClients],
@@ -49,6 +54,10 @@ const SQS_CHECKS: [&str; 15] = [
 /// What the programs of all SDKs check of Lambda.
 const LAMBDA_CHECKS: [&str; 5] = ["lifecycle", "invocations", "configuration", "concurrency", "mappings"];
 
+/// What the programs check of the control plane beside that.
+const CONTROL_CHECKS: [&str; 8] =
+    ["roles", "policies", "credentials", "permissions", "code-signing", "configurations", "written-logs", "the-end"];
+
 fn python_in_json() {
     check(python(Tool::PythonClients, "sqs.py"), &SQS_CHECKS);
 }
@@ -72,6 +81,37 @@ fn java() {
 fn lambda_in_python() {
     let more = [LAMBDA_CHECKS.as_slice(), &["log-groups"]].concat();
     check_lambda(python(Tool::PythonClients, "aws_lambda.py"), &more);
+}
+
+fn autoscaling_in_python() {
+    let dir = tempfile::tempdir().unwrap();
+    let package = package(dir.path());
+    let program = python(Tool::PythonClients, "autoscaling.py");
+    let with_package = |serving: &Serving| {
+        let mut command = program(serving);
+        command.arg(&package);
+        command
+    };
+    // A minute lasts a second.
+    let mut serve = stackctl(dir.path(), &["serve", "--port", "0", "--time-factor", "60", "--state"]);
+    serve.arg(dir.path().join("state"));
+    check_on(&Serving::of(serve), with_package, &["target", "policy", "load", "schedule", "end"]);
+}
+
+fn control_in_python() {
+    check_lambda(python(Tool::PythonClients, "control.py"), &CONTROL_CHECKS);
+}
+
+fn control_in_go() {
+    check_lambda(go_program("./control"), &CONTROL_CHECKS);
+}
+
+fn control_in_java() {
+    check_lambda(java_program("Control.java"), &CONTROL_CHECKS);
+}
+
+fn control_in_javascript() {
+    check_lambda(node("control.js"), &CONTROL_CHECKS);
 }
 
 fn lambda_in_javascript() {
@@ -179,8 +219,11 @@ fn check_lambda(program: impl Fn(&Serving) -> Command, expected: &[&str]) {
 
 /// Runs a program against an engine of its own. A check that it does not make is missed too.
 fn check(program: impl Fn(&Serving) -> Command, expected: &[&str]) {
-    let serving = Serving::start();
-    let printed = succeed(program(&serving));
+    check_on(&Serving::start(), program, expected);
+}
+
+fn check_on(serving: &Serving, program: impl Fn(&Serving) -> Command, expected: &[&str]) {
+    let printed = succeed(program(serving));
     let checks: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix("ok ")).collect();
     assert_eq!(checks, expected);
 }

@@ -36,6 +36,8 @@ pub(crate) enum Tool {
     Zip,
     /// Python with the current boto3, and Celery on SQS.
     PythonClients,
+    /// Not a program: the folder of the programs that deploy functions, from PyPI.
+    DeployTools,
     /// Python with the last boto3 that speaks AWS Query to SQS.
     PythonQueryClients,
     /// Not a program: the folder of the packages for Node.
@@ -46,10 +48,12 @@ pub(crate) enum Tool {
     JavaClients,
     /// Not a program: the port that a stack takes which names none.
     Port4566,
+    /// Not a program: mount namespaces, which containers often forbid.
+    Namespaces,
 }
 
 impl Tool {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Aws1,
         Self::Aws2,
         Self::Curl,
@@ -65,10 +69,12 @@ impl Tool {
         Self::Zip,
         Self::PythonClients,
         Self::PythonQueryClients,
+        Self::DeployTools,
         Self::NodeClients,
         Self::GoClients,
         Self::JavaClients,
         Self::Port4566,
+        Self::Namespaces,
     ];
 
     /// Where it is; `None` when it is missing.
@@ -96,10 +102,12 @@ impl Tool {
             | Self::Esbuild
             | Self::PythonClients
             | Self::PythonQueryClients
+            | Self::DeployTools
             | Self::NodeClients
             | Self::GoClients
             | Self::JavaClients => "packages of tests/clients",
             Self::Port4566 => "port 4566, which is taken",
+            Self::Namespaces => "mount namespaces, which this system forbids",
         }
     }
 
@@ -112,7 +120,7 @@ impl Tool {
             Self::Docker => ("docker", "info", "Client:"),
             Self::Go => ("go", "version", "go version"),
             Self::Java => ("java", "--version", "openjdk"),
-            Self::Maven => ("mvn", "--version", "Apache Maven"),
+            Self::Maven => ("mvn", "--version", "\u{1b}[1mApache Maven"),
             Self::Node => ("node", "--version", "v"),
             Self::Python => ("python3", "--version", "Python 3"),
             Self::Zip => ("zip", "--version", "Copyright"),
@@ -121,9 +129,14 @@ impl Tool {
             Self::Esbuild => return installed("node/node_modules/.bin/esbuild"),
             Self::PythonClients => return installed("python/bin/python"),
             Self::PythonQueryClients => return installed("python-query/bin/python"),
+            Self::DeployTools => return installed("deploy-tools/bin"),
             Self::NodeClients => return installed("node/node_modules"),
             Self::GoClients => return installed("go"),
             Self::JavaClients => return installed("java"),
+            Self::Namespaces => {
+                let launcher = Path::new(env!("CARGO_BIN_EXE_stackctl"));
+                return stackctl::serve::environments::isolation::probe(launcher).ok().map(|()| launcher.to_owned());
+            }
             Self::Port4566 => return TcpListener::bind((Ipv4Addr::LOCALHOST, 4566)).ok().map(|_| PathBuf::new()),
         };
         let path = env::var_os("PATH")?;

@@ -24,7 +24,8 @@ pub(crate) fn trial(module: &str, name: &str, tools: &[Tool], test: fn()) -> Tri
             test();
             Ok(())
         }),
-        Some(missing) if tool::are_required() => {
+        // What the system forbids cannot be installed.
+        Some(missing) if tool::are_required() && *missing != Tool::Namespaces => {
             let message = format!("`{}` is missing, and all tools are required here", missing.name());
             Trial::test(name, move || Err(Failed::from(message)))
         }

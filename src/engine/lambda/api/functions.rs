@@ -117,6 +117,8 @@ shape!(
         image_config_response: Option<ImageConfigResponse>,
         architectures: Vec<String>,
         ephemeral_storage: EphemeralStorage,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        layers: Vec<super::LayerReference>,
         snap_start: SnapStartResponse,
         #[serde(skip_serializing_if = "Option::is_none")]
         runtime_version_config: Option<RuntimeVersionConfig>,

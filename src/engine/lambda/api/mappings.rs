@@ -12,7 +12,7 @@ shape!(CreateEventSourceMapping {
     scaling_config: Option<ScalingConfig>,
     filter_criteria: Option<FilterCriteria>,
     provisioned_poller_config: Option<ProvisionedPollerConfig>,
-    metrics_config: Option<serde_json::Value>,
+    metrics_config: Option<MetricsConfig>,
     tags: BTreeMap<String, String>,
 });
 shape!(UpdateEventSourceMapping {
@@ -24,7 +24,7 @@ shape!(UpdateEventSourceMapping {
     scaling_config: Option<ScalingConfig>,
     filter_criteria: Option<FilterCriteria>,
     provisioned_poller_config: Option<ProvisionedPollerConfig>,
-    metrics_config: Option<serde_json::Value>,
+    metrics_config: Option<MetricsConfig>,
 });
 shape!(ProvisionedPollerConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +34,7 @@ shape!(ProvisionedPollerConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     poller_group_name: Option<String>,
 });
+shape!(MetricsConfig { metrics: Vec<String> });
 shape!(ScalingConfig { maximum_concurrency: Option<i64> });
 shape!(FilterCriteria { filters: Vec<Filter> });
 shape!(Filter { pattern: Option<String> });
@@ -57,6 +58,8 @@ shape!(
         filter_criteria: Option<FilterCriteria>,
         #[serde(skip_serializing_if = "Option::is_none")]
         provisioned_poller_config: Option<ProvisionedPollerConfig>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        metrics_config: Option<MetricsConfig>,
         event_source_mapping_arn: String,
     }
 );

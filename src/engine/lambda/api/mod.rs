@@ -22,6 +22,7 @@ macro_rules! shape {
 mod code_signing;
 mod functions;
 mod invoking;
+mod layers;
 mod mappings;
 mod policy;
 mod versions;
@@ -29,6 +30,7 @@ mod versions;
 pub use code_signing::*;
 pub use functions::*;
 pub use invoking::*;
+pub use layers::*;
 pub use mappings::*;
 pub use policy::*;
 pub use versions::*;
@@ -250,6 +252,7 @@ pub enum Command {
     GetFunctionScalingConfig {
         name: FunctionRef,
     },
+    Layer(LayerCommand),
     /// Not of AWS: what `stackctl status` and `top` show.
     DescribeActivity,
 }
@@ -271,6 +274,9 @@ pub struct CodeRef {
     pub sha256: String,
     /// `CodeSize`, in bytes.
     pub size_bytes: u64,
+    /// What it takes unpacked.
+    #[serde(default)]
+    pub unzipped_bytes: u64,
     /// `Some` for a container image, of which `artifact` is the id's digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<CodeImage>,
@@ -335,6 +341,7 @@ pub enum Response {
         next_marker: Option<String>,
     },
     Tags(BTreeMap<String, String>),
+    Layer(LayerResponse),
     /// A statement of a policy, which is JSON.
     Statement(String),
     Policy {

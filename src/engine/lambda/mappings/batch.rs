@@ -37,6 +37,11 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// Whether it was put off, and part of its leases' time is gone.
+    pub(super) fn has_waited(&self, now: Timestamp) -> bool {
+        self.opened_at < now
+    }
+
     /// Whether its messages return, so that it must not be invoked any more. One that never waited is not over even when
     /// the queue's visibility timeout is zero.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {

@@ -251,7 +251,12 @@ impl Lambda {
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return Step::Rests };
         match started {
             Ok(()) => {
-                mapping.delivers();
+                mapping.delivers(batch.held.len());
+                if batch.has_waited(cx.now) {
+                    // What the wait took of the leases is not the function's loss: its messages would come a second time.
+                    let visible_s = sqs.visibility_timeout_s(queue).unwrap_or_default();
+                    sqs.release_leases(cx, queue, &leases(&batch.held), visible_s);
+                }
                 self.mappings
                     .running
                     .insert(batch_id, Running { mapping: id, queue, held: batch.held, report_failures });
@@ -292,10 +297,15 @@ impl Lambda {
             mapping.resume_at = Some(cx.now);
             return Step::Rests;
         }
+        let room = mapping.room_to_poll(cx.now);
+        if room == 0 {
+            return Step::Rests;
+        }
         let visible_s = sqs.visibility_timeout_s(queue).unwrap_or_default();
         let expires_at = cx.now.plus_secs(u64::from(visible_s));
         let open = mapping.gathering.get_or_insert_with(|| Gathering::new(cx.now, expires_at));
-        let wanted = (mapping.settings.batch_size as usize).saturating_sub(open.len()).min(LEASE_MAX_MESSAGES);
+        let wanted =
+            (mapping.settings.batch_size as usize).saturating_sub(open.len()).min(LEASE_MAX_MESSAGES).min(room);
         let leased = sqs.lease(cx, queue, &LeaseRequest { max_messages: wanted, max_bytes: open.room() });
         if !leased.is_empty() {
             *discards += self.take_in(cx, sqs, id, queue, leased);
@@ -316,6 +326,7 @@ impl Lambda {
     fn take_in(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, id: MappingId, queue: QueueId, leased: Vec<Lease>) -> usize {
         let timeout_s = self.timeout_s(id);
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return 0 };
+        mapping.polled(&leased);
         let sorted = mapping.sort(cx.now, cx.scope.region.as_str(), leased);
         mapping.messages_filtered += sorted.discarded.len() as u64;
         let (batch_size, window_s) = (mapping.settings.batch_size as usize, mapping.settings.window_s);

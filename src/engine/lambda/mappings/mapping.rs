@@ -9,6 +9,7 @@ use super::{
     record::StoredMapping,
     scaling::Scaling,
     settings::Settings,
+    throughput::Throughput,
 };
 use crate::{
     engine::{
@@ -101,6 +102,14 @@ pub(super) struct Mapping {
     pub(super) armed: Option<Timestamp>,
     /// Whether it stands in a line of those that wait for a slot.
     pub(super) in_line: bool,
+    /// What provisioned pollers have left of a second.
+    pub(super) throughput: Throughput,
+    /// Whether that alone holds it up.
+    pub(super) is_rate_limited: bool,
+    /// Messages that were read from the queue, each time.
+    pub(super) messages_polled: u64,
+    /// Messages of invocations that were started.
+    pub(super) messages_invoked: u64,
     pub(super) messages_handled: u64,
     pub(super) messages_failed: u64,
     /// Those that no filter let pass.
@@ -136,6 +145,10 @@ impl Mapping {
             resume_at: None,
             armed: None,
             in_line: false,
+            throughput: Throughput::default(),
+            is_rate_limited: false,
+            messages_polled: 0,
+            messages_invoked: 0,
             messages_handled: 0,
             messages_failed: 0,
             messages_filtered: 0,
@@ -183,9 +196,10 @@ impl Mapping {
         self.hold = Some(Hold { until: now.plus_millis(wait_ms), throttled });
     }
 
-    /// An invocation started.
-    pub(super) fn delivers(&mut self) {
+    /// An invocation of so many messages started.
+    pub(super) fn delivers(&mut self, messages: usize) {
         self.running += 1;
+        self.messages_invoked += messages as u64;
         self.hold = None;
         self.attempts = 0;
         self.trouble = None;
@@ -194,6 +208,26 @@ impl Mapping {
     /// Whether one more batch may be taken or started.
     pub(super) fn has_slot(&self) -> bool {
         self.running < self.scaling.limit() as usize
+    }
+
+    /// How many messages may be leased at once now; without room, notes when there will be.
+    pub(super) fn room_to_poll(&mut self, now: Timestamp) -> usize {
+        self.is_rate_limited = false;
+        let Some(pollers) = self.settings.pollers.map(|_| self.scaling.pollers()) else { return usize::MAX };
+        let room = self.throughput.room(now, pollers);
+        if room == 0 {
+            self.is_rate_limited = true;
+            self.resume_at = Some(self.throughput.room_at(pollers));
+        }
+        room
+    }
+
+    /// Messages were leased.
+    pub(super) fn polled(&mut self, leased: &[Lease]) {
+        self.messages_polled += leased.len() as u64;
+        if self.settings.pollers.is_some() {
+            self.throughput.took(leased.len(), leased.iter().map(|lease| lease.message.body.len()).sum());
+        }
     }
 
     /// Closes what is gathered, so that it waits for a slot only.
@@ -245,7 +279,8 @@ impl Mapping {
     /// Whether messages wait for nothing but a higher level.
     pub(super) fn wants_more(&self, now: Timestamp, sqs: &Sqs) -> bool {
         let waits = || self.queue.is_some_and(|queue| sqs.available(queue) > 0);
-        self.polls() && !self.is_held(now) && !self.has_slot() && (!self.ready.is_empty() || waits())
+        let is_full = self.is_rate_limited || !self.has_slot();
+        self.polls() && !self.is_held(now) && is_full && (!self.ready.is_empty() || waits())
     }
 
     /// As `EventSourceMappingConfiguration`.
@@ -264,6 +299,7 @@ impl Mapping {
             scaling_config: self.settings.scaling_config(),
             filter_criteria: self.settings.filter_criteria(),
             provisioned_poller_config: self.settings.poller_config(),
+            metrics_config: self.settings.metrics_config(),
             event_source_mapping_arn: arn.to_string(),
         }
     }

@@ -15,6 +15,7 @@ mod scaling;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod throughput;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -213,6 +214,8 @@ impl Lambda {
             },
             state: mapping.state.as_str().to_owned(),
             batches_in_flight: u32::try_from(mapping.running).unwrap_or(u32::MAX),
+            messages_polled: mapping.messages_polled,
+            messages_invoked: mapping.messages_invoked,
             messages_handled: mapping.messages_handled,
             messages_failed: mapping.messages_failed,
             messages_filtered: mapping.messages_filtered,

@@ -94,6 +94,11 @@ impl Scaling {
         u32::try_from(self.level / THOUSAND).unwrap_or(u32::MAX).clamp(1, self.max)
     }
 
+    /// How many pollers that many batches are.
+    pub(super) fn pollers(&self) -> u32 {
+        self.limit().div_ceil(BATCHES_PER_POLLER)
+    }
+
     /// How many batches may run at `now`.
     pub(super) fn limit_at(&self, now: Timestamp) -> u32 {
         let mut then = *self;

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     engine::lambda::{
-        CreateEventSourceMapping, Filter, FilterCriteria, LambdaError, LambdaErrorKind, ProvisionedPollerConfig,
-        ScalingConfig, UpdateEventSourceMapping,
+        CreateEventSourceMapping, Filter, FilterCriteria, LambdaError, LambdaErrorKind, MetricsConfig,
+        ProvisionedPollerConfig, ScalingConfig, UpdateEventSourceMapping,
     },
     model::{
         Timestamp,
@@ -30,6 +30,8 @@ const MINIMUM_POLLERS_MAX: u32 = 200;
 const POLLERS_MAX_DEFAULT: u32 = 200;
 /// `MaximumPollers`, largest.
 const MAXIMUM_POLLERS_MAX: u32 = 2_000;
+/// The only group of metrics of a queue's mapping.
+const EVENT_COUNT: &str = "EventCount";
 /// The only response type there is.
 pub(super) const REPORT_BATCH_ITEM_FAILURES: &str = "ReportBatchItemFailures";
 
@@ -42,6 +44,9 @@ pub(super) struct Settings {
     pub(super) maximum_concurrency: Option<u32>,
     #[serde(default)]
     pub(super) pollers: Option<Pollers>,
+    /// Whether `MetricsConfig` asks for `EventCount`.
+    #[serde(default)]
+    pub(super) counts_events: bool,
     /// The filters' patterns as they were given.
     pub(super) patterns: Vec<String>,
 }
@@ -59,13 +64,13 @@ impl Settings {
     /// # Errors
     /// AWS's refusal of a setting that is out of range, contradicts another, or is not enforced here.
     pub(super) fn create(request: &CreateEventSourceMapping, fifo: bool) -> Result<Self, LambdaError> {
-        refuse_unenforced(request.metrics_config.as_ref())?;
         let unset = Self {
             batch_size: BATCH_DEFAULT,
             window_s: 0,
             report_failures: false,
             maximum_concurrency: None,
             pollers: None,
+            counts_events: false,
             patterns: Vec::new(),
         };
         let changed = unset.change(&Change {
@@ -74,6 +79,7 @@ impl Settings {
             response_types: Some(&request.function_response_types),
             scaling: request.scaling_config.as_ref(),
             pollers: request.provisioned_poller_config.as_ref(),
+            metrics: request.metrics_config.as_ref(),
             filters: request.filter_criteria.as_ref(),
         })?;
         changed.check(fifo)
@@ -84,13 +90,13 @@ impl Settings {
     /// # Errors
     /// As [`Settings::create`].
     pub(super) fn update(&self, request: &UpdateEventSourceMapping, fifo: bool) -> Result<Self, LambdaError> {
-        refuse_unenforced(request.metrics_config.as_ref())?;
         let changed = self.change(&Change {
             batch_size: request.batch_size,
             window_s: request.maximum_batching_window_in_seconds,
             response_types: request.function_response_types.as_deref(),
             scaling: request.scaling_config.as_ref(),
             pollers: request.provisioned_poller_config.as_ref(),
+            metrics: request.metrics_config.as_ref(),
             filters: request.filter_criteria.as_ref(),
         })?;
         changed.check(fifo)
@@ -122,6 +128,11 @@ impl Settings {
             maximum_pollers: Some(pollers.maximum.into()),
             poller_group_name: None,
         })
+    }
+
+    /// `MetricsConfig`, when it asks for something.
+    pub(super) fn metrics_config(&self) -> Option<MetricsConfig> {
+        self.counts_events.then(|| MetricsConfig { metrics: vec![EVENT_COUNT.to_owned()] })
     }
 
     /// How many batches of such a mapping may run at once.
@@ -159,6 +170,9 @@ impl Settings {
         }
         if let Some(config) = change.pollers {
             settings.pollers = pollers(config)?;
+        }
+        if let Some(config) = change.metrics {
+            settings.counts_events = counts_events(config)?;
         }
         if let Some(criteria) = change.filters {
             settings.patterns = patterns(criteria)?;
@@ -198,6 +212,7 @@ struct Change<'a> {
     response_types: Option<&'a [String]>,
     scaling: Option<&'a ScalingConfig>,
     pollers: Option<&'a ProvisionedPollerConfig>,
+    metrics: Option<&'a MetricsConfig>,
     filters: Option<&'a FilterCriteria>,
 }
 
@@ -274,15 +289,25 @@ fn pollers(config: &ProvisionedPollerConfig) -> Result<Option<Pollers>, LambdaEr
     Ok(Some(Pollers { minimum, maximum }))
 }
 
-/// Settings that would be stored and not enforced are refused by name.
-fn refuse_unenforced(metrics: Option<&serde_json::Value>) -> Result<(), LambdaError> {
-    let is_set = metrics.is_some_and(|value| match value {
-        serde_json::Value::Null => false,
-        serde_json::Value::Object(map) => !map.is_empty(),
-        _ => true,
-    });
-    if is_set { Err(invalid("MetricsConfig is not supported here: leave it out")) } else { Ok(()) }
+/// Whether a mapping's events shall be counted: `ErrorCount` and `KafkaMetrics` are of Kafka alone.
+fn counts_events(config: &MetricsConfig) -> Result<bool, LambdaError> {
+    match config.metrics.as_slice() {
+        [] => Ok(false),
+        [only] if only == EVENT_COUNT => Ok(true),
+        metrics if metrics.iter().all(|metric| METRICS.contains(&metric.as_str())) => Err(invalid(format!(
+            "MetricsConfig of a queue's event source mapping can only be [{EVENT_COUNT}], and not [{}]",
+            metrics.join(", ")
+        ))),
+        metrics => Err(constraint(
+            format_args!("[{}]", metrics.join(", ")),
+            "metricsConfig.metrics",
+            format_args!("Member must satisfy enum value set: [{}]", METRICS.join(", ")),
+        )),
+    }
 }
+
+/// `EventSourceMappingMetric` of the service model.
+const METRICS: [&str; 3] = [EVENT_COUNT, "ErrorCount", "KafkaMetrics"];
 
 /// `text` as a sentence: upper case at the start, a full stop at the end.
 fn sentence(text: &str) -> String {
@@ -414,9 +439,9 @@ mod tests {
                 "InvalidParameterValue: ScalingConfig.MaximumConcurrency and ProvisionedPollerConfig exclude",
             ),
             (
-                json!({"MetricsConfig": {"Metrics": ["EventCount"]}}),
+                json!({"MetricsConfig": {"Metrics": ["KafkaMetrics"]}}),
                 false,
-                "InvalidParameterValue: MetricsConfig is not supported",
+                "InvalidParameterValue: MetricsConfig of a queue's event source mapping can only be [EventCount]",
             ),
         ] {
             check(request, fifo, expected);

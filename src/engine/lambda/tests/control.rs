@@ -111,7 +111,7 @@ fn what_cannot_be_created() {
             InvalidParameterValue,
             "Please don't provide ImageConfig",
         ),
-        (CreateFunction { layers: vec!["arn".into()], ..base() }, InvalidParameterValue, "Layers is not supported"),
+        (CreateFunction { layers: vec!["arn".into()], ..base() }, Validation, "Value '[arn]' at 'layers'"),
         (
             CreateFunction { vpc_config: Some(json!({"SubnetIds": ["s"]})), ..base() },
             InvalidParameterValue,
@@ -124,11 +124,14 @@ fn what_cannot_be_created() {
         ),
         (
             CreateFunction {
-                logging_config: Some(LoggingConfig { log_format: Some("JSON".into()), ..LoggingConfig::default() }),
+                logging_config: Some(LoggingConfig {
+                    system_log_level: Some("INFO".into()),
+                    ..LoggingConfig::default()
+                }),
                 ..base()
             },
             InvalidParameterValue,
-            "LoggingConfig.LogFormat JSON",
+            "Log levels can only be set when LogFormat is JSON.",
         ),
     ];
     for (request, kind, part) in table {

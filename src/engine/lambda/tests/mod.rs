@@ -3,14 +3,17 @@
 mod attached;
 mod control;
 mod debugging;
+mod environment;
 mod events;
 mod images;
 mod invoking;
+mod layers;
 mod provisioned;
 mod simulation;
 mod streaming;
 mod swap;
 mod throttling;
+mod tracking;
 mod urls;
 mod versions;
 
@@ -25,7 +28,7 @@ use super::{
 use crate::{
     engine::{
         self, Effect, Engine, EngineConfig, EnvironmentEvent, EnvironmentId, Error, Input, Invocation, LaunchSpec,
-        Record, RecordKey, RequestToken, StopReason, StreamEnd, ThrottleNotice, logs::LogLine,
+        Record, RecordKey, RequestToken, StopReason, StreamEnd, ThrottleNotice, autoscaling, logs::LogLine,
     },
     model::{AccountId, ArtifactDigest, Region, Scope, Timestamp},
 };
@@ -39,6 +42,7 @@ struct World {
     now: Timestamp,
     tokens: u64,
     replies: BTreeMap<RequestToken, Result<Response, LambdaError>>,
+    scaling_replies: BTreeMap<RequestToken, Result<autoscaling::Response, autoscaling::AutoscalingError>>,
     launched: Vec<(EnvironmentId, Arc<LaunchSpec>)>,
     invoked: Vec<(EnvironmentId, Invocation)>,
     stopped: Vec<(EnvironmentId, StopReason)>,
@@ -66,6 +70,7 @@ impl World {
             now,
             tokens: 0,
             replies: BTreeMap::new(),
+            scaling_replies: BTreeMap::new(),
             launched: Vec::new(),
             invoked: Vec::new(),
             stopped: Vec::new(),
@@ -90,6 +95,12 @@ impl World {
             match effect {
                 Effect::Record(record) if record.is_removal() => drop(self.store.remove(&record.key())),
                 Effect::Record(record) => drop(self.store.insert(record.key(), record)),
+                Effect::Reply { token, reply: Ok(engine::Response::Autoscaling(response)) } => {
+                    self.scaling_replies.insert(token, Ok(response));
+                }
+                Effect::Reply { token, reply: Err(Error::Autoscaling(error)) } => {
+                    self.scaling_replies.insert(token, Err(error));
+                }
                 Effect::Reply { token, reply } => {
                     let reply = match reply {
                         Ok(engine::Response::Lambda(response)) => Ok(response),
@@ -205,6 +216,7 @@ fn code(byte: u8) -> CodeRef {
         sha256: format!("sha-{byte}"),
         size_bytes: 100,
         image: None,
+        unzipped_bytes: 300,
     }
 }
 

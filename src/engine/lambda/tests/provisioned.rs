@@ -9,18 +9,18 @@ use super::{
 };
 use crate::engine::{ExitCause, ThrottleLimit};
 
-fn at(qualifier: &str) -> FunctionRef {
+pub(super) fn at(qualifier: &str) -> FunctionRef {
     FunctionRef { name: "f".into(), qualifier: Some(qualifier.into()) }
 }
 
 /// A function `f` with the versions 1 and 2, and an alias `live` that names the first.
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut world = World::new();
     prepare(&mut world);
     world
 }
 
-fn prepare(world: &mut World) {
+pub(super) fn prepare(world: &mut World) {
     world.create("f");
     let publish = |world: &mut World| {
         world.call(Command::PublishVersion { name: named("f"), publish: PublishVersion::default() }).unwrap();
@@ -35,7 +35,11 @@ fn prepare(world: &mut World) {
 }
 
 impl World {
-    fn try_provision(&mut self, qualifier: &str, count: i64) -> Result<ProvisionedConcurrencyConfig, LambdaError> {
+    pub(super) fn try_provision(
+        &mut self,
+        qualifier: &str,
+        count: i64,
+    ) -> Result<ProvisionedConcurrencyConfig, LambdaError> {
         let put = Command::PutProvisionedConcurrencyConfig {
             name: at(qualifier),
             provisioned_concurrent_executions: Some(count),
@@ -44,7 +48,7 @@ impl World {
     }
 
     /// `STATUS available/requested`.
-    fn provision(&mut self, qualifier: &str) -> String {
+    pub(super) fn provision(&mut self, qualifier: &str) -> String {
         match self.call(Command::GetProvisionedConcurrencyConfig { name: at(qualifier) }) {
             Ok(response) => {
                 let found = config(response);
@@ -60,7 +64,7 @@ impl World {
     }
 
     /// Environments launched since `from`, each initialised.
-    fn all_ready(&mut self, from: usize) -> Vec<EnvironmentId> {
+    pub(super) fn all_ready(&mut self, from: usize) -> Vec<EnvironmentId> {
         let mut ready = Vec::new();
         while let Some((id, _)) = self.launched.get(from + ready.len()).cloned() {
             self.environment(id, EnvironmentEvent::Next);
@@ -69,16 +73,16 @@ impl World {
         ready
     }
 
-    fn ask_for(&mut self, qualifier: &str) -> super::RequestToken {
+    pub(super) fn ask_for(&mut self, qualifier: &str) -> super::RequestToken {
         self.ask(Command::Invoke(Invoke { function: at(qualifier), ..invoke("f") }))
     }
 
-    fn activity_of(&mut self, name: &str) -> FunctionActivity {
+    pub(super) fn activity_of(&mut self, name: &str) -> FunctionActivity {
         let Ok(Response::Activity(activity)) = self.call(Command::DescribeActivity) else { panic!() };
         activity.functions.into_iter().find(|function| function.name == name).unwrap()
     }
 
-    fn move_alias(&mut self, version: &str) {
+    pub(super) fn move_alias(&mut self, version: &str) {
         let update = UpdateAlias { function_version: Some(version.into()), ..UpdateAlias::default() };
         self.call(Command::UpdateAlias { name: named("f"), alias: "live".into(), update }).unwrap();
     }

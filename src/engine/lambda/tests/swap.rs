@@ -147,3 +147,43 @@ fn an_engine_that_ends_meanwhile_starts_with_the_old_code() {
     world.ready();
     assert_eq!(world.restarted().status().0, "sha-2");
 }
+
+#[test]
+fn as_many_start_as_work_and_none_of_them_is_in_vain() {
+    let (mut world, first) = in_use();
+    world.invoke("f");
+    world.invoke("f");
+    let second = world.ready();
+    world.swap(2).unwrap();
+    let candidates = [world.launched[2].0, world.launched[3].0];
+    assert_eq!(world.launched.len(), 4, "two work");
+    world.environment(candidates[1], EnvironmentEvent::Next);
+    assert_eq!(world.status().0, "sha-2");
+    // The first invocation has its environment, the second waits for the candidate that initialises still.
+    assert_eq!(world.runs_in(), candidates[1]);
+    world.invoke("f");
+    assert_eq!(world.launched.len(), 4);
+    world.environment(candidates[0], EnvironmentEvent::Next);
+    assert_eq!(world.invoked.last().unwrap().0, candidates[0]);
+    for old in [first, second] {
+        world.respond(old);
+        world.environment(old, EnvironmentEvent::Next);
+    }
+    assert_eq!(world.stopped, [(first, StopReason::Replaced), (second, StopReason::Replaced)]);
+}
+
+#[test]
+fn a_candidate_that_fails_takes_those_beside_it_along() {
+    let (mut world, first) = in_use();
+    world.invoke("f");
+    world.invoke("f");
+    let second = world.ready();
+    world.swap(2).unwrap();
+    let candidates = [world.launched[2].0, world.launched[3].0];
+    let cause = ExitCause::Status(1);
+    world.environment(candidates[0], EnvironmentEvent::Exited { cause, max_memory_used_bytes: 0 });
+    assert_eq!(world.stopped, [(candidates[1], StopReason::Replaced)]);
+    assert_eq!(world.status().1, "Failed");
+    world.respond(first);
+    world.respond(second);
+}

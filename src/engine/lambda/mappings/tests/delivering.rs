@@ -523,6 +523,42 @@ fn provisioned_pollers_take_ten_batches_each_at_once() {
 }
 
 #[test]
+fn provisioned_pollers_read_ten_times_a_second_each() {
+    let mut flow = flow(|_| ok(1));
+    for n in 0..1_000 {
+        flow.send("q", &n.to_string());
+    }
+    let pollers = json!({"ProvisionedPollerConfig": {"MinimumPollers": 2, "MaximumPollers": 2}});
+    let start = flow.now;
+    let uuid = flow.map("q", "f", pollers);
+    let handled = |flow: &mut Flow, until_ms: u64| {
+        flow.wait(until_ms - flow.now.millis_since(start));
+        flow.activity()[0].messages_handled
+    };
+    // It begins to read when it has been created, 250 ms after the request.
+    assert_eq!(handled(&mut flow, 300), 200, "twenty receives of ten messages");
+    assert_eq!(handled(&mut flow, 1_249), 390, "and twenty more a second");
+    assert_eq!(handled(&mut flow, 4_300), 1_000);
+    flow.update(&uuid, json!({"MetricsConfig": {"Metrics": ["EventCount"]}})).unwrap();
+    assert_eq!(flow.describe(&uuid).unwrap().metrics_config.unwrap().metrics, ["EventCount"]);
+    let activity = &flow.activity()[0];
+    assert_eq!((activity.messages_polled, activity.messages_invoked), (1_000, 1_000));
+}
+
+#[test]
+fn more_pollers_come_when_reading_is_what_holds_up() {
+    let mut flow = flow(|_| ok(1));
+    for n in 0..3_000 {
+        flow.send("q", &n.to_string());
+    }
+    flow.map("q", "f", json!({"ProvisionedPollerConfig": {"MinimumPollers": 2, "MaximumPollers": 20}}));
+    flow.wait(4_300);
+    let activity = &flow.activity()[0];
+    assert!(activity.batches_limit > 60, "{activity:?}");
+    assert!(activity.messages_handled > 1_500, "two alone read a thousand: {activity:?}");
+}
+
+#[test]
 fn a_mapping_of_an_alias_follows_it() {
     use super::super::super::{Command, CreateAlias, FunctionRef, PublishVersion, UpdateAlias, UpdateFunctionCode};
     let mut flow = flow(|_| ok(0));
@@ -535,7 +571,13 @@ fn a_mapping_of_an_alias_follows_it() {
     flow.send("q", "one");
     flow.wait(100);
     let artifact = crate::model::ArtifactDigest::from_bytes([2; 32]);
-    let code = super::super::super::CodeRef { artifact, sha256: "sha-2".into(), size_bytes: 1, image: None };
+    let code = super::super::super::CodeRef {
+        artifact,
+        sha256: "sha-2".into(),
+        size_bytes: 1,
+        unzipped_bytes: 1,
+        image: None,
+    };
     let update = UpdateFunctionCode { publish: true, ..UpdateFunctionCode::default() };
     flow.lambda(Command::UpdateFunctionCode { name: name(), update, code }).unwrap();
     flow.send("q", "two");
@@ -547,4 +589,20 @@ fn a_mapping_of_an_alias_follows_it() {
     let versions: Vec<_> = flow.deliveries.iter().map(|delivery| delivery.version.as_str()).collect();
     assert_eq!(versions, ["1", "1", "2"]);
     assert_eq!(flow.activity()[0].function, "f:live");
+}
+
+/// What waited for a slot has its whole visibility timeout when it is handed over.
+#[test]
+fn a_batch_that_waited_for_a_slot_is_not_delivered_a_second_time_while_it_runs() {
+    let mut flow = Flow::new(|_| ok(20_000));
+    flow.queue("q", &[("VisibilityTimeout", "30")]);
+    flow.function("f", 25);
+    flow.reserve("f", 1);
+    flow.map("q", "f", json!({ "BatchSize": 1 }));
+    flow.send("q", "a");
+    flow.wait(100);
+    flow.send("q", "b");
+    flow.wait(60_000);
+    assert_eq!(flow.bodies(), ["a", "b"]);
+    assert_eq!(flow.depth("q"), (0, 0));
 }

@@ -1,0 +1,202 @@
+//! Scheduled actions: they change a target's bounds when their time comes.
+
+use super::{
+    Autoscaling, AutoscalingError, AutoscalingErrorKind, Describe, Named, PutScheduledAction, Response, Scaled,
+    ScheduledAction, StoredScheduled,
+    api::seconds,
+    resource::ResourceId,
+    schedule::Schedule,
+    targets::{capacity, check_bounds},
+    validate::{self, DIMENSION, NAMESPACE, invalid},
+};
+use crate::{
+    engine::Cx,
+    model::{Scope, Timestamp},
+};
+
+/// Scheduled actions of one target (Application Auto Scaling user guide, "Quotas").
+const SCHEDULED_MAX: usize = 200;
+/// Names of the only time zone that is known here.
+const UTC: [&str; 3] = ["UTC", "Etc/UTC", "Etc/GMT"];
+
+impl Autoscaling {
+    pub(super) fn put_scheduled(
+        &mut self,
+        cx: &mut Cx<'_>,
+        request: &PutScheduledAction,
+    ) -> Result<Response, AutoscalingError> {
+        let resource = validate::resource(
+            request.service_namespace.as_deref(),
+            request.resource_id.as_deref(),
+            request.scalable_dimension.as_deref(),
+        )?;
+        let name = validate::name(request.scheduled_action_name.as_deref(), "scheduledActionName")?.to_owned();
+        let now = cx.now;
+        let actions = &mut self.target_mut(&resource)?.stored.scheduled;
+        if actions.len() >= SCHEDULED_MAX && !actions.contains_key(&name) {
+            let message = format!("A scalable target can have at most {SCHEDULED_MAX} scheduled actions");
+            return Err(AutoscalingError::new(AutoscalingErrorKind::LimitExceeded, message));
+        }
+        let known = actions.get(&name).cloned();
+        let stored = merged(known, request, now, || cx.ids.uuid())?;
+        let before = actions.insert(name.clone(), stored.clone()).and_then(|before| before.next);
+        if let Some(before) = before {
+            self.unschedule(before, &resource);
+        }
+        self.schedules.extend(stored.next.map(|next| (next, resource.clone())));
+        self.record(cx, &resource);
+        Ok(Response::Done)
+    }
+
+    pub(super) fn delete_scheduled(&mut self, cx: &mut Cx<'_>, request: &Named) -> Result<Response, AutoscalingError> {
+        let name = validate::required(request.scheduled_action_name.as_deref(), "scheduledActionName")?;
+        let resource = request.resource()?;
+        let removed = self.targets.get_mut(&resource).and_then(|target| target.stored.scheduled.remove(name));
+        let Some(removed) = removed else {
+            let message = format!(
+                "No scheduled action found for service namespace: {NAMESPACE}, resource ID: {resource}, scalable \
+                 dimension: {DIMENSION}, scheduled action name: {name}"
+            );
+            return Err(AutoscalingError::new(AutoscalingErrorKind::ObjectNotFound, message));
+        };
+        if let Some(next) = removed.next {
+            self.unschedule(next, &resource);
+        }
+        self.record(cx, &resource);
+        Ok(Response::Done)
+    }
+
+    pub(super) fn describe_scheduled(&self, scope: &Scope, request: &Describe) -> Result<Response, AutoscalingError> {
+        let is_served = validate::namespace(request.service_namespace.as_deref())?;
+        let names = validate::names(request.scheduled_action_names.as_ref(), "scheduledActionNames")?;
+        let wanted = validate::filter(request.resource_id.as_deref(), request.scalable_dimension.as_deref())?;
+        let all = self.targets.iter().flat_map(|(resource, target)| {
+            target.stored.scheduled.iter().map(move |(name, action)| (resource, name, action))
+        });
+        let found = all.filter(|(resource, name, _)| {
+            is_served
+                && wanted.as_ref().is_none_or(|wanted| *wanted == resource.to_string())
+                && names.is_none_or(|names| names.contains(name))
+        });
+        let shown = found.map(|(resource, name, action)| (action.id.clone(), action.show(scope, resource, name)));
+        validate::page(shown, request.max_results, request.next_token.as_deref()).map(Response::ScheduledActions)
+    }
+
+    /// The time of some of a target's actions has come.
+    pub(super) fn run_scheduled(&mut self, cx: &mut Cx<'_>, scaled: &mut Scaled<'_>, resource: &ResourceId) {
+        let Some(target) = self.targets.get_mut(resource) else { return };
+        let stored = &mut target.stored;
+        let is_suspended = stored.suspended.scheduled_scaling_suspended;
+        let mut later = Vec::new();
+        for action in stored.scheduled.values_mut().filter(|action| action.next.is_some_and(|next| next <= cx.now)) {
+            action.next = Schedule::parse(&action.schedule).and_then(|schedule| action.next_after(&schedule, cx.now));
+            later.extend(action.next);
+            if is_suspended {
+                continue;
+            }
+            let bound = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
+            let min = bound(action.action.min_capacity);
+            let max = bound(action.action.max_capacity);
+            // A bound that passes the other takes it along.
+            stored.min_capacity = min.unwrap_or_else(|| stored.min_capacity.min(max.unwrap_or(u32::MAX)));
+            stored.max_capacity = max.unwrap_or_else(|| stored.max_capacity.max(stored.min_capacity));
+        }
+        self.schedules.extend(later.into_iter().map(|next| (next, resource.clone())));
+        self.record(cx, resource);
+        self.keep_within_bounds(cx, scaled, resource);
+    }
+
+    /// Forgets a time at which no action of the target runs any more.
+    fn unschedule(&mut self, at: Timestamp, resource: &ResourceId) {
+        let mut actions = self.targets.get(resource).into_iter().flat_map(|target| target.stored.scheduled.values());
+        if !actions.any(|action| action.next == Some(at)) {
+            self.schedules.remove(&(at, resource.clone()));
+        }
+    }
+}
+
+impl StoredScheduled {
+    /// When it runs next, within its start and end.
+    fn next_after(&self, schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
+        let before_start = self.start.map(|start| Timestamp::from_millis(start.as_millis().saturating_sub(1)));
+        let from = before_start.map_or(now, |start| start.max(now));
+        let next = schedule.next(from, self.start.unwrap_or(self.created_at))?;
+        self.end.is_none_or(|end| next <= end).then_some(next)
+    }
+
+    fn show(&self, scope: &Scope, resource: &ResourceId, name: &str) -> ScheduledAction {
+        ScheduledAction {
+            scheduled_action_name: name.to_owned(),
+            scheduled_action_arn: resource.scheduled_arn(scope, &self.id, name),
+            service_namespace: NAMESPACE.to_owned(),
+            schedule: self.schedule.clone(),
+            timezone: self.timezone.clone(),
+            resource_id: resource.to_string(),
+            scalable_dimension: DIMENSION.to_owned(),
+            start_time: self.start.map(seconds),
+            end_time: self.end.map(seconds),
+            scalable_target_action: self.action,
+            creation_time: seconds(self.created_at),
+        }
+    }
+}
+
+/// What a request makes of an action: what it does not name stays.
+fn merged(
+    known: Option<StoredScheduled>,
+    request: &PutScheduledAction,
+    now: Timestamp,
+    id: impl FnOnce() -> String,
+) -> Result<StoredScheduled, AutoscalingError> {
+    let mut stored = known.unwrap_or_else(|| StoredScheduled {
+        id: id(),
+        schedule: String::new(),
+        timezone: None,
+        start: None,
+        end: None,
+        action: super::ScalableTargetAction::default(),
+        created_at: now,
+        next: None,
+    });
+    if let Some(schedule) = &request.schedule {
+        stored.schedule.clone_from(schedule);
+    }
+    if let Some(timezone) = &request.timezone {
+        if !UTC.contains(&timezone.as_str()) {
+            return Err(invalid(format!("this engine knows no time zone but UTC: leave `{timezone}` out")));
+        }
+        stored.timezone = Some(timezone.clone());
+    }
+    stored.start = request.start_time.map(timestamp).or(stored.start);
+    stored.end = request.end_time.map(timestamp).or(stored.end);
+    if let Some(action) = request.scalable_target_action {
+        let (min, max) = (capacity(action.min_capacity, "minCapacity")?, capacity(action.max_capacity, "maxCapacity")?);
+        if let (Some(min), Some(max)) = (min, max) {
+            check_bounds(min, max)?;
+        }
+        stored.action = action;
+    }
+    if stored.action.min_capacity.is_none() && stored.action.max_capacity.is_none() {
+        return Err(invalid("ScalableTargetAction needs a MinCapacity, a MaxCapacity or both"));
+    }
+    if stored.schedule.is_empty() {
+        return Err(invalid("Schedule is required to create a scheduled action"));
+    }
+    let Some(schedule) = Schedule::parse(&stored.schedule) else {
+        return Err(invalid(format!(
+            "`{}` is no schedule: at(yyyy-mm-ddThh:mm:ss), rate(value unit) or cron(fields)",
+            stored.schedule
+        )));
+    };
+    stored.next = stored.next_after(&schedule, now);
+    if stored.next.is_none() {
+        return Err(invalid("The schedule has no time that is still to come"));
+    }
+    Ok(stored)
+}
+
+fn timestamp(seconds: f64) -> Timestamp {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
+    let ms = (seconds * 1000.0).round() as u64;
+    Timestamp::from_millis(ms)
+}
