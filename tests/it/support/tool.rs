@@ -53,7 +53,7 @@ pub(crate) enum Tool {
 }
 
 impl Tool {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::Aws1,
         Self::Aws2,
         Self::Curl,
