@@ -23,8 +23,19 @@ use crate::{
 };
 
 /// What the build and the engine keep in a state directory, besides files whose names begin with one of [`PREFIXES`].
-const OURS: [&str; 9] =
-    ["artifacts", "build", "containers", "debug", "images", "port", "runtime", services::MARKER, "tmp"];
+const OURS: [&str; 11] = [
+    "artifacts",
+    "build",
+    "containers",
+    "debug",
+    "images",
+    "interpreters.json",
+    "layers",
+    "port",
+    "runtime",
+    services::MARKER,
+    "tmp",
+];
 const PREFIXES: [&str; 2] = ["engine.", "start."];
 
 pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
