@@ -201,6 +201,7 @@ fn arguments(project: &Project, desired: &Desired) -> Result<Vec<String>, Failur
         ("--unreserved-minimum", desired.pool.unreserved_minimum.to_string()),
         ("--time-factor", desired.pool.time_factor.to_string()),
         ("--network", network(desired).to_owned()),
+        ("--first-retry-delay", format!("{}s", desired.pool.first_retry_delay_s)),
     ] {
         arguments.extend([flag.to_owned(), value]);
     }
@@ -260,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_engine_of_a_stack_is_started_with_what_the_manifest_says() {
-        let text = "[stack]\nname = \"orders\"\nregion = \"eu-west-1\"\n[concurrency]\nlimit = 50\n[targets.embedded]\nport = 4600\n";
+        let text = "[stack]\nname = \"orders\"\nregion = \"eu-west-1\"\n[concurrency]\nlimit = 50\ntime_factor = 3\nfirst_retry_delay = \"2s\"\n[targets.embedded]\nport = 4600\n";
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("stack.toml");
         std::fs::write(&file, text).unwrap();
@@ -275,5 +276,7 @@ mod tests {
             (serve.port, serve.detached_for.unwrap().as_str(), serve.region.as_str(), serve.concurrency_limit),
             (4600, "orders", "eu-west-1", 50)
         );
+        let delay = std::time::Duration::from_secs(2);
+        assert_eq!((serve.unreserved_minimum, serve.time_factor, serve.first_retry_delay), (5, 3, delay));
     }
 }

@@ -98,6 +98,8 @@ fn random_stack(ids: &mut IdSource) -> Desired {
             trigger.enabled = ids.below(4) > 0;
             trigger.batch_size = pick(ids, &[1, 10]);
             trigger.max_concurrency = pick(ids, &[None, Some(2), Some(5)]);
+            let pollers = pick(ids, &[None, Some(crate::stack::Pollers { min: 2, max: 7 })]);
+            trigger.provisioned_pollers = pollers.filter(|_| trigger.max_concurrency.is_none());
             trigger.report_batch_item_failures = ids.below(2) == 0;
             trigger.filters = pick(ids, &[vec![], vec![r#"{"body":{"a":[1]}}"#.to_owned()]]);
             function.triggers.push(trigger);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{autoscaling, identity, lambda, logs, sqs};
+use super::{autoscaling, identity, lambda, logs, scheduler, sqs};
 use crate::model::Scope;
 
 /// Names a client's request until it is answered. The driver gives them out and never uses one twice.
@@ -62,6 +62,8 @@ pub enum Command {
     Logs(logs::Command),
     Autoscaling(Box<autoscaling::Command>),
     Identity(Box<identity::Command>),
+    /// Boxed for the same reason.
+    Scheduler(Box<scheduler::Command>),
 }
 
 /// What an execution environment does, as its Runtime API calls and its process show it.

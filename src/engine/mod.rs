@@ -12,6 +12,7 @@ mod input;
 pub mod lambda;
 pub mod logs;
 mod record;
+pub mod scheduler;
 pub mod sqs;
 mod world;
 
@@ -38,6 +39,7 @@ pub enum Response {
     Logs(logs::Response),
     Autoscaling(autoscaling::Response),
     Identity(Box<identity::Response>),
+    Scheduler(scheduler::Response),
 }
 
 /// A service's refusal. HTTP statuses and wire codes are the wire's business.
@@ -48,6 +50,7 @@ pub enum Error {
     Logs(logs::LogsError),
     Autoscaling(autoscaling::AutoscalingError),
     Identity(identity::IdentityError),
+    Scheduler(scheduler::SchedulerError),
     /// The engine could not write down what it was about to acknowledge; nothing was acknowledged.
     Storage(String),
 }
@@ -82,12 +85,16 @@ impl EngineConfig {
         if self.concurrency_limit != aws.concurrency_limit {
             lines.push(format!("the pool has {} slots, {} on AWS", self.concurrency_limit, aws.concurrency_limit));
         }
+        if self.unreserved_minimum != aws.unreserved_minimum {
+            let (here, there) = (self.unreserved_minimum, aws.unreserved_minimum);
+            lines.push(format!("reservations must leave {here} slots, {there} on AWS"));
+        }
         if self.time_factor > 1 {
             lines.push(format!("ramps, retries and idle times pass {} times as fast as on AWS", self.time_factor));
         }
         if self.first_retry_delay_ms != aws.first_retry_delay_ms {
             let (here, there) = (self.first_retry_delay_ms, aws.first_retry_delay_ms / 1000);
-            lines.push(format!("asynchronous invocations are first retried after {here} ms, {there} s on AWS"));
+            lines.push(format!("asynchronous retries begin after {here} ms, {there} s on AWS"));
         }
         lines
     }
@@ -101,7 +108,7 @@ impl Default for EngineConfig {
             unreserved_minimum: crate::model::limits::UNRESERVED_MIN,
             environment_idle_ms: 10 * 60 * 1000,
             time_factor: 1,
-            first_retry_delay_ms: 60_000,
+            first_retry_delay_ms: u64::from(crate::model::limits::FIRST_RETRY_DELAY_S) * 1_000,
         }
     }
 }
@@ -130,9 +137,13 @@ impl Restoration {
 
     /// The engine, after the last record.
     pub fn finish(mut self) -> Engine {
-        for world in &mut self.engine.worlds {
-            world.finish_restore(self.now);
+        let Engine { config, ids, worlds, .. } = &mut self.engine;
+        let mut effects = Vec::new();
+        for world in worlds {
+            let scope = std::sync::Arc::clone(world.scope());
+            world.finish_restore(&mut Cx { now: self.now, scope: &scope, config, ids, effects: &mut effects });
         }
+        debug_assert!(effects.is_empty(), "a restored engine only waits");
         self.engine
     }
 }

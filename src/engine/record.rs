@@ -6,7 +6,8 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    autoscaling::AutoscalingRecord, identity::IdentityRecord, lambda::LambdaRecord, logs::LogsRecord, sqs::SqsRecord,
+    autoscaling::AutoscalingRecord, identity::IdentityRecord, lambda::LambdaRecord, logs::LogsRecord,
+    scheduler::SchedulerRecord, sqs::SqsRecord,
 };
 use crate::model::{AccountId, Region, Scope};
 
@@ -25,6 +26,7 @@ pub enum RecordEntry {
     Autoscaling(AutoscalingRecord),
     Identity(IdentityRecord),
     Logs(LogsRecord),
+    Scheduler(SchedulerRecord),
 }
 
 /// The key of a record. The order of keys is the order in which [`super::Engine::restore`] wants the records: what is
@@ -42,6 +44,7 @@ impl Record {
             RecordEntry::Autoscaling(_) => 2,
             RecordEntry::Identity(_) => 3,
             RecordEntry::Logs(_) => 4,
+            RecordEntry::Scheduler(_) => 5,
         };
         key.push(rank);
         self.scope.account.push_digits(&mut key);
@@ -54,6 +57,7 @@ impl Record {
             RecordEntry::Autoscaling(record) => record.push_key(&mut key),
             RecordEntry::Identity(record) => record.push_key(&mut key),
             RecordEntry::Logs(record) => record.push_key(&mut key),
+            RecordEntry::Scheduler(record) => record.push_key(&mut key),
         }
         RecordKey(key)
     }
@@ -73,6 +77,7 @@ impl Record {
             RecordEntry::Autoscaling(record) => record.is_removal(),
             RecordEntry::Identity(record) => record.is_removal(),
             RecordEntry::Logs(record) => record.is_removal(),
+            RecordEntry::Scheduler(record) => record.is_removal(),
         }
     }
 }
@@ -80,6 +85,12 @@ impl Record {
 impl From<SqsRecord> for RecordEntry {
     fn from(record: SqsRecord) -> Self {
         Self::Sqs(record)
+    }
+}
+
+impl From<SchedulerRecord> for RecordEntry {
+    fn from(record: SchedulerRecord) -> Self {
+        Self::Scheduler(record)
     }
 }
 

@@ -7,9 +7,10 @@ use super::{
     RestoreError,
     autoscaling::{Autoscaling, Scaled},
     identity::Identity,
-    lambda::{self, Lambda},
+    lambda::{self, Lambda, LambdaErrorKind},
     logs::Logs,
-    sqs::Sqs,
+    scheduler::{Call, Delivery, Outcome, Scheduler},
+    sqs::{SendMessage, Sqs},
 };
 use crate::model::{IdSource, Scope, Timestamp};
 
@@ -44,12 +45,14 @@ pub(super) struct World {
     logs: Logs,
     autoscaling: Autoscaling,
     identity: Identity,
+    scheduler: Scheduler,
 }
 
 impl World {
     pub(super) fn new(index: usize, scope: Scope, config: &EngineConfig) -> Self {
         let scope = Arc::new(scope);
         let lambda = Lambda::new(index, Arc::clone(&scope), config);
+        let scheduler = Scheduler::new(Arc::clone(&scope));
         Self {
             scope,
             sqs: Sqs::new(),
@@ -57,6 +60,7 @@ impl World {
             logs: Logs::new(),
             autoscaling: Autoscaling::default(),
             identity: Identity::default(),
+            scheduler,
         }
     }
 
@@ -78,6 +82,12 @@ impl World {
                 cx.reply(token, Ok(super::Response::Lambda(lambda::Response::Activity(activity))));
             }
             Command::Lambda(command) => self.lambda.request(cx, &mut self.sqs, &mut self.logs, token, *command),
+            Command::Scheduler(command) => {
+                let reply = self.scheduler.request(cx, *command);
+                cx.reply(token, reply.map(super::Response::Scheduler).map_err(Error::Scheduler));
+                // What is due at once does not wait for the next tick.
+                self.fire_schedules(cx);
+            }
             Command::Logs(command) => {
                 let reply = self.logs.request(cx, command).map(super::Response::Logs).map_err(Error::Logs);
                 cx.reply(token, reply);
@@ -127,6 +137,7 @@ impl World {
             self.lambda.next_deadline(),
             self.autoscaling.next_deadline(),
             self.logs.next_deadline(),
+            self.scheduler.next_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -140,6 +151,58 @@ impl World {
         autoscaling.fire_timers(cx, &mut Scaled { lambda, sqs, logs });
         self.logs.fire_timers(cx.now);
         self.lambda.fire_timers(cx, &mut self.sqs, &mut self.logs);
+        self.fire_schedules(cx);
+    }
+
+    fn fire_schedules(&mut self, cx: &mut Cx<'_>) {
+        while let Some(delivery) = self.scheduler.take_due(cx) {
+            let outcome = self.carry_out(cx, &delivery);
+            if let Some((queue, letter)) = self.scheduler.ended(cx, delivery, outcome) {
+                // A queue that is gone loses it, as on AWS.
+                let _ = self.sqs.send(cx, &queue, letter);
+            }
+        }
+    }
+
+    /// Makes the invocation of a schedule.
+    fn carry_out(&mut self, cx: &mut Cx<'_>, delivery: &Delivery) -> Outcome {
+        match delivery.call(cx) {
+            Err(message) => Outcome::Refused { code: "ValidationException", message },
+            Ok(Call::Invoke { function, payload }) => {
+                match self.lambda.invoke_event(cx, &mut self.sqs, &mut self.logs, &function, payload.into()) {
+                    Ok(()) => Outcome::Done,
+                    Err(error) => {
+                        let message = error.message;
+                        match error.kind {
+                            LambdaErrorKind::TooManyRequests(_) => {
+                                Outcome::Busy { code: "TooManyRequestsException", message }
+                            }
+                            LambdaErrorKind::ResourceNotFound => {
+                                Outcome::Refused { code: "ResourceNotFoundException", message }
+                            }
+                            LambdaErrorKind::InvalidRequestContent => {
+                                Outcome::Refused { code: "InvalidRequestContentException", message }
+                            }
+                            _ => Outcome::Refused { code: "ServiceException", message },
+                        }
+                    }
+                }
+            }
+            Ok(Call::Send { queue, body, group }) => {
+                let message_deduplication_id = group.as_ref().map(|_| cx.ids.uuid());
+                let message_body = Some(body);
+                let message = SendMessage {
+                    message_body,
+                    message_group_id: group,
+                    message_deduplication_id,
+                    ..SendMessage::default()
+                };
+                match self.sqs.send(cx, &queue, message) {
+                    Ok(()) => Outcome::Done,
+                    Err(error) => Outcome::Refused { code: "AWS.SimpleQueueService", message: error.message },
+                }
+            }
+        }
     }
 
     /// Hands messages that became visible to the mappings of their queue, until nothing moves any more.
@@ -168,11 +231,13 @@ impl World {
                 self.autoscaling.restore(record);
                 Ok(())
             }
+            RecordEntry::Scheduler(record) => self.scheduler.restore(record),
         }
     }
 
-    pub(super) fn finish_restore(&mut self, now: Timestamp) {
-        self.sqs.finish_restore(now);
-        self.lambda.finish_restore(now);
+    pub(super) fn finish_restore(&mut self, cx: &mut Cx<'_>) {
+        self.sqs.finish_restore(cx.now);
+        self.lambda.finish_restore(cx.now);
+        self.scheduler.resume(cx);
     }
 }

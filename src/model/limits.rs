@@ -51,6 +51,10 @@ pub const PROVISIONED_INIT_MAX_MS: u64 = 130_000;
 pub const CONCURRENCY_DEFAULT: u32 = 1_000;
 /// How many times as fast as on AWS an experiment may pass.
 pub const TIME_FACTOR_MAX: u32 = 1_000;
+/// How long AWS waits before an asynchronous invocation is first tried again.
+pub const FIRST_RETRY_DELAY_S: u32 = 60;
+/// The longest such wait that can be asked for: an event's longest age.
+pub const FIRST_RETRY_DELAY_MAX_S: u32 = 6 * 60 * 60;
 /// What must stay unreserved of the regional pool.
 pub const UNRESERVED_MIN: u32 = 100;
 /// `ScalingConfig.MaximumConcurrency`, smallest.
@@ -63,3 +67,9 @@ pub const MAPPING_BATCH_MAX: u32 = 10_000;
 pub const MAPPING_BATCH_WITHOUT_WINDOW_MAX: u32 = 10;
 /// `MaximumBatchingWindowInSeconds`.
 pub const MAPPING_WINDOW_MAX_S: u32 = 300;
+/// `ProvisionedPollerConfig`, smallest of both.
+pub const POLLERS_MIN: u32 = 2;
+/// `MinimumPollers`, largest.
+pub const MINIMUM_POLLERS_MAX: u32 = 200;
+/// `MaximumPollers`, largest.
+pub const MAXIMUM_POLLERS_MAX: u32 = 2_000;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use super::ContainerCall;
 use crate::{
     model::{ArtifactDigest, FunctionName, QueueArn, QueueName},
-    stack::{Architecture, ImageConfig, LogFormat, Tags, Variables},
+    stack::{Architecture, ImageConfig, LogFormat, Pollers, Tags, Variables},
 };
 
 /// Queue attributes by AWS's names; an empty value takes the attribute away.
@@ -207,6 +207,7 @@ pub struct MappingSettings {
     pub batch_size: u32,
     pub batching_window_s: u32,
     pub max_concurrency: Option<u32>,
+    pub provisioned_pollers: Option<Pollers>,
     pub report_batch_item_failures: bool,
     pub filters: Vec<String>,
 }
@@ -220,6 +221,8 @@ pub struct MappingChanges {
     pub batching_window_s: Option<u32>,
     /// `Some(None)` takes the cap away.
     pub max_concurrency: Option<Option<u32>>,
+    /// `Some(None)` takes them away.
+    pub provisioned_pollers: Option<Option<Pollers>>,
     pub report_batch_item_failures: Option<bool>,
     /// All filters: the call replaces them as a whole.
     pub filters: Option<Vec<String>>,

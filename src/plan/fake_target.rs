@@ -335,6 +335,7 @@ impl FakeTarget {
             batch_size: settings.batch_size,
             batching_window_s: settings.batching_window_s,
             max_concurrency: settings.max_concurrency,
+            provisioned_pollers: settings.provisioned_pollers,
             report_batch_item_failures: settings.report_batch_item_failures,
             filters: settings.filters.clone(),
             readiness: Readiness::Ready,
@@ -351,6 +352,10 @@ impl FakeTarget {
         replace(&mut mapping.batch_size, changes.batch_size);
         replace(&mut mapping.batching_window_s, changes.batching_window_s);
         replace(&mut mapping.max_concurrency, changes.max_concurrency);
+        replace(&mut mapping.provisioned_pollers, changes.provisioned_pollers);
+        if mapping.max_concurrency.is_some() && mapping.provisioned_pollers.is_some() {
+            return Err(format!("mapping {uuid} has both a cap and pollers"));
+        }
         replace(&mut mapping.report_batch_item_failures, changes.report_batch_item_failures);
         replace(&mut mapping.filters, changes.filters);
         Ok(())

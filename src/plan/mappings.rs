@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::QueueArn,
-    stack::{Address, DesiredFunction, Observed, ObservedMapping, Trigger},
+    stack::{Address, DesiredFunction, Observed, ObservedMapping, Pollers, Trigger},
 };
 
 /// Steps for each trigger, after all those of its function and its queue.
@@ -65,6 +65,7 @@ fn make_one(
         batch_size: trigger.batch_size,
         batching_window_s: trigger.batching_window_s,
         max_concurrency: trigger.max_concurrency,
+        provisioned_pollers: trigger.provisioned_pollers,
         report_batch_item_failures: trigger.report_batch_item_failures,
         filters: trigger.filters.clone(),
     };
@@ -123,6 +124,11 @@ fn changes(found: &ObservedMapping, wanted: &MappingSettings, invoked: &MappedFu
         let (old, new) = (optional(found.max_concurrency), optional(wanted.max_concurrency));
         causes.push(format!("max_concurrency {old} -> {new}"));
     }
+    if found.provisioned_pollers != wanted.provisioned_pollers {
+        changes.provisioned_pollers = Some(wanted.provisioned_pollers);
+        let (old, new) = (pollers(found.provisioned_pollers), pollers(wanted.provisioned_pollers));
+        causes.push(format!("provisioned_pollers {old} -> {new}"));
+    }
     if found.report_batch_item_failures != wanted.report_batch_item_failures {
         changes.report_batch_item_failures = Some(wanted.report_batch_item_failures);
         let (old, new) = (found.report_batch_item_failures, wanted.report_batch_item_failures);
@@ -133,6 +139,10 @@ fn changes(found: &ObservedMapping, wanted: &MappingSettings, invoked: &MappedFu
         causes.push("filters changed".to_owned());
     }
     (changes, causes.join(", "))
+}
+
+fn pollers(pollers: Option<Pollers>) -> String {
+    pollers.map_or_else(|| "none".to_owned(), |pollers| format!("{} to {}", pollers.min, pollers.max))
 }
 
 fn source_of(trigger: &Trigger, inputs: &Inputs<'_>) -> Option<QueueArn> {

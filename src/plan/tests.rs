@@ -370,6 +370,16 @@ fn triggers() {
     );
     check_between(
         |desired| f(desired).triggers[0].max_concurrency = Some(5),
+        |desired| {
+            let trigger = &mut f(desired).triggers[0];
+            trigger.max_concurrency = None;
+            trigger.provisioned_pollers = Some(crate::stack::Pollers { min: 2, max: 5 });
+        },
+        "~ functions.f.triggers.example-queue  update: max_concurrency 5 -> none, provisioned_pollers none -> 2 to 5
+         0 to create, 1 to update, 0 to delete",
+    );
+    check_between(
+        |desired| f(desired).triggers[0].max_concurrency = Some(5),
         |desired| f(desired).triggers.clear(),
         "- functions.f.triggers.example-queue  delete
          0 to create, 0 to update, 1 to delete",

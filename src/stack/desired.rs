@@ -30,6 +30,8 @@ pub struct Pool {
     pub unreserved_minimum: u32,
     /// How many times as fast as on AWS ramps, retries and idle times pass, for experiments.
     pub time_factor: u32,
+    /// Before an asynchronous invocation is first tried again; not as long as on AWS only for experiments.
+    pub first_retry_delay_s: u32,
 }
 
 /// A queue, with every attribute that the manifest can set.
@@ -219,10 +221,19 @@ pub struct Trigger {
     pub batch_size: u32,
     pub batching_window_s: u32,
     pub max_concurrency: Option<u32>,
+    /// Excludes `max_concurrency`.
+    pub provisioned_pollers: Option<Pollers>,
     /// `ReportBatchItemFailures`.
     pub report_batch_item_failures: bool,
     /// Filter patterns, each a JSON document.
     pub filters: Vec<String>,
+}
+
+/// `ProvisionedPollerConfig`: pollers that a trigger has always, and at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pollers {
+    pub min: u32,
+    pub max: u32,
 }
 
 /// Where a stack can be converged.

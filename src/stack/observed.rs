@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Address, Architecture, ImageConfig, LogFormat, ObservedServices, TAG_ADDRESS, Tags};
+use super::{Address, Architecture, ImageConfig, LogFormat, ObservedServices, Pollers, TAG_ADDRESS, Tags};
 use crate::model::{FunctionName, QueueArn, QueueName};
 
 /// What was found on a target.
@@ -101,6 +101,7 @@ pub struct ObservedMapping {
     pub batch_size: u32,
     pub batching_window_s: u32,
     pub max_concurrency: Option<u32>,
+    pub provisioned_pollers: Option<Pollers>,
     pub report_batch_item_failures: bool,
     pub filters: Vec<String>,
     pub readiness: Readiness,

@@ -15,7 +15,12 @@ pub(crate) fn stack() -> Desired {
         region: Region::parse("ap-northeast-1").unwrap(),
         account: AccountId::DEFAULT,
         requires: None,
-        pool: Pool { limit: limits::CONCURRENCY_DEFAULT, unreserved_minimum: limits::UNRESERVED_MIN, time_factor: 1 },
+        pool: Pool {
+            limit: limits::CONCURRENCY_DEFAULT,
+            unreserved_minimum: limits::UNRESERVED_MIN,
+            time_factor: 1,
+            first_retry_delay_s: limits::FIRST_RETRY_DELAY_S,
+        },
         queues: BTreeMap::new(),
         functions: BTreeMap::new(),
         services: BTreeMap::new(),
@@ -102,6 +107,7 @@ pub(crate) fn trigger(queue: &str) -> Trigger {
         batch_size: 10,
         batching_window_s: 0,
         max_concurrency: None,
+        provisioned_pollers: None,
         report_batch_item_failures: false,
         filters: Vec::new(),
     }

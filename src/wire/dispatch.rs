@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 
-use super::{Caller, Parsed, autoscaling, lambda, logs, response, sqs_json, sqs_peek, sqs_query, xml};
+use super::{Caller, Parsed, autoscaling, lambda, logs, response, scheduler, sqs_json, sqs_peek, sqs_query, xml};
 
 /// What a browser sees.
-const GREETING: &str = "This is stackctl's engine: SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM and STS on this machine.\n\
+const GREETING: &str = "This is stackctl's engine: SQS, Lambda, Application Auto Scaling, EventBridge Scheduler, CloudWatch Logs, IAM and STS on this machine.\n\
     Point a client at this address, for example `aws --endpoint-url http://localhost:4566 sqs list-queues`.\n";
 
 const TARGET: &str = "x-amz-target";
@@ -27,6 +27,9 @@ pub(super) fn parse(caller: &Caller<'_>, body: Bytes) -> Parsed {
     let path = caller.head.uri.path();
     if lambda::is_path(path) && matches!(caller.service.as_deref(), None | Some("lambda")) {
         return lambda::parse(caller, body);
+    }
+    if scheduler::is_request(path, caller.service.as_deref()) {
+        return scheduler::parse(caller, &body);
     }
     if is_form(caller, &body) {
         return sqs_query::parse(caller, &body);
@@ -53,14 +56,14 @@ fn is_form(caller: &Caller<'_>, body: &[u8]) -> bool {
 fn unknown_target(caller: &Caller<'_>, target: &str) -> Parsed {
     let message = format!(
         "`{target}` is no operation of this engine, which serves SQS (`AmazonSQS`), Lambda, CloudWatch Logs \
-         (`Logs_20140328`), Application Auto Scaling (`AnyScaleFrontendService`), IAM and STS"
+         (`Logs_20140328`), Application Auto Scaling (`AnyScaleFrontendService`), EventBridge Scheduler, IAM and STS"
     );
     refuse(caller, &message)
 }
 
 fn not_served(service: &str) -> String {
     format!(
-        "`{service}` is not served by this engine, which serves SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM and STS; point its client \
+        "`{service}` is not served by this engine, which serves SQS, Lambda, Application Auto Scaling, EventBridge Scheduler, CloudWatch Logs, IAM and STS; point its client \
          elsewhere"
     )
 }
@@ -75,12 +78,12 @@ fn unknown_request(caller: &Caller<'_>) -> Parsed {
         Some("sqs") => format!(
             "`{method} {path}` names no operation; a request to SQS has `X-Amz-Target: AmazonSQS.OPERATION` or `Action`"
         ),
-        Some(service @ ("lambda" | "logs" | "iam" | "sts" | "application-autoscaling")) => {
+        Some(service @ ("lambda" | "logs" | "iam" | "sts" | "application-autoscaling" | "scheduler")) => {
             format!("`{method} {path}` is no operation of `{service}` that this engine knows")
         }
         Some(service) => not_served(service),
         None => format!(
-            "`{method} {path}` is no request to SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM or STS"
+            "`{method} {path}` is no request to SQS, Lambda, Application Auto Scaling, EventBridge Scheduler, CloudWatch Logs, IAM or STS"
         ),
     };
     refuse(caller, &message)
@@ -104,7 +107,7 @@ mod tests {
     fn a_person_is_greeted() {
         check_parse(
             "GET /\nhost: localhost:4566\n\n",
-            "200 text/plain; charset=utf-8 | This is stackctl's engine: SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM and STS on this machine.\nPoint a client at this address, for example `aws --endpoint-url http://localhost:4566 sqs list-queues`.\n",
+            "200 text/plain; charset=utf-8 | This is stackctl's engine: SQS, Lambda, Application Auto Scaling, EventBridge Scheduler, CloudWatch Logs, IAM and STS on this machine.\nPoint a client at this address, for example `aws --endpoint-url http://localhost:4566 sqs list-queues`.\n",
         );
     }
 
@@ -112,19 +115,19 @@ mod tests {
     fn what_is_not_served_is_refused_by_name() {
         check_parse(
             "POST /\nx-amz-target: DynamoDB_20120810.ListTables\n\n{}",
-            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`DynamoDB_20120810.ListTables` is no operation of this engine, which serves SQS (`AmazonSQS`), Lambda, CloudWatch Logs (`Logs_20140328`), Application Auto Scaling (`AnyScaleFrontendService`), IAM and STS"}"#,
+            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`DynamoDB_20120810.ListTables` is no operation of this engine, which serves SQS (`AmazonSQS`), Lambda, CloudWatch Logs (`Logs_20140328`), Application Auto Scaling (`AnyScaleFrontendService`), EventBridge Scheduler, IAM and STS"}"#,
         );
         check_parse(
             "GET /bucket/key\nauthorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request\n\n",
-            r#"400 text/xml | <?xml version="1.0"?><Error><Code>NotImplemented</Code><Message>`s3` is not served by this engine, which serves SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM and STS; point its client elsewhere</Message><RequestId>REQUEST-ID</RequestId></Error>"#,
+            r#"400 text/xml | <?xml version="1.0"?><Error><Code>NotImplemented</Code><Message>`s3` is not served by this engine, which serves SQS, Lambda, Application Auto Scaling, EventBridge Scheduler, CloudWatch Logs, IAM and STS; point its client elsewhere</Message><RequestId>REQUEST-ID</RequestId></Error>"#,
         );
         check_parse(
             "GET /2013-04-01/hostedzone\nauthorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/route53/aws4_request\n\n",
-            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`route53` is not served by this engine, which serves SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM and STS; point its client elsewhere"}"#,
+            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`route53` is not served by this engine, which serves SQS, Lambda, Application Auto Scaling, EventBridge Scheduler, CloudWatch Logs, IAM and STS; point its client elsewhere"}"#,
         );
         check_parse(
             "DELETE /x\n\n",
-            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`DELETE /x` is no request to SQS, Lambda, Application Auto Scaling, CloudWatch Logs, IAM or STS"}"#,
+            r#"400 application/json x-amzn-errortype=UnknownOperationException | {"__type":"UnknownOperationException","message":"`DELETE /x` is no request to SQS, Lambda, Application Auto Scaling, EventBridge Scheduler, CloudWatch Logs, IAM or STS"}"#,
         );
     }
 }

@@ -17,6 +17,7 @@ mod logs;
 mod params;
 mod queue_url;
 mod response;
+mod scheduler;
 mod scope;
 mod sqs_errors;
 mod sqs_json;
@@ -77,6 +78,7 @@ enum Protocol {
     Logs,
     Autoscaling,
     Identity(identity::Service, &'static str),
+    Scheduler,
 }
 
 impl Call {
@@ -131,6 +133,7 @@ pub fn respond(call: &Call, reply: Reply, request_id: &str) -> Response<Bytes> {
         Protocol::Logs => logs::respond(reply, request_id),
         Protocol::Autoscaling => autoscaling::respond(reply, request_id),
         Protocol::Identity(service, operation) => identity::respond(service, operation, reply, request_id),
+        Protocol::Scheduler => scheduler::respond(reply, request_id),
     }
 }
 

@@ -15,8 +15,10 @@ use crate::{
     engine::{
         autoscaling::ScalingState,
         lambda::{AccountActivity, FunctionActivity, MappingActivity},
+        scheduler::ScheduleActivity,
     },
     serve::own_api::{ActivityReport, QueueDepth},
+    wire::function_url,
 };
 
 pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
@@ -124,6 +126,13 @@ fn page(endpoint: &str, report: &ActivityReport) -> String {
     if !report.activity.scaling.is_empty() {
         parts.push(scaling(&report.activity.scaling));
     }
+    let urls = urls(endpoint, &report.activity.functions);
+    if !urls.is_empty() {
+        parts.push(table(&["FUNCTION", "URL"], &urls));
+    }
+    if !report.schedules.is_empty() {
+        parts.push(schedules(&report.schedules));
+    }
     if !report.activity.mappings.is_empty() {
         parts.push(mappings(&report.activity.mappings));
     }
@@ -188,6 +197,37 @@ fn scaling(targets: &[ScalingState]) -> String {
     table(&["FOLLOWS THE LOAD", "PROVISIONED", "MIN", "MAX", "TARGET", "USED"], &rows)
 }
 
+fn urls(endpoint: &str, functions: &[FunctionActivity]) -> Vec<Vec<String>> {
+    let of = |function: &FunctionActivity| {
+        let name = function.name.clone();
+        function.urls.iter().map(move |id| vec![name.clone(), function_url::address(endpoint, id)]).collect::<Vec<_>>()
+    };
+    functions.iter().flat_map(of).collect()
+}
+
+fn schedules(schedules: &[ScheduleActivity]) -> String {
+    let rows: Vec<_> = schedules
+        .iter()
+        .map(|schedule| {
+            let next = match schedule.next_ms {
+                Some(ms) => at(ms),
+                None if schedule.is_enabled => "over".to_owned(),
+                None => "disabled".to_owned(),
+            };
+            let last = schedule.last_ms.map_or_else(|| "-".to_owned(), at);
+            let target = last_part(&schedule.target).to_owned();
+            vec![schedule.name.clone(), schedule.expression.clone(), target, next, last]
+        })
+        .collect();
+    table(&["SCHEDULE", "EXPRESSION", "TARGET", "NEXT", "LAST"], &rows)
+}
+
+/// `2026-11-24T10:53:53Z`: schedules have time zones of their own, so all are shown in one.
+fn at(ms: u64) -> String {
+    let instant = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    instant.map_or_else(|| ms.to_string(), |instant| instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
 fn mappings(mappings: &[MappingActivity]) -> String {
     let rows: Vec<_> = mappings
         .iter()
@@ -237,6 +277,7 @@ mod tests {
             activity: Activity::default(),
             queues: Vec::new(),
             queues_left_out: false,
+            schedules: Vec::new(),
         }
     }
 
@@ -246,6 +287,26 @@ mod tests {
             &report(),
             "http://127.0.0.1:4566  000000000000  us-east-1\n0 of 0 running, at most 0 so far, 0 reserved\n\nno functions and no queues",
         );
+    }
+
+    #[test]
+    fn urls_and_schedules_are_shown() {
+        let mut report = report();
+        let function = FunctionActivity { name: "web".to_owned(), urls: vec!["abc".to_owned()], ..Default::default() };
+        report.activity.functions = vec![function];
+        report.schedules = vec![ScheduleActivity {
+            group: "orders".to_owned(),
+            name: "nightly".to_owned(),
+            expression: "rate(1 day)".to_owned(),
+            target: "arn:aws:lambda:us-east-1:000000000000:function:web".to_owned(),
+            is_enabled: true,
+            next_ms: Some(1_795_517_633_000),
+            last_ms: None,
+        }];
+        let text = anstream::adapter::strip_str(&page("http://127.0.0.1:4566", &report)).to_string();
+        assert!(text.contains("web       http://127.0.0.1:4566/_stackctl/url/abc/"), "{text}");
+        let row = text.lines().last().unwrap().split_whitespace().collect::<Vec<_>>();
+        assert_eq!(row, ["nightly", "rate(1", "day)", "web", "2026-11-24T10:53:53Z", "-"]);
     }
 
     #[test]

@@ -49,7 +49,9 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     terminal.step(GREEN, "ready", format_args!("{}: {}, in {took}", desired.name, done(plan.summary())));
     let engine_config = EngineConfig {
         concurrency_limit: desired.pool.limit,
+        unreserved_minimum: desired.pool.unreserved_minimum,
         time_factor: desired.pool.time_factor,
+        first_retry_delay_ms: u64::from(desired.pool.first_retry_delay_s) * 1_000,
         ..EngineConfig::default()
     };
     for difference in engine_config.differences() {

@@ -23,6 +23,8 @@ use crate::serve::own_api::ActivityReport;
 
 /// Lines above the tables: what is watched, the pool, and what of it is claimed.
 const HEAD_LINES: u16 = 3;
+/// Lines about what is not as on AWS: as many as an engine can have.
+const DIFFERENCES_MAX: usize = 4;
 /// The line of keys.
 const KEY_LINES: u16 = 1;
 /// What stands between two columns.
@@ -100,14 +102,16 @@ impl Page<'_> {
 
 impl Widget for &Page<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
-        if area.height <= HEAD_LINES + KEY_LINES {
+        let differences = &self.report.activity.differences;
+        let head_lines = HEAD_LINES + u16::try_from(differences.len().min(DIFFERENCES_MAX)).unwrap_or_default();
+        if area.height <= head_lines + KEY_LINES {
             return;
         }
         let mut pen = Pen { area, y: area.y, buffer };
         self.head(&mut pen);
         let tables = tables::all(self.report, self.look);
         let rows: Vec<usize> = tables.iter().map(|table| table.rows.len()).collect();
-        let room = usize::from(area.height - HEAD_LINES - KEY_LINES);
+        let room = usize::from(area.height - head_lines - KEY_LINES);
         for (table, rows) in tables.iter().zip(room::share(room, &rows)) {
             pen.table(table, rows);
         }
@@ -148,6 +152,9 @@ impl Page<'_> {
             "      {} reserved or provisioned; of the other {unreserved}, {} running",
             pool.claimed, pool.running_unreserved
         )));
+        for difference in report.activity.differences.iter().take(DIFFERENCES_MAX) {
+            pen.line(Line::styled(format!("      experiment: {difference}"), tone(Tone::Warning)));
+        }
     }
 
     fn keys(&self) -> String {

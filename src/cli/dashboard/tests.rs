@@ -63,6 +63,7 @@ fn report() -> ActivityReport {
         },
         queues: vec![queue("example-queue", 1_200, 20), queue("example-queue-dlq", 0, 0)],
         queues_left_out: false,
+        schedules: Vec::new(),
     }
 }
 
@@ -149,4 +150,28 @@ fn no_room_is_no_reason_to_panic() {
 fn an_empty_stack_says_so() {
     let report = ActivityReport { activity: Activity::default(), queues: Vec::new(), ..report() };
     assert!(screen(&report, &look(), 80, 24).contains("no functions and no queues"));
+}
+
+#[test]
+fn what_follows_the_load_and_what_is_an_experiment_is_shown() {
+    let mut report = report();
+    report.activity.differences = vec!["the pool has 20 slots, 1000 on AWS".to_owned()];
+    report.activity.scaling = vec![crate::engine::autoscaling::ScalingState {
+        function: "api".to_owned(),
+        qualifier: "live".to_owned(),
+        min: 2,
+        max: 10,
+        current: 4,
+        target: Some(0.7),
+        utilization: Some(0.75),
+        last: None,
+    }];
+    let text = screen(&report, &look(), 80, 30);
+    assert!(text.contains("\n      experiment: the pool has 20 slots, 1000 on AWS\n"), "{text}");
+    let expected = "
+FOLLOWS THE LOAD  PROVISIONED  MIN  MAX  TARGET  USED
+api:live                    4    2   10     70%   75%
+";
+    assert!(text.contains(expected), "{text}");
+    assert!(text.ends_with("p pause"), "{text}");
 }

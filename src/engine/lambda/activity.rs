@@ -69,6 +69,12 @@ pub struct FunctionActivity {
     pub spillovers: u64,
     pub durations: Distribution,
     pub events: EventActivity,
+    /// Invocations that were dropped because they would have gone on with a recursive loop.
+    #[serde(default)]
+    pub recursions_dropped: u64,
+    /// The ids of its URLs, the function's own before those of aliases.
+    #[serde(default)]
+    pub urls: Vec<String>,
 }
 
 /// A function's asynchronous invocations.
@@ -153,6 +159,8 @@ impl Lambda {
             spillovers: function.load.spillovers,
             durations: function.counters.durations.clone(),
             events: self.event_activity(now, function),
+            recursions_dropped: function.counters.loops_dropped,
+            urls: function.urls.values().map(|url| url.id.clone()).collect(),
             ..FunctionActivity::default()
         };
         for environment in function.environments().filter_map(|serial| self.environments.get(serial)) {

@@ -57,6 +57,8 @@ pub(super) struct Counters {
     pub(super) events_received: u64,
     /// Those that were given up.
     pub(super) events_dropped: u64,
+    /// Invocations that were dropped because they would have gone on with a recursive loop.
+    pub(super) loops_dropped: u64,
     /// From acceptance to each attempt.
     pub(super) event_ages: Distribution,
     /// Dead letters that their queue did not take.

@@ -26,6 +26,8 @@ pub enum LambdaErrorKind {
     ProvisionedConcurrencyConfigNotFound,
     /// A request whose body is too large, which the service model leaves out.
     RequestEntityTooLarge,
+    /// A chain of requests has been through the function too often.
+    RecursiveInvocation,
     RequestTooLarge,
     ResourceConflict,
     ResourceInUse,

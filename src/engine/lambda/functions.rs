@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    CodeRef, CreateFunction, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord, ListFunctions, Response,
+    CodeRef, CreateFunction, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord, Response,
     StoredEventConfig, StoredUrl, Turn, UpdateFunctionCode, UpdateFunctionConfiguration,
     aliases::StoredAlias,
     async_queue::EventId,
@@ -16,7 +16,6 @@ use super::{
     counters::Counters,
     layers::check_total,
     names::Named,
-    page::Page,
     provisioned::StoredProvision,
     records::{FunctionRecord, StoredFunction, StoredVersion},
     sandbox::check_tags,
@@ -56,6 +55,8 @@ pub(super) struct Function {
     pub(super) utilization: BTreeMap<String, (u64, super::Utilization)>,
     /// By version's number, `$LATEST` or alias.
     pub(super) event_configs: BTreeMap<String, StoredEventConfig>,
+    /// Whether its recursive loops go on (`RecursiveLoop`).
+    pub(super) allows_loops: bool,
     /// By alias; empty for the function itself. Changed through [`Functions`], which finds them by id.
     pub(super) urls: BTreeMap<String, StoredUrl>,
     /// Whether its provisioned environments are what they should be.
@@ -74,7 +75,7 @@ pub(super) struct Function {
 #[derive(Debug, Default)]
 pub(super) struct Functions {
     by_id: BTreeMap<FunctionId, Function>,
-    by_name: BTreeMap<FunctionName, FunctionId>,
+    pub(super) by_name: BTreeMap<FunctionName, FunctionId>,
     /// Functions and aliases by the ids of their URLs.
     by_url: BTreeMap<String, (FunctionId, String)>,
     created: u64,
@@ -175,6 +176,7 @@ impl Function {
             event_configs: self.event_configs.clone(),
             attached: self.attached.clone(),
             urls: self.urls.clone(),
+            allows_loops: self.allows_loops,
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: self.arn.name.clone(),
@@ -286,6 +288,7 @@ impl Lambda {
                 ..Attached::default()
             },
             urls: BTreeMap::new(),
+            allows_loops: false,
         };
         cx.record(LambdaRecord::Function(FunctionRecord {
             name: name.clone(),
@@ -325,6 +328,7 @@ impl Lambda {
             event_configs: stored.event_configs,
             attached: stored.attached,
             urls: stored.urls,
+            allows_loops: stored.allows_loops,
             tags: stored.tags,
             reserved: stored.reserved,
             load: Load::default(),
@@ -355,30 +359,6 @@ impl Lambda {
         let (id, version) = self.locate(named)?;
         let shown = self.functions.get(id).and_then(|function| function.show(version, named.qualifier));
         shown.map(|shown| Response::Function(Box::new(shown))).ok_or_else(|| named.not_found(&self.scope))
-    }
-
-    pub(super) fn list_functions(&self, request: &ListFunctions) -> Result<Response, LambdaError> {
-        let with_versions = request.function_version.is_some();
-        if request.master_region.is_some() && !with_versions {
-            return Err(invalid("FunctionVersion must be set to ALL when MasterRegion is given."));
-        }
-        let (after_name, after_version) = marked(request.marker.as_deref());
-        let from = std::ops::Bound::Included(after_name);
-        let functions = self.functions.by_name.range::<str, _>((from, std::ops::Bound::Unbounded));
-        let rest = functions
-            .filter_map(|(_, id)| self.functions.get(*id))
-            .filter(|_| request.master_region.is_none())
-            .flat_map(|function| function.versions().map(move |(version, _)| (function, version)))
-            .filter(|(_, version)| with_versions || *version == VersionId::Latest)
-            .filter(|(function, version)| {
-                function.name() > after_name || after_version.is_none_or(|after| *version > after)
-            });
-        let page = Page::of(rest, request.max_items, |(function, version)| format!("{}:{version}", function.name()))?;
-        let show = |(function, version): &(&Function, VersionId)| {
-            function.show(*version, with_versions.then(|| version.to_string()).as_deref())
-        };
-        let functions = page.items.iter().filter_map(show).collect();
-        Ok(Response::ListFunctions { functions, next_marker: page.next_marker })
     }
 
     pub(super) fn update_function_code(
@@ -474,15 +454,6 @@ pub(super) const UPDATE_OF_QUALIFIED: &str = "Aliases and versions of a function
 /// Of every resource that has a revision.
 pub(super) const REVISION_MISMATCH: &str = "The Revision Id provided does not match the latest Revision Id. Call the \
      GetFunction/GetAlias API to retrieve the latest Revision Id";
-
-/// Where a list goes on, in its marker: behind that function, or that version of it.
-fn marked(marker: Option<&str>) -> (&str, Option<VersionId>) {
-    let marker = marker.unwrap_or_default();
-    match marker.split_once(':') {
-        Some((name, version)) => (name, VersionId::parse(version)),
-        None => (marker, Some(VersionId::Published(u64::MAX))),
-    }
-}
 
 /// AWS creates and updates in the background and says so in the answer. Here it is over before the next request, so that a
 /// client that waits for `Active` or `Successful` finds it at once.

@@ -12,6 +12,7 @@ use super::{
     invocation::{Ask, Completion, Job, Origin, Run, Stream},
     logging::PlatformEvent,
     names::Named,
+    recursion,
     report::{self, Failure, RESPONSE_MAX_BYTES, Report, Tail},
     scaling::Rate,
     versions::VersionId,
@@ -102,6 +103,11 @@ impl Lambda {
             let qualifier = ask.qualifier.as_deref();
             Named { name: function.name(), qualifier }.not_found(&self.scope)
         })?;
+        let trace_id = ask.trace_id.unwrap_or_else(|| trace_id(cx));
+        if recursion::is_loop(&trace_id, &function.arn) && !function.allows_loops {
+            self.count(id, |counters| counters.loops_dropped += 1);
+            return Err(recursion::stopped());
+        }
         let (place, kind) = match self.admit(cx, (id, version), matches!(ask.origin, Origin::Client { .. })) {
             Ok(place) => place,
             Err(throttle) => return Err(self.throttled(cx, logs, id, throttle)),
@@ -132,7 +138,7 @@ impl Lambda {
             origin: ask.origin,
             payload: ask.payload,
             invoked_function_arn: arn,
-            trace_id: ask.trace_id.unwrap_or_else(|| trace_id(cx)),
+            trace_id: recursion::passed_on(&trace_id, &function.arn),
             client_context: ask.client_context,
             tail,
         };
@@ -408,7 +414,7 @@ fn log(cx: &mut Cx<'_>, logs: &mut Logs, environment: &Environment, job: &mut Jo
     }
 }
 
-fn check_json(payload: &[u8]) -> Result<(), LambdaError> {
+pub(super) fn check_json(payload: &[u8]) -> Result<(), LambdaError> {
     let refuse = |why: String| {
         let message = format!("Could not parse request body into json: Could not parse payload into json: {why}");
         Err(LambdaError::new(LambdaErrorKind::InvalidRequestContent, message))

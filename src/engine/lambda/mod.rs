@@ -19,6 +19,7 @@ mod functions;
 mod invocation;
 mod invoke;
 mod layers;
+mod listing;
 mod logging;
 mod mappings;
 mod names;
@@ -26,6 +27,7 @@ mod page;
 mod policy;
 mod provisioned;
 mod records;
+mod recursion;
 mod report;
 mod requests;
 mod reservation;
@@ -260,16 +262,37 @@ impl Lambda {
         logs: &mut Logs,
         function: &FunctionArn,
         origin: invocation::Origin,
-        payload: Bytes,
+        (payload, trace_id): (Bytes, Option<String>),
     ) -> Result<(), LambdaError> {
         let id = self.find(names::Named::of(function))?;
         let qualifier = function.qualifier.clone();
-        self.begin(
-            cx,
-            logs,
-            id,
-            Ask { origin, payload, qualifier, request_id: None, trace_id: None, client_context: None },
-        )
+        self.begin(cx, logs, id, Ask { origin, payload, qualifier, request_id: None, trace_id, client_context: None })
+    }
+
+    /// Accepts an asynchronous invocation on the engine's own behalf.
+    ///
+    /// # Errors
+    /// As `Invoke`; the function may be gone, or of another account or region.
+    pub(super) fn invoke_event(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sqs: &mut Sqs,
+        logs: &mut Logs,
+        function: &FunctionArn,
+        payload: Bytes,
+    ) -> Result<(), LambdaError> {
+        let named = names::Named::of(function);
+        if function.scope != *self.scope {
+            return Err(named.not_found(&function.scope));
+        }
+        let id = self.find(named)?;
+        invoke::check_json(&payload)?;
+        let origin = invocation::Origin::Destination { hops: 0 };
+        let qualifier = function.qualifier.clone();
+        let ask = Ask { origin, payload, qualifier, request_id: None, trace_id: None, client_context: None };
+        self.accept_event(cx, id, ask)?;
+        self.fire_timers(cx, sqs, logs);
+        Ok(())
     }
 
     /// The function that a request names, when it exists.

@@ -58,6 +58,9 @@ pub struct StoredFunction {
     /// By alias; empty for the function itself.
     #[serde(default)]
     pub urls: BTreeMap<String, StoredUrl>,
+    /// `RecursiveLoop` is `Allow`.
+    #[serde(default)]
+    pub allows_loops: bool,
 }
 
 /// Sets or removes a published version.

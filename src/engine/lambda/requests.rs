@@ -70,6 +70,9 @@ impl Lambda {
             | Command::DeleteFunctionUrlConfig { .. }
             | Command::ListFunctionUrlConfigs { .. }
             | Command::FindFunctionUrl { .. }) => self.url_request(cx, command),
+            command @ (Command::PutFunctionRecursionConfig { .. } | Command::GetFunctionRecursionConfig { .. }) => {
+                self.recursion_request(cx, &command)
+            }
             Command::PutFunctionConcurrency { name, reserved_concurrent_executions } => {
                 self.put_function_concurrency(cx, &name, reserved_concurrent_executions)
             }

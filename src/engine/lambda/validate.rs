@@ -268,9 +268,25 @@ pub(super) fn unsupported_text(name: &str, value: Option<&String>) -> Result<(),
     if value.is_some_and(|text| !text.is_empty()) { Err(refused(name)) } else { Ok(()) }
 }
 
+/// Why the engine does not do what a setting asks for.
+const REASONS: &[(&str, &str)] = &[
+    ("CapacityProviderConfig", "functions run on this machine and not on a provider's instances"),
+    ("DurableConfig", "durable executions need a service of checkpoints"),
+    ("FileSystemConfigs", "it mounts no file systems"),
+    ("KMSKeyArn", "it encrypts nothing"),
+    ("SnapStart", "it keeps no snapshots of environments"),
+    ("TenancyConfig", "its environments are not told apart by tenant"),
+    ("TracingConfig", "it sends no traces"),
+    ("VpcConfig", "functions are in this machine's network and no other"),
+];
+
 /// The engine does not do `what`.
 pub(super) fn refused(what: &str) -> LambdaError {
-    invalid(format!("{what} is not supported by the embedded engine: leave it out, or deploy this function to AWS"))
+    let reason = REASONS.iter().find(|(name, _)| what.starts_with(name));
+    let reason = reason.map(|(_, reason)| format!(", because {reason}")).unwrap_or_default();
+    invalid(format!(
+        "{what} is not supported by the embedded engine{reason}: leave it out, or deploy this function to AWS"
+    ))
 }
 
 /// `InvalidParameterValueException`.
@@ -367,6 +383,9 @@ mod tests {
             assert_eq!(unsupported(&[("X", &Some(value.clone()))]).is_ok(), accepted, "{value}");
         }
         let message = unsupported(&[("VpcConfig", &Some(json!({"SubnetIds": ["s"]})))]).unwrap_err().message;
-        assert!(message.starts_with("VpcConfig is not supported by the embedded engine"), "{message}");
+        assert!(
+            message.starts_with("VpcConfig is not supported by the embedded engine, because functions are"),
+            "{message}"
+        );
     }
 }

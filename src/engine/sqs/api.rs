@@ -170,6 +170,9 @@ shape!(SendMessage {
     message_system_attributes: BTreeMap<String, MessageAttributeValue>,
     message_deduplication_id: Option<String>,
     message_group_id: Option<String>,
+    /// `X-Amzn-Trace-Id` of the request.
+    #[serde(skip)]
+    trace_id: Option<String>,
 });
 shape!(SendMessageBatch { queue_url: QueueUrl, entries: Vec<SendMessageEntry> });
 shape!(SendMessageEntry {
@@ -180,6 +183,9 @@ shape!(SendMessageEntry {
     message_system_attributes: BTreeMap<String, MessageAttributeValue>,
     message_deduplication_id: Option<String>,
     message_group_id: Option<String>,
+    /// `X-Amzn-Trace-Id` of the request.
+    #[serde(skip)]
+    trace_id: Option<String>,
 });
 shape!(SetQueueAttributes { queue_url: QueueUrl, attributes: BTreeMap<String, String> });
 shape!(TagQueue { queue_url: QueueUrl, tags: BTreeMap<String, String> });

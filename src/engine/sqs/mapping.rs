@@ -106,6 +106,20 @@ impl Sqs {
         self.settle(cx);
     }
 
+    /// Moves leased messages to their queue's dead-letter queue; without one they are gone.
+    pub(in crate::engine) fn bury_leases(&mut self, cx: &mut Cx<'_>, queue: QueueId, leases: &[LeaseId]) {
+        let target = self.dead_letter_queue(queue).map(|(target, _)| target);
+        for lease in leases.iter().filter(|lease| self.is_current(queue, **lease)).copied().collect::<Vec<_>>() {
+            let entry = self.queues.get(&queue).and_then(|queue| queue.messages.get(lease.message));
+            let message = entry.map(|entry| std::sync::Arc::clone(&entry.message));
+            self.remove_deleted(cx, queue, lease.message);
+            if let (Some(target), Some(message)) = (target, message) {
+                self.bury(cx, queue, target, &message);
+            }
+        }
+        self.settle(cx);
+    }
+
     /// Gives leased messages back: visible again after `delay_s` seconds from now.
     pub(in crate::engine) fn release_leases(
         &mut self,

@@ -276,14 +276,14 @@ impl Sqs {
     }
 
     /// The queue's dead-letter queue, when there is one now, and the receives that a message gets before.
-    fn dead_letter_queue(&self, id: QueueId) -> Option<(QueueId, u32)> {
+    pub(super) fn dead_letter_queue(&self, id: QueueId) -> Option<(QueueId, u32)> {
         let redrive = self.queues.get(&id)?.attributes().redrive.as_ref()?;
         Some((self.queue_by_arn(&redrive.target)?, redrive.max_receives))
     }
 
     /// Moves a message, taken out already, to the dead-letter queue. Both records belong to one turn, so that a crash
     /// finds it in exactly one of them.
-    fn bury(&mut self, cx: &mut Cx<'_>, source: QueueId, target: QueueId, message: &StoredMessage) {
+    pub(super) fn bury(&mut self, cx: &mut Cx<'_>, source: QueueId, target: QueueId, message: &StoredMessage) {
         cx.record(SqsRecord::MessageRemoved { queue: source, number: message.number });
         let Some(source_arn) = self.queues.get(&source).map(|queue| queue.arn.clone()) else { return };
         let Some(queue) = self.queues.get_mut(&target) else { return };

@@ -34,6 +34,7 @@ impl From<SendMessage> for SendMessageEntry {
             message_system_attributes: request.message_system_attributes,
             message_deduplication_id: request.message_deduplication_id,
             message_group_id: request.message_group_id,
+            trace_id: request.trace_id,
         }
     }
 }
@@ -178,7 +179,7 @@ fn draft(queue: &Queue, entry: SendMessageEntry) -> Result<Draft, SqsError> {
         group,
         deduplication_id,
         attributes: entry.message_attributes,
-        trace_header: trace_header(entry.message_system_attributes),
+        trace_header: trace_header(entry.message_system_attributes).or(entry.trace_id),
         dead_letter_source: None,
     };
     let details = (details != MessageDetails::default()).then(|| Box::new(details));

@@ -282,6 +282,13 @@ static TRIGGER: Table = table(
             "Batches of this trigger that are in flight together, at most.",
         ),
         key(
+            "provisioned_pollers",
+            Shape::Table(&POLLERS),
+            Derived("pollers come and go with the load"),
+            "ProvisionedPollerConfig",
+            "Pollers that are kept for this trigger, each for ten batches in flight. Excludes `max_concurrency`.",
+        ),
+        key(
             "report_batch_item_failures",
             Shape::Bool,
             Default("false"),
@@ -296,6 +303,26 @@ static TRIGGER: Table = table(
             "Patterns, one of which a message must match; others are deleted. Tables, or strings of JSON.",
         ),
         key("enabled", Shape::Bool, Default("true"), "Enabled", "Whether the trigger polls."),
+    ],
+);
+
+static POLLERS: Table = table(
+    "Pollers of one trigger: each reads ten times and a megabyte a second at most.",
+    &[
+        key(
+            "min",
+            Shape::Integer { min: limits::POLLERS_MIN as i64, max: limits::MINIMUM_POLLERS_MAX as i64 },
+            Required,
+            "MinimumPollers",
+            "Pollers that are always there.",
+        ),
+        key(
+            "max",
+            Shape::Integer { min: limits::POLLERS_MIN as i64, max: limits::MAXIMUM_POLLERS_MAX as i64 },
+            Required,
+            "MaximumPollers",
+            "Pollers at most.",
+        ),
     ],
 );
 

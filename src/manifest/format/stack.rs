@@ -114,6 +114,13 @@ static POOL: Table = table(
             "",
             "How many times as fast as on AWS ramps, retries and idle times pass on the embedded engine, for experiments.",
         ),
+        key(
+            "first_retry_delay",
+            Shape::Seconds { min: 0, max: limits::FIRST_RETRY_DELAY_MAX_S as u64 },
+            Default("\"1m\""),
+            "",
+            "How long the embedded engine waits before an asynchronous invocation is first tried again; 1m on AWS.",
+        ),
     ],
 );
 

@@ -6,7 +6,7 @@ use super::Lint;
 use crate::{
     manifest::{problem::Kind, problem::Problem, suggest, units::show_seconds},
     model::limits,
-    stack::{DesiredFunction, DesiredQueue, Trigger},
+    stack::{DesiredFunction, DesiredQueue, Pollers, Trigger},
 };
 
 /// Queue visibility over function timeout that AWS recommends (Lambda developer guide, "using Lambda with SQS").
@@ -44,6 +44,7 @@ impl Lint<'_> {
                 self.visibility(joint);
                 self.batch(joint);
                 self.stopped(joint);
+                self.pollers(joint);
                 if queue.dead_letter.is_none() && !dead_letters.contains(trigger.queue.as_str()) {
                     self.no_dead_letter(joint);
                 }
@@ -61,6 +62,28 @@ impl Lint<'_> {
             .at(self.place(&["functions", function, "triggers", joint.index, "queue"]), "again here")
             .help("AWS refuses a second mapping of the same queue and function; remove one");
         self.report(problem);
+    }
+
+    /// Lambda API reference, `ProvisionedPollerConfig`.
+    fn pollers(&mut self, joint: Joint<'_>) {
+        let Some(Pollers { min, max }) = joint.trigger.provisioned_pollers else { return };
+        let path = ["functions", joint.function_key, "triggers", joint.index];
+        let place = |names: &[&str]| self.place(&[&path[..], names].concat());
+        if min > max {
+            let problem = Problem::mistake("out_of_range", format!("`min` is {min}, above `max`, which is {max}"))
+                .at(place(&["provisioned_pollers", "min"]), "above `max`")
+                .at(place(&["provisioned_pollers", "max"]), "`max`");
+            self.report(problem);
+            return;
+        }
+        if joint.trigger.max_concurrency.is_some() {
+            let message = "`max_concurrency` and `provisioned_pollers` exclude each other";
+            let problem = Problem::mistake("pollers_and_cap", message)
+                .at(place(&["provisioned_pollers"]), "pollers")
+                .at(place(&["max_concurrency"]), "and a cap")
+                .help("AWS refuses both: each poller has ten batches in flight at most, so `max` is a cap already");
+            self.report(problem);
+        }
     }
 
     fn visibility(&mut self, joint: Joint<'_>) {

@@ -15,7 +15,7 @@ use crate::{
     },
     model::{Debugging, FunctionIsolation, FunctionName, limits},
     stack::{
-        Architecture, Build, DesiredFunction, FunctionImage, ImageConfig, LogFormat, Provisioned, Template,
+        Architecture, Build, DesiredFunction, FunctionImage, ImageConfig, LogFormat, Pollers, Provisioned, Template,
         TemplatePart, Trigger,
     },
 };
@@ -176,6 +176,7 @@ impl Lowering<'_> {
             batch_size: fields.number("batch_size").unwrap_or_default(),
             batching_window_s: fields.seconds("batching_window"),
             max_concurrency: fields.number("max_concurrency"),
+            provisioned_pollers: pollers(fields),
             report_batch_item_failures: fields.flag("report_batch_item_failures"),
             filters: fields.node("filters").map(Node::items).unwrap_or_default().iter().map(json).collect(),
         }
@@ -194,6 +195,12 @@ fn image_config(fields: &Fields<'_>) -> ImageConfig {
 fn debugging(fields: &Fields<'_>) -> Option<Debugging> {
     let port = fields.number("port").and_then(|port| u16::try_from(port).ok())?;
     Some(Debugging { port, wait: fields.flag("wait") })
+}
+
+fn pollers(fields: &Fields<'_>) -> Option<Pollers> {
+    fields.node("provisioned_pollers")?;
+    let table = fields.table("provisioned_pollers");
+    Some(Pollers { min: table.number("min").unwrap_or_default(), max: table.number("max").unwrap_or_default() })
 }
 
 fn provisioned(fields: &Fields<'_>) -> Option<Provisioned> {

@@ -124,7 +124,12 @@ fn unnamed() -> Option<StackName> {
 fn pool(fields: &Fields<'_>) -> Pool {
     let limit = fields.number("limit").unwrap_or(limits::CONCURRENCY_DEFAULT);
     let unreserved_minimum = fields.number("unreserved_minimum").unwrap_or((limit / 10).min(limits::UNRESERVED_MIN));
-    Pool { limit, unreserved_minimum, time_factor: fields.number("time_factor").unwrap_or(1) }
+    Pool {
+        limit,
+        unreserved_minimum,
+        time_factor: fields.number("time_factor").unwrap_or(1),
+        first_retry_delay_s: fields.seconds("first_retry_delay"),
+    }
 }
 
 fn targets(fields: &Fields<'_>) -> BTreeMap<String, Target> {

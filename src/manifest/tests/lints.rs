@@ -536,3 +536,43 @@ warning: `a` is debugged, and cannot be deployed to `remote` like this
 "#,
     );
 }
+
+#[test]
+fn pollers_and_their_bounds() {
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+[[functions.f.triggers]]
+queue = "q"
+max_concurrency = 5
+provisioned_pollers = { min = 2, max = 3 }
+"#,
+        "
+error: `max_concurrency` and `provisioned_pollers` exclude each other
+  12:1 provisioned_pollers: pollers
+  11:19 5: and a cap
+  help: AWS refuses both: each poller has ten batches in flight at most, so `max` is a cap already
+",
+    );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+[[functions.f.triggers]]
+queue = "q"
+provisioned_pollers = { min = 5, max = 3 }
+"#,
+        "
+error: `min` is 5, above `max`, which is 3
+  11:31 5: above `max`
+  11:40 3: `max`
+",
+    );
+}

@@ -118,6 +118,7 @@ fn every_value_of_a_function_arrives(function: &DesiredFunction) {
         batch_size: 5,
         batching_window_s: 0,
         max_concurrency: Some(4),
+        provisioned_pollers: None,
         report_batch_item_failures: true,
         filters: vec![r#"{"body":{"kind":["order"]}}"#.to_owned()],
     };

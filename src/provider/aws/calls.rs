@@ -12,7 +12,7 @@ use aws_sdk_lambda::{
     types::{
         Architecture as LambdaArchitecture, Environment, EphemeralStorage, Filter, FilterCriteria,
         FunctionCode as LambdaFunctionCode, FunctionResponseType, ImageConfig as LambdaImageConfig,
-        LogFormat as LambdaLogFormat, LoggingConfig, PackageType, Runtime, ScalingConfig,
+        LogFormat as LambdaLogFormat, LoggingConfig, PackageType, ProvisionedPollerConfig, Runtime, ScalingConfig,
     },
 };
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -22,7 +22,7 @@ use crate::{
     converge::ProviderError,
     model::ARTIFACTS_BUCKET,
     plan::{Call, FunctionChanges, FunctionCode, MappingChanges, MappingSettings, NewFunction, QueueAttributes},
-    stack::{Architecture, ImageConfig, LogFormat, Tags, Variables},
+    stack::{Architecture, ImageConfig, LogFormat, Pollers, Tags, Variables},
 };
 
 /// Sends a request; what it made is in the next observation. On the heap: the SDKs' futures have some ten kilobytes each.
@@ -176,6 +176,7 @@ fn create_mapping(
         .batch_size(number(settings.batch_size))
         .set_maximum_batching_window_in_seconds(window.map(number))
         .set_scaling_config(settings.max_concurrency.map(|max| scaling(Some(max))))
+        .set_provisioned_poller_config(settings.provisioned_pollers.map(|pollers| poller_config(Some(pollers))))
         .set_function_response_types(reports.map(response_types))
         .set_filter_criteria(filters.map(|filters| filter_criteria(filters)))
 }
@@ -190,6 +191,7 @@ fn update_mapping(
         .set_batch_size(changes.batch_size.map(number))
         .set_maximum_batching_window_in_seconds(changes.batching_window_s.map(number))
         .set_scaling_config(changes.max_concurrency.map(scaling))
+        .set_provisioned_poller_config(changes.provisioned_pollers.map(poller_config))
         .set_function_response_types(changes.report_batch_item_failures.map(response_types))
         .set_filter_criteria(changes.filters.as_deref().map(filter_criteria))
 }
@@ -229,6 +231,14 @@ fn lambda_architecture(architecture: Architecture) -> LambdaArchitecture {
 /// An empty configuration takes the cap away.
 fn scaling(max_concurrency: Option<u32>) -> ScalingConfig {
     ScalingConfig::builder().set_maximum_concurrency(max_concurrency.map(number)).build()
+}
+
+/// An empty configuration takes the pollers away.
+fn poller_config(pollers: Option<Pollers>) -> ProvisionedPollerConfig {
+    ProvisionedPollerConfig::builder()
+        .set_minimum_pollers(pollers.map(|pollers| number(pollers.min)))
+        .set_maximum_pollers(pollers.map(|pollers| number(pollers.max)))
+        .build()
 }
 
 fn response_types(reports_failures: bool) -> Vec<FunctionResponseType> {

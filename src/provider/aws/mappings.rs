@@ -6,7 +6,7 @@ use super::{AwsProvider, error::About, functions::whole};
 use crate::{
     converge::ProviderError,
     model::{FunctionArn, QueueArn},
-    stack::{ObservedMapping, Readiness},
+    stack::{ObservedMapping, Pollers, Readiness},
 };
 
 impl AwsProvider {
@@ -42,6 +42,9 @@ fn observed(found: &EventSourceMappingConfiguration) -> Option<(String, Observed
             .scaling_config()
             .and_then(|scaling| scaling.maximum_concurrency())
             .map(|n| whole(Some(n))),
+        provisioned_pollers: found
+            .provisioned_poller_config()
+            .map(|config| Pollers { min: whole(config.minimum_pollers()), max: whole(config.maximum_pollers()) }),
         report_batch_item_failures: found
             .function_response_types()
             .contains(&FunctionResponseType::ReportBatchItemFailures),

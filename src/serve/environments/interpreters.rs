@@ -368,7 +368,7 @@ mod tests {
     #[test]
     fn java_is_asked_by_its_properties() {
         let folder = tempfile::tempdir().unwrap();
-        let interpreters = Interpreters::new(folder.path().into(), folder.path().join("known"), Report::silent());
+        let interpreters = Interpreters::new(folder.path().into(), folder.path().join("known.json"), Report::silent());
         let properties = "    java.home = /opt/jdk\n    java.specification.version = 1.8\n    user.dir = /\n";
         interpreter(folder.path(), "java", &format!("cat >&2 <<'EOF'\n{properties}EOF"));
         let (language, version) = Language::of_runtime("java8.al2").unwrap();

@@ -10,6 +10,7 @@ use crate::{
     engine::{
         Command, Reply, Response as Answer,
         lambda::{self, Activity},
+        scheduler::{self, ScheduleActivity},
         sqs,
     },
     model::Scope,
@@ -29,6 +30,8 @@ pub struct ActivityReport {
     pub queues: Vec<QueueDepth>,
     /// Whether there are more queues than are described.
     pub queues_left_out: bool,
+    #[serde(default)]
+    pub schedules: Vec<ScheduleActivity>,
 }
 
 /// How many messages a queue holds, by what they are waiting for, and how many pass through it.
@@ -61,12 +64,18 @@ pub(super) async fn report(driver: &Driver, scope: Scope) -> Result<ActivityRepo
             other => return Err(unexpected(&other)),
         };
     let (queues, queues_left_out) = depths(driver, &scope).await?;
+    let describe = Command::Scheduler(Box::new(scheduler::Command::DescribeActivity));
+    let schedules = match driver.request(Arc::clone(&scope), describe).await {
+        Ok(Answer::Scheduler(scheduler::Response::Activity(schedules))) => schedules,
+        other => return Err(unexpected(&other)),
+    };
     Ok(ActivityReport {
         account: scope.account.to_string(),
         region: scope.region.to_string(),
         activity,
         queues,
         queues_left_out,
+        schedules,
     })
 }
 

@@ -127,6 +127,9 @@ fn events(page: &mut Page, functions: &[FunctionActivity]) {
     each("aws_lambda_async_events_received_total", Kind::Counter, help, |function| function.events.received);
     let help = "Asynchronous invocations that were given up.";
     each("aws_lambda_async_events_dropped_total", Kind::Counter, help, |function| function.events.dropped);
+    let help = "Invocations that were dropped because they would have gone on with a recursive loop.";
+    let name = "aws_lambda_recursive_invocations_dropped_total";
+    each(name, Kind::Counter, help, |function| function.recursions_dropped);
     let help = "Dead letters of asynchronous invocations that their queue did not take.";
     each("aws_lambda_dead_letter_errors_total", Kind::Counter, help, |function| function.events.dead_letter_errors);
     let help = "Asynchronous invocations that were accepted and have not come to their end.";
@@ -297,6 +300,7 @@ mod tests {
             activity: Activity { functions: vec![function], mappings: vec![mapping], ..Activity::default() },
             queues: vec![queue],
             queues_left_out: false,
+            schedules: Vec::new(),
         }
     }
 

@@ -46,6 +46,7 @@ fn message_member(name: &str) -> &'static str {
         | "CodeVerificationFailedException"
         | "InvalidRuntimeException"
         | "InvalidZipFileException"
+        | "RecursiveInvocationException"
         | "ResourceInUseException"
         | "ResourceNotFoundException"
         | "ServiceException" => "Message",
@@ -69,6 +70,7 @@ fn name_and_status(kind: LambdaErrorKind) -> (&'static str, StatusCode) {
             ("ProvisionedConcurrencyConfigNotFoundException", StatusCode::NOT_FOUND)
         }
         Kind::RequestEntityTooLarge => ("RequestEntityTooLargeException", StatusCode::PAYLOAD_TOO_LARGE),
+        Kind::RecursiveInvocation => ("RecursiveInvocationException", StatusCode::BAD_REQUEST),
         Kind::RequestTooLarge => ("RequestTooLargeException", StatusCode::PAYLOAD_TOO_LARGE),
         Kind::ResourceConflict => ("ResourceConflictException", StatusCode::CONFLICT),
         Kind::ResourceInUse => ("ResourceInUseException", StatusCode::BAD_REQUEST),

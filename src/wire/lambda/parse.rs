@@ -88,7 +88,8 @@ pub(in crate::wire) fn parse(caller: &Caller<'_>, body: Bytes) -> Parsed {
 /// Checks a request against the service model. An invocation by a plain name, the hot path, has nothing to be checked that
 /// is not looked at anyway.
 fn check(caller: &Caller<'_>, served: &Served<'_>, query: &str, body: &[u8]) -> Result<(), Violations> {
-    let invokes = matches!(served.operation, Operation::Invoke | Operation::InvokeAsync);
+    use Operation::{Invoke, InvokeAsync, InvokeWithResponseStream};
+    let invokes = matches!(served.operation, Invoke | InvokeAsync | InvokeWithResponseStream);
     if invokes && query.is_empty() && FunctionName::parse(&served.label).is_ok() {
         return Ok(());
     }
@@ -289,7 +290,7 @@ fn of_versions(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Comm
     })
 }
 
-/// The operations on function URLs.
+/// The operations on function URLs, and on recursive loops.
 fn of_urls(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Command> {
     let name = FunctionRef { name: served.label.clone().into_owned(), qualifier: query.get("Qualifier") };
     Ok(match served.operation {
@@ -297,11 +298,22 @@ fn of_urls(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Command>
         Operation::UpdateFunctionUrlConfig => Command::UpdateFunctionUrlConfig { name, config: read(body)? },
         Operation::GetFunctionUrlConfig => Command::GetFunctionUrlConfig { name },
         Operation::DeleteFunctionUrlConfig => Command::DeleteFunctionUrlConfig { name },
+        Operation::PutFunctionRecursionConfig => {
+            let RecursionConfig { recursive_loop } = read(body)?;
+            Command::PutFunctionRecursionConfig { name, recursive_loop }
+        }
+        Operation::GetFunctionRecursionConfig => Command::GetFunctionRecursionConfig { name },
         Operation::ListFunctionUrlConfigs => {
             Command::ListFunctionUrlConfigs { name, marker: query.get("Marker"), max_items: query.max_items()? }
         }
         other => return Err(Refusal::Serialization(format!("`{other:?}` is read elsewhere"))),
     })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct RecursionConfig {
+    recursive_loop: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -161,12 +161,11 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
         }
         Output::FunctionUrl(url) => function_url(&mut object, url_base, url),
         Output::ListFunctionUrls { urls, next_marker } => {
-            object.list("FunctionUrlConfigs", urls, |out, url| {
-                let mut object = Object::open(out);
-                function_url(&mut object, url_base, url);
-                object.close();
-            });
+            function_urls(&mut object, url_base, urls);
             object.optional_text("NextMarker", next_marker.as_deref());
+        }
+        Output::RecursionConfig { allows_loops } => {
+            object.text("RecursiveLoop", if *allows_loops { "Allow" } else { "Terminate" });
         }
         Output::Tags(tags) => value(&mut object, "Tags", tags),
         Output::CodeSigningConfig(config) => value(&mut object, "CodeSigningConfig", config),
@@ -259,6 +258,14 @@ fn image_location(out: &mut Vec<u8>, image: &CodeImage) {
     object.text("ImageUri", &image.uri);
     object.text("ResolvedImageUri", &image.resolved_uri);
     object.close();
+}
+
+fn function_urls(object: &mut Object<'_>, url_base: Option<&UrlBase>, urls: &[FunctionUrl]) {
+    object.list("FunctionUrlConfigs", urls, |out, url| {
+        let mut object = Object::open(out);
+        function_url(&mut object, url_base, url);
+        object.close();
+    });
 }
 
 fn function_url(object: &mut Object<'_>, url_base: Option<&UrlBase>, url: &FunctionUrl) {

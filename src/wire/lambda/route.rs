@@ -60,6 +60,8 @@ pub(super) enum Operation {
     GetFunctionUrlConfig,
     DeleteFunctionUrlConfig,
     ListFunctionUrlConfigs,
+    PutFunctionRecursionConfig,
+    GetFunctionRecursionConfig,
     PutFunctionConcurrency,
     GetFunctionConcurrency,
     DeleteFunctionConcurrency,
@@ -340,7 +342,7 @@ const ROUTES: [Route; 85] = [
         Operation::GetFunctionCodeSigningConfig,
         200,
     ),
-    refused("GET", "/2024-08-31/functions/{FunctionName}/recursion-config", "GetFunctionRecursionConfig"),
+    served("GET", "/2024-08-31/functions/{FunctionName}/recursion-config", Operation::GetFunctionRecursionConfig, 200),
     served(
         "GET",
         "/2025-11-30/functions/{FunctionName}/function-scaling-config",
@@ -393,7 +395,7 @@ const ROUTES: [Route; 85] = [
         Operation::PutFunctionCodeSigningConfig,
         200,
     ),
-    refused("PUT", "/2024-08-31/functions/{FunctionName}/recursion-config", "PutFunctionRecursionConfig"),
+    served("PUT", "/2024-08-31/functions/{FunctionName}/recursion-config", Operation::PutFunctionRecursionConfig, 200),
     served(
         "PUT",
         "/2025-11-30/functions/{FunctionName}/function-scaling-config",
@@ -435,25 +437,7 @@ mod tests {
     use super::*;
 
     /// Refused without a reason of their own.
-    const LEFT_OUT: [&str; 17] = [
-        "AddLayerVersionPermission",
-        "CreateFunctionUrlConfig",
-        "DeleteFunctionUrlConfig",
-        "DeleteLayerVersion",
-        "GetFunctionRecursionConfig",
-        "GetFunctionUrlConfig",
-        "GetLayerVersion",
-        "GetLayerVersionByArn",
-        "GetLayerVersionPolicy",
-        "InvokeWithResponseStream",
-        "ListFunctionUrlConfigs",
-        "ListLayerVersions",
-        "ListLayers",
-        "PublishLayerVersion",
-        "PutFunctionRecursionConfig",
-        "RemoveLayerVersionPermission",
-        "UpdateFunctionUrlConfig",
-    ];
+    const LEFT_OUT: [&str; 2] = ["GetFunctionRecursionConfig", "PutFunctionRecursionConfig"];
 
     #[test]
     fn every_operation_of_the_service_model_is_served_or_refused_by_name() {

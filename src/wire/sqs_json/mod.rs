@@ -34,6 +34,7 @@ pub(super) fn parse(caller: &Caller<'_>, operation: &str, body: &[u8]) -> Parsed
 /// A command of SQS for the engine, in the world of the queue that it addresses.
 pub(super) fn accept(caller: &Caller<'_>, protocol: Protocol, command: Command) -> Parsed {
     let mut scope = caller.scope.clone();
+    let command = traced(caller, command);
     queue_url::resolve(&command, guard::host(caller.head), &mut scope);
     let answers_with_urls = matches!(
         command,
@@ -44,6 +45,21 @@ pub(super) fn accept(caller: &Caller<'_>, protocol: Protocol, command: Command) 
     );
     let url_base = answers_with_urls.then(|| caller.url_base(scope.account));
     Parsed::Command { call: Call { protocol, url_base }, scope, command: engine::Command::Sqs(command) }
+}
+
+/// The request's trace goes on with its messages.
+fn traced(caller: &Caller<'_>, mut command: Command) -> Command {
+    let Some(trace) = caller.head.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()) else {
+        return command;
+    };
+    match &mut command {
+        Command::SendMessage(send) => send.trace_id = Some(trace.to_owned()),
+        Command::SendMessageBatch(batch) => {
+            batch.entries.iter_mut().for_each(|entry| entry.trace_id = Some(trace.to_owned()));
+        }
+        _ => {}
+    }
+    command
 }
 
 fn command(operation: &str, body: &[u8]) -> Option<serde_json::Result<Command>> {

@@ -173,6 +173,7 @@ fn send_message(input: &Input<'_>) -> Read<Command> {
         message_system_attributes: input.message_attributes("MessageSystemAttribute")?,
         message_deduplication_id: input.text("MessageDeduplicationId"),
         message_group_id: input.text("MessageGroupId"),
+        trace_id: None,
     }))
 }
 
@@ -187,6 +188,7 @@ fn send_message_batch(input: &Input<'_>) -> Read<Command> {
             message_system_attributes: input.message_attributes(&format!("{entry}.MessageSystemAttribute"))?,
             message_deduplication_id: input.member_text(&entry, "MessageDeduplicationId"),
             message_group_id: input.member_text(&entry, "MessageGroupId"),
+            trace_id: None,
         })
     });
     let entries = entries.collect::<Read<_>>()?;

@@ -28,6 +28,8 @@ trials!(
     streams_in_python needs [Tool::PythonClients, Tool::Node],
     streams_in_javascript needs [Tool::Node, Tool::NodeClients],
     function_urls needs [Tool::PythonClients, Tool::Node],
+    schedules needs [Tool::PythonClients, Tool::Python],
+    recursion needs [Tool::PythonClients, Tool::Python],
     celery needs [Tool::PythonClients],
     spring needs [Tool::Java, Tool::JavaClients],
 );
@@ -139,6 +141,15 @@ fn function_urls() {
         "streamed-answers",
     ];
     check(with_functions("urls.py"), &expected);
+}
+
+fn schedules() {
+    let expected = ["groups", "schedules", "queues-as-targets", "functions-as-targets", "dead-letters"];
+    check_lambda(python(Tool::PythonClients, "schedules.py"), &expected);
+}
+
+fn recursion() {
+    check(python(Tool::PythonClients, "recursion.py"), &["configuration", "loop"]);
 }
 
 /// A program in Python with the folder of the functions that stream.

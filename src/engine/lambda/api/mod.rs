@@ -153,6 +153,13 @@ pub enum Command {
         marker: Option<String>,
         max_items: Option<u32>,
     },
+    PutFunctionRecursionConfig {
+        name: FunctionRef,
+        recursive_loop: Option<String>,
+    },
+    GetFunctionRecursionConfig {
+        name: FunctionRef,
+    },
     /// Not of AWS: what a request to the URL of that id is for, in whichever account and region.
     FindFunctionUrl {
         id: String,
@@ -327,6 +334,9 @@ pub enum Response {
     ListFunctionUrls {
         urls: Vec<FunctionUrl>,
         next_marker: Option<String>,
+    },
+    RecursionConfig {
+        allows_loops: bool,
     },
     /// `Event` (202) or `DryRun` (204).
     Accepted,

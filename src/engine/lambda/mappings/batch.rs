@@ -24,6 +24,8 @@ pub(super) struct Gathering {
     opened_at: Timestamp,
     /// When the first of its leases ends.
     expires_at: Timestamp,
+    /// Of the message whose chain is the longest, and how often that has been through the function.
+    trace: Option<(u32, String)>,
 }
 
 /// A complete batch that waits for a slot.
@@ -34,6 +36,8 @@ pub(super) struct Batch {
     opened_at: Timestamp,
     /// When the first of its leases ends.
     expires_at: Timestamp,
+    /// The trace that the invocation goes on from.
+    pub(super) trace_id: Option<String>,
 }
 
 impl Batch {
@@ -61,7 +65,7 @@ pub(super) struct Running {
 impl Gathering {
     /// An empty one. Its leases end at `expires_at` or later.
     pub(super) fn new(now: Timestamp, expires_at: Timestamp) -> Self {
-        Self { event: EventBuffer::new(), held: Vec::new(), opened_at: now, expires_at }
+        Self { event: EventBuffer::new(), held: Vec::new(), opened_at: now, expires_at, trace: None }
     }
 
     /// When the first of its leases ends.
@@ -89,6 +93,15 @@ impl Gathering {
         self.held.push(held);
     }
 
+    /// Takes in a message's trace: the batch goes on from the longest chain, so that none of its loops is lost.
+    pub(super) fn trace(&mut self, trace: Option<String>, depth: impl Fn(&str) -> u32) {
+        let Some(trace) = trace else { return };
+        let depth = depth(&trace);
+        if self.trace.as_ref().is_none_or(|(deepest, _)| depth > *deepest) {
+            self.trace = Some((depth, trace));
+        }
+    }
+
     /// When its window ends. It ends early when the function, given its whole `timeout_s`, would otherwise outlive the
     /// first lease: the message would come a second time while it is being handled.
     pub(super) fn due_at(&self, window_s: u32, timeout_s: u32) -> Timestamp {
@@ -103,6 +116,7 @@ impl Gathering {
             held: self.held,
             opened_at: self.opened_at,
             expires_at: self.expires_at,
+            trace_id: self.trace.map(|(_, trace)| trace),
         }
     }
 

@@ -247,7 +247,8 @@ impl Lambda {
         let (function, report_failures) = (mapping.function.clone(), mapping.settings.report_failures);
         let batch_id = self.mappings.next_batch_id();
         let origin = Origin::Mapping { batch: batch_id };
-        let started = self.start_invocation(cx, logs, &function, origin, batch.payload.clone());
+        let started =
+            self.start_invocation(cx, logs, &function, origin, (batch.payload.clone(), batch.trace_id.clone()));
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return Step::Rests };
         match started {
             Ok(()) => {
@@ -325,9 +326,12 @@ impl Lambda {
     /// how many the filters discarded.
     fn take_in(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, id: MappingId, queue: QueueId, leased: Vec<Lease>) -> usize {
         let timeout_s = self.timeout_s(id);
+        let Some(mapping) = self.mappings.by_id.get(&id) else { return 0 };
+        let function = mapping.function.clone();
+        let stops_loops = !self.allows_loops(&function);
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return 0 };
         mapping.polled(&leased);
-        let sorted = mapping.sort(cx.now, cx.scope.region.as_str(), leased);
+        let sorted = mapping.sort(cx.now, cx.scope.region.as_str(), leased, stops_loops);
         mapping.messages_filtered += sorted.discarded.len() as u64;
         let (batch_size, window_s) = (mapping.settings.batch_size as usize, mapping.settings.window_s);
         let closes = |open: &Gathering| {
@@ -341,10 +345,14 @@ impl Lambda {
         if !sorted.discarded.is_empty() {
             sqs.delete_leases(cx, queue, &sorted.discarded);
         }
+        if !sorted.looped.is_empty() {
+            sqs.bury_leases(cx, queue, &sorted.looped);
+            self.count_loops(&function, sorted.looped.len() as u64);
+        }
         if !sorted.too_many.is_empty() {
             sqs.release_leases(cx, queue, &sorted.too_many, 0);
         }
-        sorted.discarded.len()
+        sorted.discarded.len() + sorted.looped.len()
     }
 
     /// Without a function nothing is leased: a lease counts as a receive.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     engine::{
-        lambda::{EventSourceMappingConfiguration, LambdaError},
+        lambda::{EventSourceMappingConfiguration, LambdaError, recursion},
         sqs::{Lease, LeaseId, QueueId, Sqs},
     },
     model::{FunctionArn, MappingArn, QueueArn, Timestamp},
@@ -67,6 +67,8 @@ pub(super) struct Hold {
 pub(super) struct Sorted {
     /// No filter let them pass.
     pub(super) discarded: Vec<LeaseId>,
+    /// They come from a chain that has been through the function too often.
+    pub(super) looped: Vec<LeaseId>,
     /// They go back to their queue.
     pub(super) too_many: Vec<LeaseId>,
 }
@@ -240,11 +242,17 @@ impl Mapping {
     /// Puts leased messages where they belong: into the batch that is being gathered, or among those that the filters
     /// discard. What a payload of 6 MB cannot take opens the next batch; in a FIFO queue it goes back, because a second
     /// batch could overtake the first.
-    pub(super) fn sort(&mut self, now: Timestamp, region: &str, leased: Vec<Lease>) -> Sorted {
+    pub(super) fn sort(&mut self, now: Timestamp, region: &str, leased: Vec<Lease>, stops_loops: bool) -> Sorted {
         let expires_at = self.gathering.as_ref().map_or(now, Gathering::expires_at);
         let mut sorted = Sorted::default();
         let mut record = Vec::new();
         for lease in leased {
+            let trace = lease.message.attributes.iter().find(|(name, _)| *name == "AWSTraceHeader");
+            let trace = trace.map(|(_, value)| value.clone());
+            if stops_loops && trace.as_ref().is_some_and(|trace| recursion::is_loop(trace, &self.function)) {
+                sorted.looped.push(lease.id);
+                continue;
+            }
             record.clear();
             write_record(&mut record, &lease.message, &self.queue_arn_text, region);
             if !self.filters.pass(&lease.message.body, &record) {
@@ -261,6 +269,7 @@ impl Mapping {
             }
             let open = self.gathering.get_or_insert_with(|| Gathering::new(now, expires_at));
             open.push(Held { lease: lease.id, message_id: lease.message.message_id }, &record);
+            open.trace(trace, |trace| recursion::depth(trace, &self.function));
         }
         sorted
     }

@@ -15,21 +15,15 @@ use crate::{
         Timestamp,
         limits::{
             MAPPING_BATCH_MAX, MAPPING_BATCH_WITHOUT_WINDOW_MAX, MAPPING_CONCURRENCY_MAX, MAPPING_CONCURRENCY_MIN,
-            MAPPING_WINDOW_MAX_S,
+            MAPPING_WINDOW_MAX_S, MAXIMUM_POLLERS_MAX, MINIMUM_POLLERS_MAX, POLLERS_MIN,
         },
     },
 };
 
 /// `BatchSize` of a queue's mapping that sets none.
 const BATCH_DEFAULT: u32 = 10;
-/// `MinimumPollers` and `MaximumPollers`, smallest.
-const POLLERS_MIN: u32 = 2;
-/// `MinimumPollers`, largest.
-const MINIMUM_POLLERS_MAX: u32 = 200;
 /// `MaximumPollers` of a configuration that sets none.
 const POLLERS_MAX_DEFAULT: u32 = 200;
-/// `MaximumPollers`, largest.
-const MAXIMUM_POLLERS_MAX: u32 = 2_000;
 /// The only group of metrics of a queue's mapping.
 const EVENT_COUNT: &str = "EventCount";
 /// The only response type there is.

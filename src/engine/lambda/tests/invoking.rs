@@ -526,3 +526,25 @@ fn a_throttled_event_waits_and_an_old_one_is_given_up() {
     world.call(event("f")).unwrap();
     assert_eq!((world.invoked.len(), world.store.len()), (2, 1), "zero stops it, without another attempt");
 }
+
+#[test]
+fn a_chain_that_goes_around_is_stopped_unless_that_is_allowed() {
+    let mut world = World::new();
+    world.create("f");
+    let ask = |trace: &str| Command::Invoke(Invoke { trace_id: Some(trace.into()), ..invoke("f") });
+    let mut trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0".to_owned();
+    for _ in 0..16 {
+        let token = world.ask(ask(&trace));
+        let id = world.ready();
+        trace.clone_from(&world.invoked.last().unwrap().1.trace_id);
+        world.respond(id);
+        world.outcome(token);
+    }
+    assert_eq!(world.refusal(ask(&trace)).0, LambdaErrorKind::RecursiveInvocation);
+    let allow = Command::PutFunctionRecursionConfig { name: named("f"), recursive_loop: Some("Allow".into()) };
+    assert_eq!(world.call(allow), Ok(Response::RecursionConfig { allows_loops: true }));
+    let mut world = world.restarted();
+    world.ask(ask(&trace));
+    world.ready();
+    assert!(world.invoked.last().unwrap().1.trace_id.ends_with(":17"));
+}

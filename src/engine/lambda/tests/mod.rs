@@ -16,6 +16,7 @@ mod throttling;
 mod tracking;
 mod urls;
 mod versions;
+mod worked_examples;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::{AliasConfiguration, CreateAlias, PublishVersion, UpdateAlias, UpdateFunctionCode},
+    super::{AliasConfiguration, CreateAlias, ListFunctions, PublishVersion, UpdateAlias, UpdateFunctionCode},
     Command, CreateFunction, FunctionConfiguration, FunctionRef, Invoke, LambdaErrorKind, Response, StopReason, World,
     code, configuration, create, function, invoke, named,
 };
@@ -240,4 +240,35 @@ fn versions_and_aliases_survive() {
     assert_eq!(configuration(world.call(Command::GetFunctionConfiguration { name }).unwrap()), first);
     world.deploy("f", 3, false);
     assert_eq!(world.publish("f").version, "3");
+}
+
+#[test]
+fn all_versions_of_all_functions_page_by_page() {
+    let mut world = World::new();
+    for name in ["a", "b"] {
+        world.create(name);
+        for byte in 2..5 {
+            let update = UpdateFunctionCode { publish: true, ..UpdateFunctionCode::default() };
+            world.call(Command::UpdateFunctionCode { name: named(name), update, code: code(byte) }).unwrap();
+        }
+    }
+    let (mut marker, mut seen, mut pages) = (None, Vec::new(), 0);
+    loop {
+        let list = Command::ListFunctions(ListFunctions {
+            marker,
+            max_items: Some(3),
+            function_version: Some("ALL".into()),
+            ..ListFunctions::default()
+        });
+        let Ok(Response::ListFunctions { functions, next_marker }) = world.call(list) else { panic!() };
+        pages += 1;
+        let short = |arn: &str| arn.rsplitn(3, ':').take(2).collect::<Vec<_>>().join(" of ");
+        seen.extend(functions.iter().map(|function| short(&function.function_arn)));
+        marker = next_marker;
+        if marker.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, 3);
+    assert_eq!(seen, ["$LATEST of a", "1 of a", "2 of a", "3 of a", "$LATEST of b", "1 of b", "2 of b", "3 of b"]);
 }
