@@ -82,6 +82,7 @@ impl Bench {
             sha256: "sha".into(),
             size_bytes: 1,
             unzipped_bytes: 1,
+            image: None,
         };
         self.lambda(lambda::Command::CreateFunction { function, code });
     }

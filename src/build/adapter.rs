@@ -54,7 +54,7 @@ impl<'a> Adapter<'a> {
                 esbuild::fill(request, external, dir).await?
             }
             Build::Node { .. } => return source::fill_node(request, unfinished, listing).await,
-            Build::None => return source::fill(request, unfinished, listing).await,
+            Build::None | Build::Image(_) => return source::fill(request, unfinished, listing).await,
         };
         Ok((unfinished, elsewhere))
     }
@@ -84,7 +84,7 @@ pub(super) fn rules(request: &BuildRequest) -> Rules {
             paths.extend(java::outputs(&request.source));
             Rules { names: &[".gradle"], marks: java::OUTPUT_MARKS, paths, ..rules }
         }
-        Build::Go { .. } | Build::None => rules,
+        Build::Go { .. } | Build::Image(_) | Build::None => rules,
     }
 }
 

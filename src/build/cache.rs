@@ -56,6 +56,7 @@ impl Cached {
         let dir = self.artifact.dir_in(&request.state_dir);
         let same = self.source == now.source && self.elsewhere_fingerprint == now.elsewhere;
         (same && dir.is_dir()).then_some(Artifact {
+            image: None,
             digest: self.artifact,
             dir,
             size_bytes: self.size_bytes,

@@ -74,7 +74,7 @@ pub(super) fn identity(request: &BuildRequest) -> String {
             None => files.extend(on_path(environment, "esbuild")),
         },
         // What a command runs nobody can tell.
-        Build::Python { .. } | Build::Command { .. } | Build::None => return String::new(),
+        Build::Python { .. } | Build::Command { .. } | Build::Image(_) | Build::None => return String::new(),
     }
     let stamps: Vec<_> = files.iter().filter_map(|file| stamp(file)).collect();
     format!("{:?} {stamps:?}", environment.variables)

@@ -82,7 +82,7 @@ impl Inputs {
         let (dirs, files): (Vec<_>, Vec<_>) =
             elsewhere.iter().chain(&request.watch).map(|path| normal(path)).partition(|path| path.is_dir());
         let use_of = match &request.build {
-            Build::None => GitUse::None,
+            Build::None | Build::Image(_) => GitUse::None,
             Build::Node { .. } => GitUse::ButNodeModules,
             _ => GitUse::All,
         };

@@ -29,7 +29,8 @@ mod toolchain;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Mutex,
+    pin::Pin,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -74,7 +75,18 @@ pub struct BuildRequest {
     pub progress: Progress,
     /// What builds of this function in this process leave for later ones.
     pub earlier: Earlier,
+    /// Who makes the image that the function is, or finds it; `None` for a function that is no image.
+    pub image: Option<Arc<dyn ImageMaker>>,
 }
+
+/// Makes the image that a function is: Docker's, of whom this layer knows nothing.
+pub trait ImageMaker: std::fmt::Debug + Send + Sync {
+    /// The image, built or pulled when it is not here as it should be. Dropping the future gives it up.
+    fn make<'a>(&'a self, progress: &'a Progress) -> Making<'a>;
+}
+
+/// An image on its way.
+pub type Making<'a> = Pin<Box<dyn Future<Output = Result<Artifact, BuildError>> + Send + 'a>>;
 
 impl BuildRequest {
     /// The request for a function of a manifest, without progress.
@@ -94,6 +106,7 @@ impl BuildRequest {
             timeout: BUILD_TIMEOUT,
             progress: Progress::silent(),
             earlier: Earlier::default(),
+            image: None,
         }
     }
 }
@@ -102,8 +115,10 @@ impl BuildRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
     pub digest: ArtifactDigest,
-    /// [`ArtifactDigest::dir_in`] the state directory.
+    /// [`ArtifactDigest::dir_in`] the state directory; empty for an image.
     pub dir: PathBuf,
+    /// The name of an image, of which the digest is the id's.
+    pub image: Option<String>,
     pub size_bytes: u64,
     /// Whether no input had changed since an earlier build, so that nothing was run or copied.
     pub reused: bool,
@@ -114,6 +129,9 @@ pub struct Artifact {
 /// # Errors
 /// The reason, with the toolchain's own words and the way out.
 pub async fn build(request: &BuildRequest) -> Result<Artifact, BuildError> {
+    if let Some(image) = &request.image {
+        return image.make(&request.progress).await;
+    }
     let (cached, listing, fingerprint) = off_thread(request, |request| {
         if !request.source.is_dir() {
             return Err(BuildError::SourceMissing { source: request.source.clone() });
@@ -143,6 +161,9 @@ pub async fn build(request: &BuildRequest) -> Result<Artifact, BuildError> {
 /// Gets ready for the next build of a function whose source is deployed as it is, so that its time is that of what
 /// changes. Blocking.
 pub fn prepare(request: &BuildRequest) {
+    if request.image.is_some() {
+        return;
+    }
     request.earlier.prepare(&request.state_dir);
 }
 

@@ -91,7 +91,7 @@ impl Unfinished {
             Err(_) if target.is_dir() => {}
             renamed => renamed.map_err(BuildError::disk("write", &target))?,
         }
-        Ok((Artifact { digest, dir: target, size_bytes, reused: false }, placed))
+        Ok((Artifact { digest, dir: target, image: None, size_bytes, reused: false }, placed))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
         AccountId, Durability, Isolation, Region, StackName,
         limits::{CONCURRENCY_DEFAULT, TIME_FACTOR_MAX, UNRESERVED_MIN},
     },
+    stack::ContainerNetwork,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -382,7 +383,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "PROMISE", default_value = "process", value_parser = durability, requires = "state")]
     pub(crate) durability: Durability,
     /// What a function's process sees: `namespace` its code at /var/task, layers at /opt, a /tmp of its own and the rest
-    /// read-only, where the system allows it; `process` what you see.
+    /// read-only, where the system allows it; `process` what you see. `container`: functions that say nothing run in containers.
     #[arg(long, value_name = "KIND", default_value = "namespace", value_parser = isolation)]
     pub(crate) isolation: Isolation,
     /// The account of requests that name none.
@@ -403,6 +404,9 @@ pub(crate) struct Serve {
     /// The wait before an asynchronous invocation is first tried again; the second retry waits twice as long.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
     pub(crate) first_retry_delay: Duration,
+    /// Which network containers of functions are in: `bridge` one of their own, `host` this machine's.
+    #[arg(long, value_name = "NETWORK", default_value = "bridge", value_parser = ContainerNetwork::NAMES)]
+    pub(crate) network: String,
     /// How `up` starts the engine of a stack: in the background, saying on standard output when it is ready.
     #[arg(long, hide = true, value_name = "STACK", requires = "state", value_parser = stack_name)]
     pub(crate) detached_for: Option<StackName>,

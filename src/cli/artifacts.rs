@@ -3,21 +3,25 @@
 use super::{
     Session,
     failure::{Failure, Message},
+    images,
     project::Project,
     surroundings::{variable, variables},
     terminal::{GREEN, Verbosity, count},
 };
 use crate::{
     build::{self, Artifact, BuildEvent, BuildRequest, Progress, TOOL_VARIABLES, ToolEnvironment},
+    model::StackName,
     plan::{ArtifactInfo, Artifacts},
     serve::clock::Stopwatch,
-    stack::{Build, Desired},
+    stack::{Build, Desired, DesiredFunction},
 };
 
 /// Builds all functions.
 pub(crate) async fn build(session: &Session, project: &Project, desired: &Desired) -> Result<Artifacts, Failure> {
-    let requests: Vec<_> = desired.functions.values().map(|function| request(session, project, function)).collect();
+    let functions = desired.functions.values();
+    let requests: Vec<_> = functions.map(|function| request(session, project, &desired.name, function)).collect();
     let watch = Stopwatch::start();
+    images::pull_bases(session, desired).await?;
     let results = build::build_all(&requests).await;
     let (mut artifacts, mut failures) = (Artifacts::new(), Vec::new());
     for ((key, function), result) in desired.functions.iter().zip(results) {
@@ -26,7 +30,7 @@ pub(crate) async fn build(session: &Session, project: &Project, desired: &Desire
                 if !artifact.reused {
                     session.terminal.step(GREEN, "built", built(key, &function.build, &artifact));
                 }
-                artifacts.insert(key.clone(), ArtifactInfo::by_reference(artifact.digest));
+                artifacts.insert(key.clone(), deployed_from(&artifact));
             }
             Err(error) => failures.push(Message::of_build(key, &error)),
         }
@@ -42,8 +46,22 @@ pub(crate) async fn build(session: &Session, project: &Project, desired: &Desire
     }
 }
 
-pub(crate) fn request(session: &Session, project: &Project, function: &crate::stack::DesiredFunction) -> BuildRequest {
+/// What a target is told of an artifact.
+pub(crate) fn deployed_from(artifact: &Artifact) -> ArtifactInfo {
+    match &artifact.image {
+        Some(uri) => ArtifactInfo::image(uri.clone(), artifact.digest),
+        None => ArtifactInfo::by_reference(artifact.digest),
+    }
+}
+
+pub(crate) fn request(
+    session: &Session,
+    project: &Project,
+    stack: &StackName,
+    function: &DesiredFunction,
+) -> BuildRequest {
     let mut request = BuildRequest::of(function, &project.state_dir());
+    request.image = images::maker(project, stack, function);
     request.environment = tool_environment();
     request.leave_out = vec![project.file.clone(), project.overlay_file()];
     let (terminal, name) = (session.terminal, function.name.clone());
@@ -78,9 +96,13 @@ fn built(key: &str, build: &Build, artifact: &Artifact) -> String {
         Build::Python { .. } => "python",
         Build::Java { .. } => "java",
         Build::Command { .. } => "command",
+        Build::Image(_) => "image",
         Build::None => "as it is",
     };
-    format!("functions.{key}  {way}, {}", size(artifact.size_bytes))
+    match &artifact.image {
+        Some(name) => format!("functions.{key}  {name}"),
+        None => format!("functions.{key}  {way}, {}", size(artifact.size_bytes)),
+    }
 }
 
 fn size(bytes: u64) -> String {

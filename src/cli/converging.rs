@@ -16,7 +16,7 @@ use crate::{
     model::{Durability, Isolation, Scope},
     plan::{self, Action, Artifacts, Call, ContainerCall, Line, Mark, Plan, Step, TargetFacts},
     provider::{AwsProvider, Endpoint, WholeProvider},
-    stack::{Address, Desired, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Target},
+    stack::{Address, ContainerNetwork, Desired, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Target},
 };
 
 /// The target's key in the manifest.
@@ -39,6 +39,14 @@ pub(crate) fn durability(desired: &Desired) -> Durability {
     match desired.targets.get(TARGET) {
         Some(Target::Embedded { durability, .. }) => *durability,
         _ => Durability::default(),
+    }
+}
+
+/// Which network containers of functions are in, as `serve` takes it.
+pub(crate) fn network(desired: &Desired) -> &'static str {
+    match desired.container_network() {
+        ContainerNetwork::Bridge => ContainerNetwork::NAMES[0],
+        ContainerNetwork::Host => ContainerNetwork::NAMES[1],
     }
 }
 

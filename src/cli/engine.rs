@@ -4,10 +4,11 @@ use std::env;
 
 use super::{
     Session,
-    converging::{durability, isolation, port, scope},
+    converging::{durability, isolation, network, port, scope},
     failure::{Failure, Message},
     project::Project,
     sdk,
+    surroundings::docker_settings,
     terminal::{GREEN, YELLOW},
 };
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     serve::{
         background::{self, BackgroundEngine, BackgroundError, Ensured, Stopped, Unfit},
         client::EngineClient,
+        containers::{Swept, sweep},
         own_api::{ActivityReport, Health, QueueDepth},
     },
     stack::{Desired, PortChoice},
@@ -96,6 +98,17 @@ impl Engine {
     /// Ends the engine of a state directory and what an earlier one left.
     pub(crate) async fn end(state_dir: &std::path::Path) -> Result<Stopped, Failure> {
         background::stop(state_dir).await.map_err(|error| Failure::World(Message::new(error.to_string())))
+    }
+
+    /// Removes the containers of functions that an engine which was killed has left; one that ends does so itself.
+    pub(crate) async fn sweep(state_dir: &std::path::Path) -> Result<Swept, Failure> {
+        sweep(&docker_settings(), state_dir).await.map_err(|error| {
+            let message = Message::new(format!("containers of functions may be left: {error}"));
+            Failure::World(match error.hint() {
+                Some(hint) => message.help(hint),
+                None => message,
+            })
+        })
     }
 
     /// Refuses to work on another stack's engine.
@@ -187,6 +200,7 @@ fn arguments(project: &Project, desired: &Desired) -> Result<Vec<String>, Failur
         ("--concurrency-limit", desired.pool.limit.to_string()),
         ("--unreserved-minimum", desired.pool.unreserved_minimum.to_string()),
         ("--time-factor", desired.pool.time_factor.to_string()),
+        ("--network", network(desired).to_owned()),
         ("--first-retry-delay", format!("{}s", desired.pool.first_retry_delay_s)),
     ] {
         arguments.extend([flag.to_owned(), value]);

@@ -9,6 +9,7 @@ mod dashboard;
 mod doctor;
 mod engine;
 mod failure;
+mod images;
 mod input;
 mod project;
 mod sdk;

@@ -1,16 +1,16 @@
 //! The stack's services on this machine's container engine: found, and asked what it has.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use super::{
     Session,
     failure::{Failure, Message},
     project::Project,
-    surroundings::variable,
+    surroundings::docker_settings,
     terminal::Verbosity,
 };
 use crate::{
-    docker::{self, BuildSpec, Context, Docker, Ownership, Settings},
+    docker::{self, BuildSpec, Context, Docker, Ownership},
     model::{StackName, image_name},
     plan::ServiceFacts,
     provider::{DockerProvider, Said},
@@ -34,7 +34,7 @@ impl Services {
         if desired.services.is_empty() && !had_services(project) {
             return Ok(Self::default());
         }
-        let docker = match Docker::connect(&settings()).await {
+        let docker = match Docker::connect(&docker_settings()).await {
             Ok(docker) => docker,
             Err(error) if desired.services.is_empty() => {
                 session.terminal.warn(format_args!("{error}: services that this stack had may be left there"));
@@ -72,24 +72,12 @@ pub(crate) async fn left(session: &Session, project: &Project) -> Result<Option<
     if !has_services && !had_services(project) {
         return Ok(None);
     }
-    let docker = Docker::connect(&settings()).await.map_err(|error| failure(&error))?;
+    let docker = Docker::connect(&docker_settings()).await.map_err(|error| failure(&error))?;
     // Found by the directory's label: the name is whatever it was.
     let name = desired.map(|desired| desired.name).or_else(|| StackName::parse("unnamed").ok());
     let Some(name) = name else { return Ok(None) };
     let ownership = Ownership::new(name, &project.state_dir());
     Ok(Some(DockerProvider::new(docker, ownership, Vec::new(), said(session))))
-}
-
-/// Where an engine may be, by the environment.
-pub(crate) fn settings() -> Settings {
-    Settings {
-        docker_host: variable("DOCKER_HOST"),
-        docker_context: variable("DOCKER_CONTEXT"),
-        docker_config: variable("DOCKER_CONFIG").map(PathBuf::from),
-        container_host: variable("CONTAINER_HOST"),
-        home: variable("HOME").map(PathBuf::from),
-        runtime_dir: variable("XDG_RUNTIME_DIR").map(PathBuf::from),
-    }
 }
 
 pub(crate) fn failure(error: &docker::Error) -> Failure {

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, env, path::PathBuf};
 
 use super::failure::Failure;
-use crate::serve::environments::isolation;
+use crate::{docker, serve::environments::isolation};
 
 /// A variable that is set and is text.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -15,6 +15,18 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 /// Those of `names` that are set and are text.
 pub(crate) fn variables(names: &[&str]) -> BTreeMap<String, String> {
     names.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect()
+}
+
+/// What says where Docker is.
+pub(crate) fn docker_settings() -> docker::Settings {
+    docker::Settings {
+        docker_host: variable("DOCKER_HOST"),
+        docker_context: variable("DOCKER_CONTEXT"),
+        docker_config: variable("DOCKER_CONFIG").map(PathBuf::from),
+        container_host: variable("CONTAINER_HOST"),
+        home: variable("HOME").map(PathBuf::from),
+        runtime_dir: variable("XDG_RUNTIME_DIR").map(PathBuf::from),
+    }
 }
 
 /// What a process that the engine started to become a function's is asked for.

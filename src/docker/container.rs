@@ -36,6 +36,8 @@ pub struct Container {
     pub image_id: String,
     pub labels: BTreeMap<String, String>,
     pub state: ContainerState,
+    /// The number of its first process on the engine's machine, while it runs.
+    pub pid: Option<u32>,
     pub restart: Restart,
     /// 0 without a limit.
     pub memory_bytes: u64,
@@ -270,6 +272,7 @@ fn from_api(found: api::ContainerInspectResponse) -> Container {
         image: config.image.unwrap_or_default(),
         image_id: found.image.unwrap_or_default(),
         labels: config.labels.unwrap_or_default().into_iter().collect(),
+        pid: found.state.as_ref().and_then(|state| u32::try_from(state.pid?).ok()).filter(|pid| *pid > 0),
         state: found.state.map_or(ContainerState::Dead, |state| state_of(&state)),
         restart: host.restart_policy.as_ref().map_or(Restart::No, Restart::from_api),
         memory_bytes: limit(host.memory),

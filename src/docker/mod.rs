@@ -3,6 +3,8 @@
 //!
 //! What `stackctl` makes carries the labels of [`Ownership`], by which it is found again. Podman's socket speaks the same API.
 
+mod attach;
+mod built;
 mod configuration;
 mod container;
 mod context;
@@ -13,10 +15,12 @@ mod error;
 mod image;
 mod labels;
 mod logs;
+mod machine;
 mod network;
 mod spec;
 mod volume;
 
+pub use attach::Printed;
 pub use container::{Container, ContainerState, Exit, Health, NetworkPlace, PublishedPort};
 pub use context::Context;
 pub use diagnosis::{Diagnosis, diagnose};
@@ -29,6 +33,7 @@ pub use labels::{
     LABEL_STACK, Ownership,
 };
 pub use logs::{LogLine, LogQuery, LogStream};
+pub use machine::Machine;
 pub use network::Network;
-pub use spec::{ContainerSpec, HealthCheck, Mount, NetworkJoin, PortBinding, Restart};
+pub use spec::{ContainerSpec, HealthCheck, Mount, NetworkJoin, PortBinding, Restart, Ulimit};
 pub use volume::Volume;

@@ -26,12 +26,17 @@ pub struct ContainerSpec {
     pub network: Option<NetworkJoin>,
     pub ports: Vec<PortBinding>,
     pub mounts: Vec<Mount>,
+    /// Folders in memory with mount options of their own, where [`Mount::Tmpfs`] has none: `rw,exec,size=1m`.
+    pub tmpfs: BTreeMap<String, String>,
     /// `None` keeps the image's.
     pub health: Option<HealthCheck>,
     pub restart: Restart,
     pub memory_bytes: Option<u64>,
     /// Billionths of a CPU.
     pub nano_cpus: Option<u64>,
+    /// Weight against others when CPUs are scarce; 1024 without.
+    pub cpu_shares: Option<u64>,
+    pub ulimits: Vec<Ulimit>,
     pub pids_limit: Option<u32>,
     /// `UID[:GID]` or a name of the image.
     pub user: Option<String>,
@@ -77,6 +82,14 @@ pub enum Mount {
     Bind { source: PathBuf, target: String, is_read_only: bool },
     Volume { name: String, target: String, is_read_only: bool },
     Tmpfs { target: String, size_bytes: Option<u64> },
+}
+
+/// A bound of each process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ulimit {
+    /// `nofile`.
+    pub name: &'static str,
+    pub most: u64,
 }
 
 /// How the engine finds out whether the container does its work.
@@ -135,11 +148,14 @@ impl ContainerSpec {
             network_mode: self.network.as_ref().map(|join| join.network.clone()),
             port_bindings: Some(ports),
             mounts: Some(self.mounts.iter().map(Mount::to_api).collect()),
+            tmpfs: (!self.tmpfs.is_empty()).then(|| self.tmpfs.clone().into_iter().collect()),
             restart_policy: Some(self.restart.to_api()),
             memory: self.memory_bytes.map(signed),
             // Without swap beyond it: a limit that swaps is no limit.
             memory_swap: self.memory_bytes.map(signed),
             nano_cpus: self.nano_cpus.map(signed),
+            cpu_shares: self.cpu_shares.map(signed),
+            ulimits: (!self.ulimits.is_empty()).then(|| self.ulimits.iter().map(Ulimit::to_api).collect()),
             pids_limit: self.pids_limit.map(i64::from),
             readonly_rootfs: Some(self.is_read_only),
             cap_drop: list(&self.cap_drop),
@@ -149,6 +165,13 @@ impl ContainerSpec {
             extra_hosts: list(&self.extra_hosts),
             ..Default::default()
         }
+    }
+}
+
+impl Ulimit {
+    fn to_api(&self) -> api::ResourcesUlimits {
+        let most = Some(signed(self.most));
+        api::ResourcesUlimits { name: Some(self.name.to_owned()), soft: most, hard: most }
     }
 }
 

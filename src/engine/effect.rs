@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{EnvironmentId, Record, Reply, RequestToken, logs::LogLine};
+use super::{EnvironmentId, Record, Reply, RequestToken, lambda::ImageConfig, logs::LogLine};
 use crate::model::{ArtifactDigest, Debugging, FunctionArn, Timestamp};
 
 /// One thing for the shell to do.
@@ -19,11 +19,11 @@ pub enum Effect {
     StreamEnded { token: RequestToken, end: StreamEnd },
     /// Nobody waits for the response that has begun to be passed on to the client of `token`.
     StreamUnwanted { token: RequestToken },
-    /// Start a process with a Runtime API of its own.
+    /// Start a process or a container with a Runtime API of its own.
     Launch { id: EnvironmentId, spec: Arc<LaunchSpec> },
     /// Answer the environment's pending `next`.
     Invoke { id: EnvironmentId, invocation: Invocation },
-    /// Kill the environment's whole process group and forget it. No event of it is wanted afterwards.
+    /// Kill the environment with all that it started and forget it. No event of it is wanted afterwards.
     Stop { id: EnvironmentId, reason: StopReason },
     /// A line was added to a log; for those who follow.
     Logged { scope: Arc<crate::model::Scope>, line: Arc<LogLine> },
@@ -31,15 +31,19 @@ pub enum Effect {
     Throttled(ThrottleNotice),
 }
 
-/// Everything that an environment's process needs to know. The shell adds what only it knows: addresses and paths.
+/// Everything that an environment needs to know. The shell adds what only it knows: addresses and paths.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LaunchSpec {
     pub function: FunctionArn,
     /// `$LATEST` or a version's number.
     pub version: String,
-    /// AWS's runtime identifier, for example `provided.al2023`.
+    /// AWS's runtime identifier, for example `provided.al2023`. Empty for an image.
     pub runtime: String,
+    /// Empty for an image.
     pub handler: String,
+    pub sandbox: SandboxSpec,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
     pub artifact: ArtifactDigest,
     /// The layers' artifacts, in their order.
     pub layers: Vec<ArtifactDigest>,
@@ -56,6 +60,35 @@ pub struct LaunchSpec {
     pub initialization_type: &'static str,
     /// How a debugger finds it; of `$LATEST` alone.
     pub debug: Option<Debugging>,
+}
+
+/// What an environment runs in, as far as its function says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SandboxSpec {
+    /// In what the shell is set up for.
+    #[default]
+    Unsaid,
+    Process,
+    /// In a container that its code is mounted into; `None` for AWS's image of its runtime.
+    Container {
+        base_image: Option<String>,
+    },
+    /// In a container of the function's own image.
+    Image {
+        image: CodeImage,
+        config: ImageConfig,
+    },
+}
+
+/// A container image that is a function's code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeImage {
+    /// As it was deployed.
+    pub uri: String,
+    /// The same image whatever becomes of its tag: the id by which the shell's containers are made of it.
+    pub id: String,
+    /// `ResolvedImageUri`: the repository with the digest.
+    pub resolved_uri: String,
 }
 
 /// One invocation on its way to an environment.

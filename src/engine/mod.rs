@@ -19,7 +19,9 @@ mod world;
 
 use std::collections::BTreeMap;
 
-pub use effect::{Effect, Invocation, LaunchSpec, StopReason, StreamEnd, ThrottleLimit, ThrottleNotice};
+pub use effect::{
+    CodeImage, Effect, Invocation, LaunchSpec, SandboxSpec, StopReason, StreamEnd, ThrottleLimit, ThrottleNotice,
+};
 pub use input::{Command, EnvironmentEvent, EnvironmentId, ExitCause, Input, OutputStream, RequestToken};
 pub use record::{Record, RecordEntry, RecordKey, RestoreError};
 pub use world::Cx;

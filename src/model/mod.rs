@@ -8,6 +8,7 @@ mod artifact;
 mod container_names;
 mod debugging;
 mod durability;
+mod function_isolation;
 mod ids;
 mod isolation;
 pub mod limits;
@@ -21,6 +22,7 @@ pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest, BUILD_DIR, J
 pub use container_names::{image_name, network_name, resource_name};
 pub use debugging::{DEBUG_VARIABLE, Debugging};
 pub use durability::Durability;
+pub use function_isolation::{BUILT_IMAGES, FunctionIsolation, TAG_BASE_IMAGE, TAG_ISOLATION};
 pub use ids::IdSource;
 pub use isolation::Isolation;
 pub use names::{FunctionName, NameError, QueueName, StackName};

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use super::ContainerCall;
 use crate::{
     model::{ArtifactDigest, FunctionName, QueueArn, QueueName},
-    stack::{Architecture, LogFormat, Pollers, Tags, Variables},
+    stack::{Architecture, ImageConfig, LogFormat, Pollers, Tags, Variables},
 };
 
 /// Queue attributes by AWS's names; an empty value takes the attribute away.
@@ -37,7 +37,7 @@ pub enum Call {
     CreateFunction(Box<NewFunction>),
     UpdateFunctionCode {
         name: FunctionName,
-        artifact: ArtifactDigest,
+        code: FunctionCode,
         architecture: Architecture,
     },
     UpdateFunctionConfiguration {
@@ -152,17 +152,29 @@ impl fmt::Display for MappedFunction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewFunction {
     pub name: FunctionName,
-    pub artifact: ArtifactDigest,
+    pub code: FunctionCode,
     pub architecture: Architecture,
     pub settings: FunctionSettings,
     pub tags: Tags,
 }
 
+/// Where a function's code is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FunctionCode {
+    /// In the target's store of artifacts.
+    Artifact(ArtifactDigest),
+    /// `ImageUri`.
+    Image(String),
+}
+
 /// What both `CreateFunction` and `UpdateFunctionConfiguration` can set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionSettings {
+    /// Empty for an image.
     pub runtime: String,
+    /// Empty for an image.
     pub handler: String,
+    pub image_config: ImageConfig,
     pub description: String,
     pub role: String,
     pub memory_mb: u32,
@@ -177,6 +189,7 @@ pub struct FunctionSettings {
 pub struct FunctionChanges {
     pub runtime: Option<String>,
     pub handler: Option<String>,
+    pub image_config: Option<ImageConfig>,
     pub description: Option<String>,
     pub role: Option<String>,
     pub memory_mb: Option<u32>,

@@ -43,7 +43,10 @@ pub type Artifacts = BTreeMap<String, ArtifactInfo>;
 /// A built artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArtifactInfo {
+    /// Of an image that of its id.
     pub digest: ArtifactDigest,
+    /// `ImageUri` of an image.
+    pub image: Option<String>,
     /// The `CodeSha256` that the target gives for it, when that is known: with it, code that somebody else deployed is seen.
     pub code_sha256: Option<String>,
 }
@@ -51,7 +54,12 @@ pub struct ArtifactInfo {
 impl ArtifactInfo {
     /// An artifact that the target resolves by its digest, as the embedded engine does.
     pub fn by_reference(digest: ArtifactDigest) -> Self {
-        Self { digest, code_sha256: Some(STANDARD.encode(digest.as_bytes())) }
+        Self { digest, image: None, code_sha256: Some(STANDARD.encode(digest.as_bytes())) }
+    }
+
+    /// An image of this machine, by the digest of its id.
+    pub fn image(uri: String, digest: ArtifactDigest) -> Self {
+        Self { digest, image: Some(uri), code_sha256: Some(digest.to_string()) }
     }
 }
 

@@ -3,8 +3,8 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    ArtifactInfo, Artifacts, Call, FunctionChanges, MappedFunction, MappingChanges, MappingSettings, NewFunction,
-    QueueAttributes, ServiceFacts, TargetFacts,
+    ArtifactInfo, Artifacts, Call, FunctionChanges, FunctionCode, MappedFunction, MappingChanges, MappingSettings,
+    NewFunction, QueueAttributes, ServiceFacts, TargetFacts,
 };
 use crate::{
     model::{AccountId, ArtifactDigest, FunctionName, QueueArn, QueueName, Region, Scope},
@@ -75,9 +75,9 @@ impl FakeTarget {
             Call::UntagQueue { url, keys } => self.queue(url)?.tags.retain(|key, _| !keys.contains(key)),
             Call::DeleteQueue { url } => self.delete_queue(url)?,
             Call::CreateFunction(new) => self.create_function(new)?,
-            Call::UpdateFunctionCode { name, artifact, architecture } => {
+            Call::UpdateFunctionCode { name, code, architecture } => {
                 let function = self.function(name)?;
-                function.code_sha256 = STANDARD.encode(artifact.as_bytes());
+                function.code_sha256 = code_sha256(code);
                 function.architecture = *architecture;
                 outdated(function);
             }
@@ -240,6 +240,8 @@ impl FakeTarget {
         let settings = new.settings.clone();
         let function = ObservedFunction {
             arn: facts().function_arn(&new.name),
+            is_image: matches!(new.code, FunctionCode::Image(_)),
+            image_config: settings.image_config,
             runtime: settings.runtime,
             handler: settings.handler,
             description: settings.description,
@@ -250,7 +252,7 @@ impl FakeTarget {
             architecture: new.architecture,
             log_format: settings.log_format,
             environment: settings.environment,
-            code_sha256: STANDARD.encode(new.artifact.as_bytes()),
+            code_sha256: code_sha256(&new.code),
             tags: new.tags.clone(),
             reserved_concurrency: None,
             live: None,
@@ -270,6 +272,7 @@ impl FakeTarget {
         let changes = changes.clone();
         replace(&mut function.runtime, changes.runtime);
         replace(&mut function.handler, changes.handler);
+        replace(&mut function.image_config, changes.image_config);
         replace(&mut function.description, changes.description);
         replace(&mut function.role, changes.role);
         replace(&mut function.memory_mb, changes.memory_mb);
@@ -383,6 +386,14 @@ impl FakeTarget {
 fn outdated(function: &mut ObservedFunction) {
     if let Some(live) = &mut function.live {
         live.is_current = false;
+    }
+}
+
+/// The images of tests are named by the digests of their ids.
+fn code_sha256(code: &FunctionCode) -> String {
+    match code {
+        FunctionCode::Artifact(digest) => STANDARD.encode(digest.as_bytes()),
+        FunctionCode::Image(uri) => uri.clone(),
     }
 }
 

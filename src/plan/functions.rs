@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Action, ArtifactInfo, Call, FunctionChanges, FunctionSettings, NewFunction, StepId,
+    Action, ArtifactInfo, Call, FunctionChanges, FunctionCode, FunctionSettings, NewFunction, StepId,
     draft::{Draft, Inputs, NewStep},
     queues, scaling,
     semantic::{duration, name_changes, optional},
@@ -12,10 +12,10 @@ use super::{
     versions,
 };
 use crate::{
-    model::{DEBUG_VARIABLE, FunctionName, QueueName},
+    model::{DEBUG_VARIABLE, FunctionIsolation, FunctionName, QueueName, TAG_BASE_IMAGE, TAG_ISOLATION},
     stack::{
-        Address, Architecture, DesiredFunction, LogFormat, Observed, ObservedFunction, Reference, TAG_BUILD,
-        TemplatePart, Variables,
+        Address, Architecture, ContainerNetwork, DesiredFunction, LogFormat, Observed, ObservedFunction, Reference,
+        TAG_BUILD, TemplatePart, Variables,
     },
 };
 
@@ -68,6 +68,16 @@ pub(super) fn address(key: &str) -> Address {
 /// The function as a target would be told to make it; `None`, with problems noted, when that is not known.
 fn resolve(draft: &mut Draft, key: &str, function: &DesiredFunction, inputs: &Inputs<'_>) -> Option<NewFunction> {
     let artifact = inputs.artifacts.get(key);
+    if let Some(found) =
+        inputs.observed.functions.get(&function.name).filter(|found| found.is_image != function.is_image())
+    {
+        let kinds = if found.is_image { ["an image", "a zip file"] } else { ["a zip file", "an image"] };
+        draft.problem(
+            address(key),
+            format!("the function is {}, and AWS does not let it become {}", kinds[0], kinds[1]),
+            "take it out of the manifest, `stackctl up`, and put it back; or give it another name",
+        );
+    }
     if artifact.is_none() {
         draft.problem(address(key), "there is no artifact of this function", "build it first");
     }
@@ -80,6 +90,7 @@ fn resolve(draft: &mut Draft, key: &str, function: &DesiredFunction, inputs: &In
     let settings = FunctionSettings {
         runtime: function.runtime.clone(),
         handler: function.handler.clone(),
+        image_config: function.image_config.clone(),
         description: function.description.clone(),
         role: role?.clone(),
         memory_mb: function.memory_mb,
@@ -88,10 +99,15 @@ fn resolve(draft: &mut Draft, key: &str, function: &DesiredFunction, inputs: &In
         log_format: function.log_format,
         environment: environment?,
     };
-    let artifact = artifact?.digest;
+    let artifact = artifact?;
     let mut tags = owned(inputs.desired, &address(key), &function.tags);
-    tags.insert(TAG_BUILD.to_owned(), artifact.to_string());
-    Some(NewFunction { name: function.name.clone(), artifact, architecture: function.architecture, settings, tags })
+    tags.insert(TAG_BUILD.to_owned(), artifact.digest.to_string());
+    if !function.is_image() && function.isolation == FunctionIsolation::Container {
+        tags.insert(TAG_ISOLATION.to_owned(), function.isolation.to_string());
+        tags.extend(function.base_image.clone().map(|image| (TAG_BASE_IMAGE.to_owned(), image)));
+    }
+    let code = artifact.image.clone().map_or(FunctionCode::Artifact(artifact.digest), FunctionCode::Image);
+    Some(NewFunction { name: function.name.clone(), code, architecture: function.architecture, settings, tags })
 }
 
 fn render_environment(
@@ -102,8 +118,14 @@ fn render_environment(
 ) -> Option<Variables> {
     let mut variables = BTreeMap::new();
     let mut is_whole = true;
+    let in_network = function.isolation == FunctionIsolation::Container && inputs.facts.name == EMBEDDED;
+    let in_network = in_network && inputs.desired.container_network() == ContainerNetwork::Bridge;
     for (name, template) in &function.environment {
-        match inputs.facts.render(template, inputs.desired) {
+        let rendered = match in_network {
+            true => inputs.facts.render_in_container(template, inputs.desired),
+            false => inputs.facts.render(template, inputs.desired),
+        };
+        match rendered {
             Ok(value) => drop(variables.insert(name.clone(), value)),
             Err(other) => {
                 is_whole = false;
@@ -139,8 +161,8 @@ fn update(
         calls.push((Call::UpdateFunctionConfiguration { name: new.name.clone(), changes: Box::new(changes) }, cause));
     }
     if let Some(cause) = code_change(found, &inputs.artifacts[key], new.architecture) {
-        let (name, artifact, architecture) = (new.name, new.artifact, new.architecture);
-        calls.push((Call::UpdateFunctionCode { name, artifact, architecture }, cause));
+        let (name, code, architecture) = (new.name, new.code, new.architecture);
+        calls.push((Call::UpdateFunctionCode { name, code, architecture }, cause));
     }
     let TagChanges { set, unset, cause } = TagChanges::between(&found.tags, new.tags);
     if !set.is_empty() {
@@ -190,6 +212,10 @@ fn configuration_changes(found: &ObservedFunction, new: &FunctionSettings) -> (F
     if found.log_format != new.log_format {
         changes.log_format = Some(new.log_format);
         causes.push(format!("log_format {} -> {}", log_format(found.log_format), log_format(new.log_format)));
+    }
+    if found.image_config != new.image_config {
+        changes.image_config = Some(new.image_config.clone());
+        causes.push("image_config".to_owned());
     }
     if found.environment != new.environment {
         changes.environment = Some(new.environment.clone());

@@ -31,8 +31,8 @@ use std::fmt;
 use serde::Serialize;
 
 pub use call::{
-    AliasVersion, Call, FunctionChanges, FunctionSettings, MappedFunction, MappingChanges, MappingSettings,
-    NewFunction, QueueAttributes,
+    AliasVersion, Call, FunctionChanges, FunctionCode, FunctionSettings, MappedFunction, MappingChanges,
+    MappingSettings, NewFunction, QueueAttributes,
 };
 pub use container_call::{ContainerCall, NewContainer, NewMount, NewMountSource};
 pub use facts::{ArtifactInfo, Artifacts, ServiceFacts, TargetFacts};

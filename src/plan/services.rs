@@ -10,7 +10,7 @@ use super::{
     draft::{Draft, Inputs, NewStep},
 };
 use crate::{
-    model::{network_name, resource_name},
+    model::{FunctionIsolation, network_name, resource_name},
     stack::{
         Address, Condition, DesiredFunction, DesiredService, MountSource, Observed, ObservedContainer, Readiness,
         Reference, ServiceImage, ServiceState, TemplatePart, Variables,
@@ -37,8 +37,9 @@ pub(super) fn delete_unneeded(draft: &mut Draft, inputs: &Inputs<'_>) {
     for (name, key) in services.volumes.iter().filter(|(_, key)| !wanted.contains(key)) {
         delete_volume(draft, name, key, inputs.observed);
     }
-    // Functions may be in it as well.
-    if inputs.desired.services.is_empty() && inputs.desired.functions.is_empty() {
+    // Functions in containers are in it too; the engine removes it when they go.
+    let is_used = inputs.desired.functions.values().any(|function| function.isolation == FunctionIsolation::Container);
+    if inputs.desired.services.is_empty() && !is_used {
         delete_network(draft, inputs.observed);
     }
 }

@@ -1,14 +1,17 @@
 //! Plans as text, from pairs of stacks: the first is on the target, the second is wanted.
 
 use super::{
-    Danger, Plan, Problem,
+    ArtifactInfo, Danger, Plan, Problem,
     fake_target::{FakeTarget, artifacts, facts, name},
     plan, teardown,
 };
-use crate::stack::{
-    Architecture, DeadLetter, Desired, Fifo, LogFormat, Provisioned, RedriveAllow, Reference, TAG_BUILD, TAG_STACK,
-    Template, TemplatePart,
-    samples::{fifo_queue, function, queue, stack, text, trigger},
+use crate::{
+    model::{ArtifactDigest, FunctionIsolation},
+    stack::{
+        Architecture, DeadLetter, Desired, Fifo, LogFormat, Provisioned, RedriveAllow, Reference, TAG_BUILD, TAG_STACK,
+        Template, TemplatePart,
+        samples::{fifo_queue, function, queue, stack, text, trigger},
+    },
 };
 
 /// `example-queue` with its dead-letter queue, and `f` that is triggered by it and knows its URL.
@@ -253,6 +256,47 @@ fn code() {
         "~ functions.f  update code: architecture x86_64 -> arm64
          0 to create, 1 to update, 0 to delete",
     );
+}
+
+#[test]
+fn what_a_function_runs_in_is_in_its_tags() {
+    check(
+        |desired| {
+            f(desired).isolation = FunctionIsolation::Container;
+            f(desired).base_image = Some("registry/python:1".into());
+        },
+        "~ functions.f  tags: stackctl:base-image added, stackctl:isolation added
+         0 to create, 1 to update, 0 to delete",
+    );
+}
+
+#[test]
+fn images() {
+    let image = |byte: u8| {
+        let digest = ArtifactDigest::from_bytes([byte; 32]);
+        ArtifactInfo::image(digest.to_string(), digest)
+    };
+    let mut desired = example();
+    f(&mut desired).image = Some("registry/f:1".into());
+    let planned_of = |desired: &Desired, target: &FakeTarget, byte: u8| {
+        plan(desired, &[("f".to_owned(), image(byte))].into(), &target.observe(desired), &facts())
+    };
+    let mut target = FakeTarget::default();
+    for step in planned_of(&desired, &target, 0xab).unwrap().steps {
+        target.apply(&step.call).unwrap();
+    }
+    assert_eq!(planned_of(&desired, &target, 0xab).unwrap().to_string(), "nothing to change");
+    f(&mut desired).image_config.command = vec!["app.handler".into()];
+    assert_text(
+        &planned_of(&desired, &target, 0x5e).unwrap().to_string(),
+        "~ functions.f  configure: image_config
+         ~ functions.f  update code: artifact abababab -> 5e5e5e5e
+         ~ functions.f  tag: stackctl:artifact changed
+         0 to create, 1 to update, 0 to delete",
+    );
+    let problems = planned(&example(), &target).unwrap_err();
+    let text = problems.iter().map(|problem| format!("{}: {}", problem.address, problem.message)).collect::<Vec<_>>();
+    assert_eq!(text, ["functions.f: the function is an image, and AWS does not let it become a zip file"]);
 }
 
 #[test]

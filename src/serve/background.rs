@@ -320,9 +320,11 @@ mod tests {
 
     use super::*;
     use crate::{
+        docker,
         engine::EngineConfig,
-        model::{AccountId, Durability, Region, Scope, StackName},
+        model::{AccountId, Durability, FunctionIsolation, Region, Scope, StackName},
         serve::{
+            containers::NetworkChoice,
             report::Report,
             server::{PortChoice, ServeOptions, run},
             shutdown::Shutdown,
@@ -352,6 +354,9 @@ mod tests {
             allowed_hosts: Vec::new(),
             inherited: std::collections::BTreeMap::new(),
             launcher: None,
+            isolation: FunctionIsolation::Process,
+            network: NetworkChoice::Auto,
+            docker: docker::Settings::default(),
         };
         let (sender, ready) = tokio::sync::oneshot::channel();
         let mut tasks = Tasks::new();

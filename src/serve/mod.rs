@@ -5,6 +5,7 @@ pub mod body;
 pub mod client;
 pub mod clock;
 pub mod code_store;
+pub mod containers;
 pub mod driver;
 pub mod environments;
 pub mod follow;

@@ -196,6 +196,7 @@ mod tests {
 
     fn outlet(state_dir: &std::path::Path) -> (ProcessOutlet, HostTasks) {
         let options = HostOptions {
+            containers: None,
             state_dir: state_dir.to_owned(),
             endpoint: String::new(),
             inherited: BTreeMap::new(),

@@ -15,10 +15,11 @@ use tokio::net::TcpListener;
 use super::{
     clock::Clock,
     code_store::CodeStore,
+    containers::{Containers, ContainersOptions, NetworkChoice, sweep},
     driver::Driver,
     environments::{Host, HostOptions, HostTasks, marker},
     follow::Followers,
-    listener::{self, BindError, Port},
+    listener::{self, BindError, Port, Sockets},
     outlet::ProcessOutlet,
     own_api::Health,
     platform,
@@ -30,8 +31,9 @@ use super::{
     streams::Streams,
 };
 use crate::{
+    docker,
     engine::EngineConfig,
-    model::{Durability, Scope, StackName},
+    model::{Durability, FunctionIsolation, Scope, StackName},
     task::{End, Tasks},
 };
 
@@ -39,6 +41,8 @@ use crate::{
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// How long environments that are ended may take to be gone, with the two seconds that their extensions have.
 const KILL_GRACE: Duration = Duration::from_secs(4);
+/// The same where there are containers: Docker takes its time for each.
+const REMOVE_GRACE: Duration = Duration::from_secs(15);
 
 /// What an engine is to be.
 #[derive(Clone, Debug)]
@@ -58,6 +62,12 @@ pub struct ServeOptions {
     pub inherited: BTreeMap<String, String>,
     /// This program, when each environment is to have a view of its own: [`super::environments::isolation`].
     pub launcher: Option<PathBuf>,
+    /// What functions run in that say nothing themselves.
+    pub isolation: FunctionIsolation,
+    /// Which network containers of functions are in.
+    pub network: NetworkChoice,
+    /// Where Docker may be, for functions that want a container.
+    pub docker: docker::Settings,
 }
 
 /// Which port to serve at.
@@ -139,6 +149,7 @@ pub async fn run(
         PortChoice::Auto => state.port().map_or(Port::Any, Port::Preferred),
     };
     let (sockets, port) = listener::bind(port).await.map_err(ServeError::Bind)?;
+    clear_containers(&options.docker, state.path(), &report).await;
     let mut engine = Running::start(&options, &state, port, sockets, &shutdown, &report).map_err(broken)?;
     let written = state.write_port(port).and_then(|()| state.write_engine(&Health::of(&engine.info)));
     let outcome = match written {
@@ -149,8 +160,18 @@ pub async fn run(
         Err(error) => Err(broken(error)),
     };
     engine.end(&shutdown, &report).await;
+    clear_containers(&options.docker, state.path(), &report).await;
     state.remove_engine();
     outcome
+}
+
+/// Removes what functions have left in Docker. Without Docker it stays until the next time; the engine serves without.
+async fn clear_containers(docker: &docker::Settings, state_dir: &std::path::Path, report: &Report) {
+    match sweep(docker, state_dir).await {
+        Ok(swept) if swept.containers > 0 => report.say(format!("removed {swept} that was left behind")),
+        Ok(_) => {}
+        Err(error) => report.say(format!("containers may be left behind: {error}")),
+    }
 }
 
 /// An engine at work.
@@ -158,6 +179,7 @@ pub async fn run(
 struct Running {
     info: Arc<EngineInfo>,
     outlet: ProcessOutlet,
+    containers: Containers,
     followers: Arc<Followers>,
     /// The listener and the timers.
     tasks: Tasks,
@@ -179,8 +201,17 @@ impl Running {
         let code = Arc::new(CodeStore::open(state.path())?);
         let followers = Arc::new(Followers::default());
         let store = store::open(options.durability, state.path())?;
+        let (containers, gateways) = Containers::new(ContainersOptions {
+            docker: options.docker.clone(),
+            stack: container_stack(options.stack.as_ref(), port)?,
+            state_dir: state.path().to_owned(),
+            port,
+            network: options.network,
+            default: options.isolation,
+            report: report.clone(),
+        });
         let streams = Arc::new(Streams::default());
-        let (host, host_tasks) = open_host(options, state, &info, Arc::clone(&streams), report)?;
+        let (host, host_tasks) = open_host(options, state, &info, &containers, Arc::clone(&streams), report)?;
         let config = EngineConfig { seed, ..options.engine.clone() };
         let mut made = None;
         let driver = Driver::open(config, clock, store, |driver| {
@@ -188,20 +219,22 @@ impl Running {
             Box::new(made.insert(outlet).clone())
         })?;
         let outlet = made.ok_or_else(|| io::Error::other("the driver was opened without an outlet"))?;
-        let service = Arc::new(Service::new(
+        let service = Service::new(
             Arc::clone(&driver),
             code,
             (Arc::clone(&followers), streams),
             Arc::clone(&info),
             shutdown.clone(),
             seed.rotate_left(32),
-        ));
+        );
+        let service = Arc::new(service.with_containers(containers.clone()));
+        let sockets = Sockets { loopback: sockets, gateways };
         service.prune_code();
         let (mut tasks, mut environments) = (Tasks::new(), Tasks::new());
         environments.spawn_endless("environments", host_tasks.run());
         tasks.spawn_endless("timers", async move { driver.run_timers().await });
         tasks.spawn_endless("listener", listener::serve(sockets, service, shutdown.clone(), report.clone()));
-        Ok(Self { info, outlet, followers, tasks, environments })
+        Ok(Self { info, outlet, containers, followers, tasks, environments })
     }
 
     /// Returns when the end was asked for, or with what ended before that.
@@ -247,8 +280,9 @@ impl Running {
             }
         }
         self.outlet.close();
-        if tokio::time::timeout(KILL_GRACE, self.environments.next_end()).await.is_err() {
-            report.say("some killed processes are not gone yet");
+        let grace = if self.containers.is_used() { REMOVE_GRACE } else { KILL_GRACE };
+        if tokio::time::timeout(grace, self.environments.next_end()).await.is_err() {
+            report.say("some killed processes and containers are not gone yet");
         }
         for (name, end) in self.tasks.cancel_all().await {
             report.say(format!("the task `{name}` ended with {end:?}"));
@@ -277,10 +311,19 @@ fn info(options: &ServeOptions, state: &StateDir, port: u16, clock: &Clock) -> E
     }
 }
 
+/// By what the containers of an engine are known: its stack, or its port when it serves none.
+fn container_stack(stack: Option<&StackName>, port: u16) -> io::Result<StackName> {
+    match stack {
+        Some(stack) => Ok(stack.clone()),
+        None => StackName::parse(&format!("port-{port}")).map_err(|error| io::Error::other(error.to_string())),
+    }
+}
+
 fn open_host(
     options: &ServeOptions,
     state: &StateDir,
     info: &EngineInfo,
+    containers: &Containers,
     streams: Arc<Streams>,
     report: &Report,
 ) -> io::Result<(Host, HostTasks)> {
@@ -288,6 +331,7 @@ fn open_host(
         state_dir: state.path().to_owned(),
         endpoint: info.endpoint.clone(),
         inherited: options.inherited.clone(),
+        containers: Some(containers.clone()),
         streams,
         launcher: options.launcher.clone(),
         report: report.clone(),
@@ -316,6 +360,9 @@ mod tests {
             allowed_hosts: Vec::new(),
             inherited: BTreeMap::new(),
             launcher: None,
+            isolation: FunctionIsolation::Process,
+            network: NetworkChoice::Auto,
+            docker: docker::Settings::default(),
         }
     }
 

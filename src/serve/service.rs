@@ -11,6 +11,7 @@ use http::{Method, Response, StatusCode, request};
 use super::{
     body::ResponseBody,
     code_store::CodeStore,
+    containers::{Containers, Gateway, Unavailable},
     driver::{Asked, Driver},
     follow::Followers,
     own_api,
@@ -18,8 +19,12 @@ use super::{
     streams::{ResponseStream, Streams},
 };
 use crate::{
-    engine::{self, Command, Error, Reply, lambda::LambdaError, sqs},
-    model::{IdSource, Scope, StackName, Timestamp},
+    engine::{
+        self, Command, Error, Reply,
+        lambda::{LambdaError, LambdaErrorKind},
+        sqs,
+    },
+    model::{BUILT_IMAGES, IdSource, Scope, StackName, Timestamp},
     wire::{self, Call, CodeCommand, CodeSource, Parsed},
 };
 
@@ -58,8 +63,18 @@ pub struct Service {
     streams: Arc<Streams>,
     pub(super) info: Arc<EngineInfo>,
     pub(super) shutdown: Shutdown,
+    containers: Option<Containers>,
     request_ids: RequestIds,
     deployments: AtomicU64,
+}
+
+/// Where a request came in.
+#[derive(Clone, Debug)]
+pub enum Door {
+    /// On loopback.
+    Loopback,
+    /// On the gateway of the stack's network, from one of its containers.
+    Gateway(Arc<Gateway>),
 }
 
 impl Service {
@@ -73,7 +88,24 @@ impl Service {
         seed: u64,
     ) -> Self {
         let request_ids = RequestIds { next: AtomicU64::new(seed) };
-        Self { driver, code, followers, streams, info, shutdown, request_ids, deployments: AtomicU64::new(0) }
+        Self {
+            driver,
+            code,
+            followers,
+            streams,
+            info,
+            shutdown,
+            containers: None,
+            request_ids,
+            deployments: AtomicU64::new(0),
+        }
+    }
+
+    /// The same with a way to the images that functions may be.
+    #[must_use]
+    pub fn with_containers(mut self, containers: Containers) -> Self {
+        self.containers = Some(containers);
+        self
     }
 
     /// The longest body that a request may have, by its path.
@@ -87,14 +119,27 @@ impl Service {
 
     /// Answers a request. Dropping the future means that the client went away.
     pub async fn call(&self, head: request::Parts, body: Bytes) -> Response<ResponseBody> {
-        if let Some(url) = wire::function_url::addressed(&head) {
+        self.call_at(&Door::Loopback, head, body).await
+    }
+
+    /// The same for a request that came in at `door`. Containers get AWS's API alone: `stackctl`'s own can end the engine.
+    pub async fn call_at(&self, door: &Door, head: request::Parts, body: Bytes) -> Response<ResponseBody> {
+        if let (Door::Loopback, Some(url)) = (door, wire::function_url::addressed(&head)) {
             return match wire::guard_host(&head, &self.info.allowed_hosts) {
                 Some(refusal) => refusal.map(ResponseBody::Whole),
                 None => self.function_url(url, &head, body).await,
             };
         }
-        if let Some(refusal) = wire::guard(&head, &self.info.allowed_hosts) {
+        let refusal = match door {
+            Door::Loopback => wire::guard(&head, &self.info.allowed_hosts),
+            Door::Gateway(gateway) => wire::guard_gateway(&head, gateway.address.into()),
+        };
+        if let Some(refusal) = refusal {
             return refusal.map(ResponseBody::Whole);
+        }
+        let is_own = head.uri.path().starts_with(own_api::PREFIX) || head.uri.path() == own_api::METRICS_PATH;
+        if is_own && matches!(door, Door::Gateway(_)) {
+            return text_response(StatusCode::FORBIDDEN, "this is not for containers");
         }
         if let Some(rest) = head.uri.path().strip_prefix(own_api::PREFIX) {
             return own_api::call(self, rest, &head).await;
@@ -177,11 +222,19 @@ impl Service {
         request_id: &str,
     ) -> Response<Bytes> {
         // Nobody but `stackctl` deploys what is in the store already.
-        let by_stackctl = matches!(source, CodeSource::Stored { .. });
+        let by_stackctl = match &source {
+            CodeSource::Stored { .. } => true,
+            CodeSource::Image { uri } => uri.starts_with(BUILT_IMAGES),
+            CodeSource::Zip(_) => false,
+        };
         if let CodeCommand::CreateFunction(function) = &command {
             self.driver.prepare(function.runtime.as_deref().unwrap_or_default());
         }
-        let reply = match self.stored_code(source).await {
+        let code = match self.look_ahead(&scope, &source, &command).await {
+            Ok(architecture) => self.stored_code(source, &architecture).await,
+            Err(refusal) => Err(refusal),
+        };
+        let reply = match code {
             Ok(code) => {
                 self.ask(Arc::new(scope), Command::Lambda(Box::new(with_code(command, code, by_stackctl)))).await
             }
@@ -204,16 +257,72 @@ impl Service {
         }));
     }
 
-    async fn stored_code(&self, source: CodeSource) -> Result<engine::lambda::CodeRef, LambdaError> {
+    /// What a container will need is looked for when the function is deployed, so that what is missing is told then. Returns
+    /// the architecture that the code is for.
+    async fn look_ahead(
+        &self,
+        scope: &Scope,
+        source: &CodeSource,
+        command: &CodeCommand,
+    ) -> Result<String, LambdaError> {
+        let architecture_of = |all: &[String]| all.first().map_or("x86_64", String::as_str).to_owned();
+        match command {
+            CodeCommand::CreateFunction(function) => {
+                let architecture = architecture_of(&function.architectures);
+                let runtime = function.runtime.as_deref().unwrap_or_default();
+                let sandbox = engine::lambda::sandbox_of_tags(&function.tags);
+                if let (Some(containers), CodeSource::Zip(_) | CodeSource::Stored { .. }) = (&self.containers, source) {
+                    containers.look_ahead(&sandbox, runtime, &architecture).await.map_err(no_image)?;
+                }
+                Ok(architecture)
+            }
+            CodeCommand::UpdateFunctionCode { name, update } if matches!(source, CodeSource::Image { .. }) => {
+                let get = engine::lambda::Command::GetFunctionConfiguration { name: name.clone() };
+                match self.ask(Arc::new(scope.clone()), Command::Lambda(Box::new(get))).await {
+                    Ok(engine::Response::Lambda(engine::lambda::Response::Function(found))) => {
+                        if found.package_type == "Zip" {
+                            let text = "Please don't provide ImageUri when updating a function with packageType Zip.";
+                            return Err(LambdaError::new(LambdaErrorKind::InvalidParameterValue, text));
+                        }
+                        let given =
+                            if update.architectures.is_empty() { &found.architectures } else { &update.architectures };
+                        Ok(architecture_of(given))
+                    }
+                    Err(Error::Lambda(error)) => Err(error),
+                    _ => Err(LambdaError::new(LambdaErrorKind::Service, "the engine did not answer")),
+                }
+            }
+            CodeCommand::UpdateFunctionCode { update, .. } => Ok(architecture_of(&update.architectures)),
+            CodeCommand::PublishLayerVersion { .. } => Ok(architecture_of(&[])),
+        }
+    }
+
+    async fn stored_code(
+        &self,
+        source: CodeSource,
+        architecture: &str,
+    ) -> Result<engine::lambda::CodeRef, LambdaError> {
+        if let CodeSource::Image { uri } = &source {
+            let Some(containers) = &self.containers else {
+                return Err(no_image(Unavailable("this engine runs no containers".to_owned())));
+            };
+            return containers.resolve(uri, architecture).await.map_err(no_image);
+        }
         let code = Arc::clone(&self.code);
         let stored = tokio::task::spawn_blocking(move || match source {
             CodeSource::Zip(zip) => code.put_zip(&zip),
             CodeSource::Stored { bucket, key } => code.stored(&bucket, &key),
+            CodeSource::Image { uri } => Err(no_image(Unavailable(format!("`{uri}` is an image, and no package")))),
         });
         stored.await.unwrap_or_else(|error| {
-            Err(LambdaError::new(engine::lambda::LambdaErrorKind::Service, format!("unpacking failed: {error}")))
+            Err(LambdaError::new(LambdaErrorKind::Service, format!("unpacking failed: {error}")))
         })
     }
+}
+
+/// AWS's error for an image that it cannot use.
+fn no_image(why: Unavailable) -> LambdaError {
+    LambdaError::new(LambdaErrorKind::InvalidParameterValue, why.0)
 }
 
 /// What an invocation's answer began with.

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use super::{Condition, DesiredService};
-use crate::model::{AccountId, Debugging, Durability, FunctionName, Isolation, QueueName, Region, StackName};
+use crate::model::{
+    AccountId, Debugging, Durability, FunctionIsolation, FunctionName, Isolation, QueueName, Region, StackName,
+};
 
 /// Everything that a manifest declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +87,17 @@ pub enum RedriveAllow {
 pub struct DesiredFunction {
     pub name: FunctionName,
     pub description: String,
+    /// Empty for an image.
     pub runtime: String,
+    /// Empty for an image.
     pub handler: String,
+    /// What keeps its environments apart; an image is always in a container.
+    pub isolation: FunctionIsolation,
+    /// What its code is mounted into, rather than AWS's image of its runtime.
+    pub base_image: Option<String>,
+    /// The image that it is, by name; `None` for a zip file, or an image that is built.
+    pub image: Option<String>,
+    pub image_config: ImageConfig,
     /// What is built and watched; absolute.
     pub source: PathBuf,
     pub build: Build,
@@ -108,6 +119,33 @@ pub struct DesiredFunction {
     /// On local targets.
     pub debug: Option<Debugging>,
     pub tags: BTreeMap<String, String>,
+}
+
+/// `ImageConfig`: what of an image's own settings is overridden; empty lists override nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageConfig {
+    pub entry_point: Vec<String>,
+    pub command: Vec<String>,
+    pub working_directory: Option<String>,
+}
+
+impl DesiredFunction {
+    /// Whether `PackageType` is `Image`.
+    pub fn is_image(&self) -> bool {
+        self.image.is_some() || matches!(self.build, Build::Image(_))
+    }
+}
+
+/// A Dockerfile and what it is built with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionImage {
+    /// Relative to the context.
+    pub dockerfile: String,
+    /// The folder that is sent, relative to the source.
+    pub context: PathBuf,
+    /// The stage to stop at; empty for the last.
+    pub target: String,
+    pub args: BTreeMap<String, String>,
 }
 
 /// `Architectures`.
@@ -168,6 +206,8 @@ pub enum Build {
         run: String,
         artifact: PathBuf,
     },
+    /// A container image, from a Dockerfile.
+    Image(FunctionImage),
     /// The source directory itself.
     None,
 }
@@ -199,10 +239,38 @@ pub struct Pollers {
 /// Where a stack can be converged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    Embedded { port: PortChoice, durability: Durability, isolation: Isolation },
+    Embedded { port: PortChoice, durability: Durability, isolation: Isolation, network: ContainerNetwork },
     LocalStack { image: Option<String>, port: u16 },
     Aws { profile: Option<String>, role: Option<String>, bucket: Option<String>, name_prefix: String },
     Endpoint { url: String },
+}
+
+/// Which network the containers of functions are in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ContainerNetwork {
+    /// The stack's own.
+    #[default]
+    Bridge,
+    /// This machine's.
+    Host,
+}
+
+impl ContainerNetwork {
+    /// The names in the manifest.
+    pub const NAMES: [&'static str; 2] = ["bridge", "host"];
+}
+
+impl Desired {
+    /// Which network containers of functions are in, on the embedded engine.
+    pub fn container_network(&self) -> ContainerNetwork {
+        self.targets
+            .values()
+            .find_map(|target| match target {
+                Target::Embedded { network, .. } => Some(*network),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
 }
 
 /// The embedded engine's port.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Address, Architecture, LogFormat, ObservedServices, Pollers, TAG_ADDRESS, Tags};
+use super::{Address, Architecture, ImageConfig, LogFormat, ObservedServices, Pollers, TAG_ADDRESS, Tags};
 use crate::model::{FunctionName, QueueArn, QueueName};
 
 /// What was found on a target.
@@ -37,8 +37,13 @@ pub struct ObservedQueue {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedFunction {
     pub arn: String,
+    /// Whether `PackageType` is `Image`.
+    pub is_image: bool,
+    /// Empty for an image.
     pub runtime: String,
+    /// Empty for an image.
     pub handler: String,
+    pub image_config: ImageConfig,
     pub description: String,
     pub role: String,
     pub memory_mb: u32,

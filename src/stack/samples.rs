@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    Architecture, Build, Desired, DesiredFunction, DesiredQueue, DesiredService, Fifo, LogFormat, Pool, RedriveAllow,
-    RestartPolicy, ServiceImage, Template, TemplatePart, Trigger,
+    Architecture, Build, Desired, DesiredFunction, DesiredQueue, DesiredService, Fifo, ImageConfig, LogFormat, Pool,
+    RedriveAllow, RestartPolicy, ServiceImage, Template, TemplatePart, Trigger,
 };
-use crate::model::{AccountId, FunctionName, QueueName, Region, StackName, limits};
+use crate::model::{AccountId, FunctionIsolation, FunctionName, QueueName, Region, StackName, limits};
 
 /// A stack called `orders` without anything in it.
 pub(crate) fn stack() -> Desired {
@@ -61,6 +61,10 @@ pub(crate) fn function(key: &str) -> DesiredFunction {
         handler: "bootstrap".to_owned(),
         source: PathBuf::from("/src"),
         build: Build::None,
+        isolation: FunctionIsolation::Process,
+        base_image: None,
+        image: None,
+        image_config: ImageConfig::default(),
         memory_mb: 128,
         timeout_s: 3,
         ephemeral_storage_mb: 512,

@@ -17,32 +17,46 @@ const CONTAINER_HOST: &str = "host.docker.internal";
 /// The refusal of a request that no program on this machine meant, or `None` for a good one. `allowed_hosts` are further
 /// names, without port, under which the engine is reached.
 pub fn guard(head: &request::Parts, allowed_hosts: &[String]) -> Option<Response<Bytes>> {
-    if head.headers.contains_key(header::ORIGIN) {
-        return Some(refusal("it has an `Origin`, as requests of web pages have; call from a program instead"));
-    }
-    if let Some(site) = head.headers.get("sec-fetch-site").filter(|site| site.as_bytes() != b"none") {
-        let site = String::from_utf8_lossy(site.as_bytes());
-        return Some(refusal(&format!(
-            "`Sec-Fetch-Site` is `{site}`, so a web page made it; call from a program instead"
-        )));
-    }
-    guard_host(head, allowed_hosts)
+    of_web_page(head).or_else(|| guard_host(head, allowed_hosts))
 }
 
 /// The refusal of a request under a foreign name, or `None` for a good one: of requests to a function's URL, which pages of
 /// other origins may make as far as its own CORS configuration goes.
 pub fn guard_host(head: &request::Parts, allowed_hosts: &[String]) -> Option<Response<Bytes>> {
-    let named = head.headers.get_all(header::HOST).iter().map(|host| host.to_str().ok());
-    let named = named.chain(head.uri.authority().map(|authority| Some(authority.as_str())));
-    for host in named {
-        if !host.is_some_and(|host| is_local(host_name(host), allowed_hosts)) {
-            let host = host.unwrap_or("(not text)");
-            return Some(refusal(&format!(
-                "`Host` is `{host}`, which is no name of this machine; use `localhost`, or allow the name explicitly"
-            )));
-        }
+    let foreign = foreign_host(head, |name| is_local(name, allowed_hosts))?;
+    Some(refusal(&format!(
+        "`Host` is `{foreign}`, which is no name of this machine; use `localhost`, or allow the name explicitly"
+    )))
+}
+
+/// The same for a request that came in at `gateway`, the address under which containers reach this machine: there this name and
+/// what containers call their machine are good, and no other.
+pub fn guard_gateway(head: &request::Parts, gateway: IpAddr) -> Option<Response<Bytes>> {
+    if let Some(refusal) = of_web_page(head) {
+        return Some(refusal);
     }
-    None
+    let is_gateway = |name: &str| name.parse() == Ok(gateway) || name.eq_ignore_ascii_case(CONTAINER_HOST);
+    let foreign = foreign_host(head, is_gateway)?;
+    Some(refusal(&format!(
+        "`Host` is `{foreign}`, and from a container this engine is `{gateway}`; use `AWS_ENDPOINT_URL`"
+    )))
+}
+
+fn of_web_page(head: &request::Parts) -> Option<Response<Bytes>> {
+    if head.headers.contains_key(header::ORIGIN) {
+        return Some(refusal("it has an `Origin`, as requests of web pages have; call from a program instead"));
+    }
+    let site = head.headers.get("sec-fetch-site").filter(|site| site.as_bytes() != b"none")?;
+    let site = String::from_utf8_lossy(site.as_bytes());
+    Some(refusal(&format!("`Sec-Fetch-Site` is `{site}`, so a web page made it; call from a program instead")))
+}
+
+/// The first host that a request names and that is not good.
+fn foreign_host(head: &request::Parts, is_good: impl Fn(&str) -> bool) -> Option<&str> {
+    let named = head.headers.get_all(header::HOST).iter().map(|host| host.to_str().ok());
+    let mut named = named.chain(head.uri.authority().map(|authority| Some(authority.as_str())));
+    let foreign = named.find(|host| !host.is_some_and(|host| is_good(host_name(host))))?;
+    Some(foreign.unwrap_or("(not text)"))
 }
 
 /// Host and port that the caller used.
@@ -144,6 +158,23 @@ mod tests {
         check("host: localhost\nsec-fetch-site: cross-site", false);
         check("host: localhost\nsec-fetch-mode: cors", true);
         check("host: localhost\nhost: evil.example", false);
+    }
+
+    #[test]
+    fn at_the_gateway_only_its_own_names_are_good() {
+        let gateway: IpAddr = "172.18.0.1".parse().unwrap();
+        let check = |headers: &str, passes: bool| {
+            let head = head_of(&format!("POST /\n{headers}"));
+            assert_eq!(guard_gateway(&head, gateway).is_none(), passes, "{headers}");
+        };
+        for host in ["172.18.0.1:4566", "172.18.0.1", "host.docker.internal:4566"] {
+            check(&format!("host: {host}"), true);
+        }
+        for host in ["localhost:4566", "127.0.0.1", "172.18.0.2", "evil.example", "172.18.0.1.evil.example", ""] {
+            check(&format!("host: {host}"), false);
+        }
+        check("host: 172.18.0.1\norigin: http://172.18.0.1", false);
+        check("host: 172.18.0.1\nsec-fetch-site: same-origin", false);
     }
 
     #[test]

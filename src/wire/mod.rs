@@ -38,7 +38,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{Response, StatusCode, request};
 
-pub use guard::{guard, guard_host};
+pub use guard::{guard, guard_gateway, guard_host};
 
 use crate::{
     engine::{
@@ -104,6 +104,8 @@ pub enum CodeSource {
     Zip(Bytes),
     /// `S3Bucket` and `S3Key`: `stackctl-artifacts` is the engine's own store, by digest.
     Stored { bucket: String, key: String },
+    /// `ImageUri`: a container image, which is the shell's to find.
+    Image { uri: String },
 }
 
 /// A command that waits for its code.

@@ -100,6 +100,7 @@ impl Bench {
     fn request(&self) -> BuildRequest {
         let said = Arc::clone(&self.said);
         BuildRequest {
+            image: None,
             debug: false,
             environment: ToolEnvironment::default(),
             function: FunctionName::parse("f").unwrap(),

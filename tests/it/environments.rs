@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use stackctl::{
     engine::{
-        EnvironmentEvent, ExitCause, Invocation, LaunchSpec, StopReason,
+        EnvironmentEvent, ExitCause, Invocation, LaunchSpec, SandboxSpec, StopReason,
         lambda::{LogLevel, Logging},
     },
     model::{AccountId, ArtifactDigest, FunctionArn, FunctionName, Region, Scope, Timestamp},
@@ -69,6 +69,8 @@ fn spec(runtime: &str, handler: &str) -> LaunchSpec {
         version: "$LATEST".into(),
         runtime: runtime.into(),
         handler: handler.into(),
+        sandbox: SandboxSpec::default(),
+        architecture: "x86_64".into(),
         artifact: ArtifactDigest::from_bytes([1; 32]),
         layers: Vec::new(),
         memory_mb: 128,
@@ -146,6 +148,7 @@ impl Script {
             fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
         }
         let (host, host_tasks) = Host::open(HostOptions {
+            containers: None,
             state_dir: state_dir.clone(),
             endpoint: "http://127.0.0.1:4566".into(),
             inherited: BTreeMap::from([("PATH".to_owned(), search_path())]),

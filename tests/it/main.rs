@@ -11,6 +11,7 @@ mod at_rest;
 mod blog;
 mod building;
 mod clients;
+mod containers;
 mod converge;
 mod crash;
 mod debugging;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             blog::all(),
             building::all(),
             clients::all(),
+            containers::all(),
             converge::all(),
             crash::all(),
             debugging::all(),

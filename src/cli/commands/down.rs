@@ -10,6 +10,7 @@ use crate::{
         converging::{failure, interrupted, progress},
         engine::Engine,
         failure::Failure,
+        images,
         project::Project,
         services,
         terminal::{GREEN, YELLOW, count},
@@ -22,7 +23,19 @@ use crate::{
 };
 
 /// What the build and the engine keep in a state directory, besides files whose names begin with one of [`PREFIXES`].
-const OURS: [&str; 8] = ["artifacts", "build", "debug", "interpreters.json", "port", "runtime", services::MARKER, "tmp"];
+const OURS: [&str; 11] = [
+    "artifacts",
+    "build",
+    "containers",
+    "debug",
+    "images",
+    "interpreters.json",
+    "layers",
+    "port",
+    "runtime",
+    services::MARKER,
+    "tmp",
+];
 const PREFIXES: [&str; 2] = ["engine.", "start."];
 
 pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
@@ -48,12 +61,23 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
             session.terminal.step(YELLOW, "killed", format_args!("{orphans} that an earlier engine left behind"));
         }
     }
+    // Before what is left of their network goes.
+    let swept = Engine::sweep(&state_dir).await?;
+    if swept.containers > 0 {
+        session.terminal.step(YELLOW, "removed", format_args!("{swept} that an earlier engine left behind"));
+    }
     // An engine of containers that does not answer keeps nothing else alive, but the state directory, which knows of them.
     left?.remove(session, args.keep).await?;
     if args.keep && state_dir.exists() {
         build::prune(&state_dir);
         session.terminal.step(GREEN, "kept", format_args!("{}, for the next `up`", state_dir.display()));
         return Ok(());
+    }
+    match images::remove_built(&state_dir).await {
+        Ok(0) => {}
+        Ok(images) => session.terminal.step(GREEN, "removed", count(images as u64, "image")),
+        // They are in nobody's way.
+        Err(error) => session.terminal.warn(format_args!("images that were built here may be left: {error}")),
     }
     remove(session, &state_dir)
 }

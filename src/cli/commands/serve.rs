@@ -14,13 +14,14 @@ use crate::{
         Session,
         args::Serve,
         failure::{Failure, Message},
-        surroundings::{own_program, variable, variables, working_directory},
+        surroundings::{docker_settings, own_program, variable, variables, working_directory},
         terminal::{CYAN, Terminal},
     },
     engine::EngineConfig,
-    model::{Durability, Isolation, Scope},
+    model::{Durability, FunctionIsolation, Isolation, Scope},
     serve::{
         background::detach,
+        containers::NetworkChoice,
         environments::INHERITED_VARIABLES,
         own_api::Health,
         report::Report,
@@ -54,7 +55,10 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
         scope: Scope { account: args.account, region: args.region.clone() },
         allowed_hosts: Vec::new(),
         inherited: variables(&INHERITED_VARIABLES),
-        launcher: (args.isolation == Isolation::Namespace).then(own_program),
+        launcher: (args.isolation != Isolation::Process).then(own_program),
+        isolation: FunctionIsolation::of(args.isolation),
+        network: if args.network == "host" { NetworkChoice::Host } else { NetworkChoice::Auto },
+        docker: docker_settings(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

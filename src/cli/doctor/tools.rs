@@ -29,7 +29,7 @@ pub(crate) fn of_manifest(desired: &Desired) -> Vec<Check> {
             Build::Python { .. } => Some(PYTHON),
             Build::Java { tool: Some(tool) } if tool == "gradle" => Some(GRADLE),
             Build::Java { .. } => Some(MAVEN),
-            Build::Node { .. } | Build::Command { .. } | Build::None => None,
+            Build::Node { .. } | Build::Command { .. } | Build::Image(_) | Build::None => None,
         };
         let run = match function.runtime.as_str() {
             runtime if runtime.starts_with("python") => Some(PYTHON),

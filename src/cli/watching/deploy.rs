@@ -240,7 +240,7 @@ fn artifacts_of_all(desired: &Desired, built: &Artifacts, observed: &Observed) -
             unbuilt.insert(key.clone());
             ArtifactDigest::from_bytes([0; 32])
         });
-        artifacts.insert(key.clone(), ArtifactInfo { digest, code_sha256: None });
+        artifacts.insert(key.clone(), ArtifactInfo { digest, image: None, code_sha256: None });
     }
     (artifacts, unbuilt)
 }

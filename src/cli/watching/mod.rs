@@ -30,7 +30,7 @@ use self::{
 use super::{Session, args, artifacts, engine::Engine, failure::Failure, project::Project};
 use crate::{
     build::{self, BuildRequest, Earlier},
-    plan::{ArtifactInfo, Artifacts, Step},
+    plan::{Artifacts, Step},
     stack::{Build, Desired, DesiredFunction},
     watch::{Builds, Built, Change, Watch, WatchError},
 };
@@ -207,7 +207,7 @@ impl<'a> Watching<'a> {
         functions
             .map(|(key, function)| {
                 let earlier = self.earlier.get(key).cloned().unwrap_or_default();
-                let mut request = artifacts::request(self.session, &self.project, function);
+                let mut request = artifacts::request(self.session, &self.project, &self.desired.name, function);
                 if let Some(progress) = self.view.build_progress(key) {
                     request.progress = progress;
                 }
@@ -321,7 +321,7 @@ impl<'a> Watching<'a> {
         let save = self.saves.built(&function, took);
         match result {
             Ok(artifact) => {
-                let new = ArtifactInfo::by_reference(artifact.digest);
+                let new = artifacts::deployed_from(&artifact);
                 let is_known = self.artifacts.insert(function.clone(), new.clone()) == Some(new);
                 if artifact.reused && is_known && !self.everything {
                     self.saves.end(&function, Outcome::Untouched, deploy::DeployTimes::default());

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CodeRef, CreateFunction, DeadLetterConfig, Environment, EphemeralStorage, FunctionConfiguration, LambdaError,
-    LayerReference, Logging, LoggingConfigResponse, SnapStartResponse, TracingConfig, UpdateFunctionConfiguration,
-    UsedLayer,
+    CodeRef, CreateFunction, DeadLetterConfig, Environment, EphemeralStorage, FunctionConfiguration, ImageConfig,
+    ImageConfigResponse, LambdaError, LayerReference, Logging, LoggingConfigResponse, SnapStartResponse, TracingConfig,
+    UpdateFunctionConfiguration, UsedLayer,
+    sandbox::image_config_of,
     validate::{self, Constraints, invalid, refused},
 };
 use crate::model::{
@@ -23,8 +24,13 @@ const ARCHITECTURE_DEFAULT: &str = "x86_64";
 /// What a version of a function runs with, code aside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
+    /// Empty for an image.
     pub runtime: String,
+    /// Empty for an image.
     pub handler: String,
+    /// `Some` for `PackageType: Image`.
+    #[serde(default)]
+    pub image_config: Option<ImageConfig>,
     pub role: String,
     pub description: String,
     pub timeout_s: u32,
@@ -49,16 +55,18 @@ impl Settings {
     ///
     /// # Errors
     /// AWS's for what is not legal, and ours for what the engine does not do.
-    pub(super) fn create(request: &CreateFunction) -> Result<Self, LambdaError> {
+    pub(super) fn create(request: &CreateFunction, code: &CodeRef) -> Result<Self, LambdaError> {
         refuse_unsupported_in_create(request)?;
-        let (Some(runtime), Some(handler)) = (&request.runtime, &request.handler) else {
+        let image_config = image_config_of(request, code)?;
+        if image_config.is_none() && (request.runtime.is_none() || request.handler.is_none()) {
             return Err(invalid(
                 "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
             ));
-        };
+        }
         let mut settings = Self {
-            runtime: runtime.clone(),
-            handler: handler.clone(),
+            runtime: request.runtime.clone().unwrap_or_default(),
+            handler: request.handler.clone().unwrap_or_default(),
+            image_config,
             role: request.role.clone().unwrap_or_default(),
             description: String::new(),
             timeout_s: FUNCTION_TIMEOUT_DEFAULT_S,
@@ -95,6 +103,8 @@ impl Settings {
 
     fn apply(&mut self, update: &UpdateFunctionConfiguration, mut constraints: Constraints) -> Result<(), LambdaError> {
         refuse_unsupported(update)?;
+        let changes_zip = update.runtime.is_some() || update.handler.is_some();
+        self.change_package(changes_zip, update.image_config.as_ref())?;
         if let Some(role) = &update.role {
             constraints.role(role);
             self.role.clone_from(role);
@@ -187,10 +197,6 @@ impl CreateFunction {
 }
 
 fn refuse_unsupported_in_create(request: &CreateFunction) -> Result<(), LambdaError> {
-    match request.package_type.as_deref() {
-        None | Some("Zip") => {}
-        Some(_) => return Err(refused("PackageType Image")),
-    }
     validate::unsupported_text("PublishTo", request.publish_to.as_ref())?;
     validate::unsupported(&[
         ("CapacityProviderConfig", &request.capacity_provider_config),
@@ -203,7 +209,6 @@ fn refuse_unsupported(update: &UpdateFunctionConfiguration) -> Result<(), Lambda
     validate::unsupported(&[
         ("VpcConfig", &update.vpc_config),
         ("FileSystemConfigs", &update.file_system_configs),
-        ("ImageConfig", &update.image_config),
         ("SnapStart", &update.snap_start),
     ])?;
     validate::unsupported_text("KMSKeyArn", update.kms_key_arn.as_ref())?;
@@ -241,9 +246,14 @@ impl Settings {
         FunctionConfiguration {
             function_name: shown.name.to_owned(),
             function_arn: shown.arn,
-            runtime: Some(self.runtime.clone()),
+            runtime: (!self.is_image()).then(|| self.runtime.clone()),
             role: self.role.clone(),
-            handler: Some(self.handler.clone()),
+            handler: (!self.is_image()).then(|| self.handler.clone()),
+            image_config_response: self
+                .image_config
+                .clone()
+                .filter(|config| !config.is_empty())
+                .map(|image_config| ImageConfigResponse { image_config }),
             code_size: shown.code.size_bytes,
             description: self.description.clone(),
             timeout: self.timeout_s,
@@ -260,7 +270,7 @@ impl Settings {
                 .map(|queue| DeadLetterConfig { target_arn: Some(queue.to_string()) }),
             state: "Active".into(),
             last_update_status: "Successful".into(),
-            package_type: "Zip".into(),
+            package_type: self.package_type().into(),
             architectures: vec![self.architecture.clone()],
             layers: self
                 .layers

@@ -14,6 +14,7 @@ use super::{
     invocation::{Job, Run},
     logging::PlatformEvent,
     report::{self, Failure},
+    sandbox::sandbox,
     timers::Timer,
     versions::{Version, VersionId},
 };
@@ -243,7 +244,7 @@ impl Lambda {
         let Some(function) = self.functions.get_mut(target.0) else { return };
         function.load.cold_starts += 1;
         let Some((spec, generation)) = function.spec(cx, target.1, "on-demand") else { return };
-        say(cx, logs, &spec, &init_start(&spec));
+        init_started(cx, logs, &spec);
         let state = State::Starting { since: cx.now, attempt: Attempt::First, job };
         self.add(cx, Environment::new(target, generation, Arc::new(spec), state), INIT_MAX_MS);
     }
@@ -252,7 +253,7 @@ impl Lambda {
     pub(super) fn launch_ahead(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, target: Target) {
         let Some(function) = self.functions.get_mut(target.0) else { return };
         let Some((spec, generation)) = function.spec(cx, target.1, "provisioned-concurrency") else { return };
-        say(cx, logs, &spec, &init_start(&spec));
+        init_started(cx, logs, &spec);
         let limit_ms = PROVISIONED_INIT_MAX_MS.max(u64::from(spec.timeout_s) * 1000);
         let state = State::Ahead { since: cx.now };
         self.add(cx, Environment::new(target, generation, Arc::new(spec), state), limit_ms);
@@ -290,7 +291,7 @@ impl Lambda {
     pub(super) fn launch_candidate(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId) {
         let Some(function) = self.functions.get_mut(id) else { return };
         let Some((spec, generation)) = function.spec(cx, VersionId::Candidate, "on-demand") else { return };
-        say(cx, logs, &spec, &init_start(&spec));
+        init_started(cx, logs, &spec);
         let state = State::Ahead { since: cx.now };
         let environment = Environment::new((id, VersionId::Candidate), generation, Arc::new(spec), state);
         self.add(cx, Environment { kind: Kind::OnDemand, ..environment }, INIT_MAX_MS);
@@ -651,6 +652,13 @@ impl Lambda {
     }
 }
 
+/// With what an environment of a managed runtime begins; an image brings a runtime of its own.
+fn init_started(cx: &mut Cx<'_>, logs: &mut Logs, spec: &LaunchSpec) {
+    if !spec.runtime.is_empty() {
+        say(cx, logs, spec, &init_start(spec));
+    }
+}
+
 fn init_start(spec: &LaunchSpec) -> PlatformEvent<'_> {
     PlatformEvent::InitStart { runtime: &spec.runtime, initialization_type: spec.initialization_type }
 }
@@ -682,6 +690,8 @@ impl Function {
             version: name,
             runtime: settings.runtime.clone(),
             handler: settings.handler.clone(),
+            sandbox: sandbox(settings, &version.code, &self.tags),
+            architecture: settings.architecture.clone(),
             artifact: version.code.artifact,
             layers: settings.layers.iter().map(|layer| layer.artifact).collect(),
             memory_mb: settings.memory_mb,

@@ -18,6 +18,7 @@ use super::{
     names::Named,
     provisioned::StoredProvision,
     records::{FunctionRecord, StoredFunction, StoredVersion},
+    sandbox::check_tags,
     swap::Swap,
     throttles::Telling,
     validate::{self, Constraints, invalid},
@@ -298,10 +299,11 @@ impl Lambda {
         if named.qualifier.is_some() {
             return Err(invalid("The function name of a new function must not have a qualifier."));
         }
-        let settings = Settings { layers: self.used_layers(&request.layers)?, ..Settings::create(&request)? };
+        let settings = Settings { layers: self.used_layers(&request.layers)?, ..Settings::create(&request, &code)? };
         check_total(&code, &settings.layers)?;
         let publishes = request.publish;
         validate::tags(&request.tags)?;
+        check_tags(&request.tags)?;
         self.check_unsigned(request.code_signing_config_arn.as_deref())?;
         if self.functions.id(named.name).is_some() {
             let message = format!("Function already exist: {}", named.name);
@@ -386,6 +388,7 @@ impl Lambda {
         Ok(Response::GetFunction {
             configuration: Box::new(function.show(version, named.qualifier).ok_or_else(missing)?),
             artifact: found.code.artifact,
+            image: found.code.image.clone(),
             tags: function.tags.clone(),
             reserved_concurrent_executions: function.reserved,
         })
@@ -409,6 +412,7 @@ impl Lambda {
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
         function.check_no_swap()?;
         function.check_revision(update.revision_id.as_deref())?;
+        function.latest.settings.check_code(&code)?;
         let settings = function.updated_for(update)?;
         check_total(&code, &settings.layers)?;
         if update.dry_run {

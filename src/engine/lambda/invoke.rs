@@ -211,7 +211,13 @@ impl Lambda {
         max_memory_used_bytes: u64,
     ) {
         let Some(mut environment) = self.remove(serial) else { return };
-        environment.max_memory_used_bytes = max_memory_used_bytes.max(environment.max_memory_used_bytes);
+        environment.max_memory_used_bytes = match cause {
+            // What it last asked for was never had, and so never measured.
+            ExitCause::OutOfMemory => u64::from(environment.spec.memory_mb) << 20,
+            ExitCause::Status(_) | ExitCause::Signal(_) | ExitCause::ExtensionGone => {
+                max_memory_used_bytes.max(environment.max_memory_used_bytes)
+            }
+        };
         let error_type = report::exit_error_type(cause);
         self.init_failed_line(turn.cx, turn.logs, &environment, error_type);
         self.abandon(turn, environment, Failure::Failed { error_type }, |job| {

@@ -31,6 +31,7 @@ mod recursion;
 mod report;
 mod requests;
 mod reservation;
+mod sandbox;
 mod scalable;
 mod scaling;
 mod streaming;
@@ -61,6 +62,7 @@ pub use provisioned::StoredProvision;
 pub use records::{
     AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction, StoredVersion, VersionRecord,
 };
+pub use sandbox::{ImageConfig, wanted as sandbox_of_tags};
 pub(in crate::engine) use scalable::Provisioning;
 pub use scalable::Utilization;
 pub use urls::{Cors, FunctionUrl, FunctionUrlRequest, InvokeMode, StoredUrl, UrlAuthType};

@@ -92,6 +92,7 @@ impl Lambda {
         self.check_deployable(name)?;
         let (id, function) = self.whole_function(name, UPDATE_OF_QUALIFIED)?;
         function.check_revision(update.revision_id.as_deref())?;
+        function.latest.settings.check_code(&code)?;
         let settings = function.updated_for(update)?;
         // A debugged function has one environment, so that there is none beside it.
         let is_in_use = !function.latest.fleet.all.is_empty() && function.debug().is_none();

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Command, FunctionRef, Lambda, LambdaError, LambdaErrorKind, Response, code_signing, functions::Function, validate,
+    Command, FunctionRef, Lambda, LambdaError, LambdaErrorKind, Response, code_signing,
+    functions::{Function, FunctionId},
+    sandbox::{check_tags, wanted},
+    validate,
 };
 use crate::{
     engine::{Cx, logs::Logs, sqs::Sqs},
@@ -31,7 +34,7 @@ impl Lambda {
         match command {
             Command::TagResource { arn, tags } => self.tag_function(cx, &arn, tags),
             Command::UntagResource { arn, tag_keys } => self.untag_function(cx, &arn, &tag_keys),
-            Command::ListTags { arn } => Ok(Response::Tags(self.tagged_function(&arn)?.tags.clone())),
+            Command::ListTags { arn } => Ok(Response::Tags(self.tagged_function(&arn)?.1.tags.clone())),
             _ => Err(LambdaError::new(LambdaErrorKind::Service, "this is no request about tags")),
         }
     }
@@ -42,27 +45,41 @@ impl Lambda {
         arn: &str,
         tags: BTreeMap<String, String>,
     ) -> Result<Response, LambdaError> {
-        let function = self.tagged_function(arn)?;
+        let (_, function) = self.tagged_function(arn)?;
         let mut all = function.tags.clone();
         all.extend(tags);
         validate::tags(&all)?;
-        function.tags = all;
-        function.record(cx);
-        Ok(Response::Done)
+        check_tags(&all)?;
+        self.retag_function(cx, arn, all)
     }
 
     fn untag_function(&mut self, cx: &mut Cx<'_>, arn: &str, tag_keys: &[String]) -> Result<Response, LambdaError> {
-        let function = self.tagged_function(arn)?;
-        for key in tag_keys {
-            function.tags.remove(key);
-        }
+        let (_, function) = self.tagged_function(arn)?;
+        let mut rest = function.tags.clone();
+        rest.retain(|key, _| !tag_keys.contains(key));
+        self.retag_function(cx, arn, rest)
+    }
+
+    /// Tags that choose another sandbox let new environments take the place of the old.
+    fn retag_function(
+        &mut self,
+        cx: &mut Cx<'_>,
+        arn: &str,
+        tags: BTreeMap<String, String>,
+    ) -> Result<Response, LambdaError> {
+        let (id, function) = self.tagged_function(arn)?;
+        let moves = wanted(&function.tags) != wanted(&tags);
+        function.tags = tags;
         function.record(cx);
+        if moves {
+            self.replace_environments(cx, id);
+        }
         Ok(Response::Done)
     }
 
-    fn tagged_function(&mut self, arn: &str) -> Result<&mut Function, LambdaError> {
+    fn tagged_function(&mut self, arn: &str) -> Result<(FunctionId, &mut Function), LambdaError> {
         let reference = FunctionRef { name: arn.to_owned(), qualifier: None };
         let qualified = "Tags on function aliases and versions are not supported. Please specify a function ARN.";
-        Ok(self.whole_function(&reference, qualified)?.1)
+        self.whole_function(&reference, qualified)
     }
 }

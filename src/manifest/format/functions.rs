@@ -4,7 +4,7 @@ use super::{
     Others, Presence::Default, Presence::Derived, Presence::Required, Shape, Table, Text, key, map, queues::TAGS_KEY,
     rules, table,
 };
-use crate::model::limits;
+use crate::model::{FunctionIsolation, limits};
 
 const MIB: u64 = 1 << 20;
 /// `Description` (Lambda API reference, `CreateFunction`).
@@ -22,6 +22,8 @@ const FUNCTIONS_MAX: usize = 1000;
 const TRIGGERS_MAX: usize = 100;
 const VARIABLES_MAX: usize = 1000;
 const FLAGS_MAX: usize = 100;
+/// `ImageConfig.EntryPoint` and `Command` (Lambda service model).
+const ARGUMENTS_MAX: usize = 1500;
 const WATCHED_MAX: usize = 100;
 
 pub(super) static FUNCTIONS: Table = map("The stack's functions, by name.", &FUNCTION_KEYS);
@@ -39,13 +41,47 @@ static FUNCTION: Table = table(
             "Description",
             "What the function does.",
         ),
-        key("runtime", Shape::Text(Text::Rule(&rules::RUNTIME)), Required, "Runtime", "AWS's name of the runtime."),
+        key(
+            "runtime",
+            Shape::Text(Text::Rule(&rules::RUNTIME)),
+            Derived("required, but for an image"),
+            "Runtime",
+            "AWS's name of the runtime.",
+        ),
         key(
             "handler",
             Shape::Text(Text::Rule(&rules::HANDLER)),
             Derived("`bootstrap` on `provided.*`; required elsewhere"),
             "Handler",
             "What the runtime calls: `module.function`, or the executable on `go1.x`.",
+        ),
+        key(
+            "isolation",
+            Shape::OneOf(&FunctionIsolation::NAMES),
+            Derived("that of `targets.embedded`"),
+            "",
+            "What keeps its environments apart: local processes, or containers. An image is always in containers.",
+        ),
+        key(
+            "base_image",
+            Shape::Text(Text::Rule(&rules::IMAGE)),
+            Derived("AWS's image of the runtime"),
+            "",
+            "With `isolation = \"container\"`: the image that its code is mounted into, at `/var/task`.",
+        ),
+        key(
+            "image",
+            Shape::Text(Text::Rule(&rules::IMAGE)),
+            Derived("a zip file, or what `build` makes"),
+            "Code.ImageUri",
+            "The container image that the function is.",
+        ),
+        key(
+            "image_config",
+            Shape::Table(&IMAGE_CONFIG),
+            Derived("the image's own settings"),
+            "ImageConfig",
+            "What of an image's settings is overridden.",
         ),
         key(
             "source",
@@ -56,7 +92,10 @@ static FUNCTION: Table = table(
         ),
         key(
             "build",
-            Shape::Either(&[Shape::OneOf(&["go", "rust", "node", "python", "java", "none"]), Shape::Choice(&BUILD)]),
+            Shape::Either(&[
+                Shape::OneOf(&["go", "rust", "node", "python", "java", "image", "none"]),
+                Shape::Choice(&BUILD),
+            ]),
             Default("\"none\""),
             "",
             "How the source becomes what is deployed. Nothing is inferred: `\"none\"` deploys the directory as it is.",
@@ -296,9 +335,74 @@ static BUILD: Table = table(
         key("python", Shape::Table(&PYTHON), Derived(""), "", "The source with its requirements installed beside it."),
         key("java", Shape::Table(&JAVA), Derived(""), "", "Maven or Gradle, whichever the source has."),
         key("command", Shape::Table(&COMMAND), Derived(""), "", "A command of your own."),
+        key("image", Shape::Table(&IMAGE), Derived(""), "", "A container image, from a Dockerfile."),
         key("none", Shape::Table(&NOTHING), Derived(""), "", "The source directory as it is."),
     ],
 );
+
+static IMAGE_CONFIG: Table = table(
+    "What of an image's settings is overridden.",
+    &[
+        key(
+            "entry_point",
+            Shape::List { item: &ARGUMENT, max: ARGUMENTS_MAX },
+            Default("[]"),
+            "EntryPoint",
+            "The program and its first arguments, instead of `ENTRYPOINT`.",
+        ),
+        key(
+            "command",
+            Shape::List { item: &ARGUMENT, max: ARGUMENTS_MAX },
+            Default("[]"),
+            "Command",
+            "Further arguments, instead of `CMD`.",
+        ),
+        key(
+            "working_directory",
+            Shape::Text(Text::Free { max: 1000 }),
+            Derived("the image's `WORKDIR`"),
+            "WorkingDirectory",
+            "Where the program starts.",
+        ),
+    ],
+);
+
+static IMAGE: Table = table(
+    "A container image, from a Dockerfile.",
+    &[
+        key(
+            "dockerfile",
+            Shape::Text(Text::Rule(&rules::NOT_EMPTY)),
+            Default("\"Dockerfile\""),
+            "",
+            "The Dockerfile, relative to the context.",
+        ),
+        key(
+            "context",
+            Shape::Text(Text::Path),
+            Default("\".\""),
+            "",
+            "The folder that is sent, relative to the source.",
+        ),
+        key(
+            "target",
+            Shape::Text(Text::Free { max: 256 }),
+            Default("\"\""),
+            "",
+            "The stage to stop at; empty for the last.",
+        ),
+        key("args", Shape::Table(&IMAGE_ARGS), Derived("none"), "", "Values of the Dockerfile's `ARG`s."),
+    ],
+);
+
+static IMAGE_ARGS: Table = map("Values of a Dockerfile's `ARG`s.", &IMAGE_ARG_KEYS);
+
+static IMAGE_ARG_KEYS: Others = Others {
+    noun: "an argument of a build",
+    names: &rules::SERVICE_ENVIRONMENT_NAMES,
+    max: VARIABLES_MAX,
+    shape: Shape::Text(Text::Free { max: 4096 }),
+};
 
 static NOTHING: Table = table("Nothing to say.", &[]);
 

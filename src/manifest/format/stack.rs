@@ -13,7 +13,10 @@ use super::{
     services::SERVICES,
     table,
 };
-use crate::model::{Durability, Isolation, limits};
+use crate::{
+    model::{Durability, Isolation, limits},
+    stack::ContainerNetwork,
+};
 
 /// More than any stack has; bounds what a manifest can ask for.
 const TARGETS_MAX: usize = 20;
@@ -161,8 +164,16 @@ static EMBEDDED: Table = table(
             Shape::OneOf(&Isolation::NAMES),
             Default("\"namespace\""),
             "",
-            "What a function's process sees: `\"namespace\"` its code at `/var/task`, layers at `/opt`, a `/tmp` of its own and the \
-             rest of the machine read-only, where the system allows it; `\"process\"` what you see.",
+            "What keeps environments apart: `\"namespace\"` processes with their code at `/var/task`, layers at `/opt`, a `/tmp` of \
+             their own and the rest of the machine read-only, where the system allows it; `\"process\"` processes that see what \
+             you see; `\"container\"` containers.",
+        ),
+        key(
+            "network",
+            Shape::OneOf(&ContainerNetwork::NAMES),
+            Default("\"bridge\""),
+            "",
+            "Which network containers of functions are in: `\"bridge\"` the stack's own, `\"host\"` this machine's.",
         ),
     ],
 );

@@ -4,6 +4,7 @@
 //! drops it.
 
 mod concurrency;
+mod containers;
 mod debugging;
 mod environment;
 mod queues;
@@ -22,6 +23,7 @@ pub(super) fn lint(desired: &Desired, root: &Node) -> Vec<Problem> {
     lint.triggers();
     lint.concurrency();
     lint.environment();
+    lint.containers();
     lint.debugging();
     lint.problems
 }

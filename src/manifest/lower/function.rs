@@ -3,31 +3,44 @@
 use std::path::PathBuf;
 
 use super::{
-    Fields, Lowering,
+    Fields, Lowering, default_isolation,
     fields::as_number,
     queue::{json, tags},
 };
 use crate::{
     manifest::{
-        format::RESERVED_ENVIRONMENT,
+        format::{RESERVED_ENVIRONMENT, ROOT},
         problem::Problem,
         tree::{Node, Value},
     },
-    model::{Debugging, FunctionName, limits},
-    stack::{Architecture, Build, DesiredFunction, LogFormat, Pollers, Provisioned, Template, TemplatePart, Trigger},
+    model::{Debugging, FunctionIsolation, FunctionName, limits},
+    stack::{
+        Architecture, Build, DesiredFunction, FunctionImage, ImageConfig, LogFormat, Pollers, Provisioned, Template,
+        TemplatePart, Trigger,
+    },
 };
 
 impl Lowering<'_> {
     pub(super) fn function(&mut self, key: &str, fields: &Fields<'_>) -> Option<(String, DesiredFunction)> {
-        let runtime = fields.text("runtime").unwrap_or_default();
+        let build = self.build(fields);
+        let is_image = fields.node("image").is_some() || matches!(build, Build::Image(_));
+        let runtime = if is_image { String::new() } else { self.runtime(key, fields) };
         let concurrency = fields.table("concurrency");
+        let default = default_isolation(&Fields::new(Some(self.root), &ROOT).table("targets"));
         let function = DesiredFunction {
             name: FunctionName::parse(key).ok()?,
             description: fields.text("description").unwrap_or_default(),
             handler: self.handler(key, &runtime, fields),
             runtime,
             source: self.source(fields),
-            build: self.build(fields),
+            isolation: match fields.text("isolation").and_then(|name| FunctionIsolation::parse(&name)) {
+                _ if is_image => FunctionIsolation::Container,
+                written => written.unwrap_or(default),
+            },
+            base_image: fields.text("base_image"),
+            image: fields.text("image"),
+            image_config: image_config(fields),
+            build,
             watch: fields.texts("watch").iter().map(|path| self.path(path)).collect(),
             memory_mb: fields.mib("memory"),
             timeout_s: fields.seconds("timeout"),
@@ -50,6 +63,20 @@ impl Lowering<'_> {
             tags: tags(fields),
         };
         Some((key.to_owned(), function))
+    }
+
+    fn runtime(&mut self, key: &str, fields: &Fields<'_>) -> String {
+        if fields.node("runtime").is_none() {
+            let entry = self.root.get("functions").and_then(|functions| functions.entry(key));
+            let problem = Problem::mistake("missing_key", format!("`runtime` is missing in `functions.{key}`"))
+                .help("`runtime`: AWS's name of the runtime; only an `image` has none");
+            let problem = entry
+                .map(|entry| entry.key_span)
+                .into_iter()
+                .fold(problem, |problem, span| problem.at(span, "needs `runtime`"));
+            self.problems.push(problem);
+        }
+        fields.text("runtime").unwrap_or_default()
     }
 
     fn handler(&mut self, key: &str, runtime: &str, fields: &Fields<'_>) -> String {
@@ -108,6 +135,17 @@ impl Lowering<'_> {
                     artifact: command.text("artifact").unwrap_or_default().into(),
                 }
             }
+            Some("image") => {
+                let image = tools.table("image");
+                let args = image.node("args").map(Node::entries).unwrap_or_default();
+                let args = args.iter().filter_map(|arg| Some((arg.key.clone(), arg.node.as_text()?.to_owned())));
+                Build::Image(FunctionImage {
+                    dockerfile: image.text("dockerfile").unwrap_or_default(),
+                    context: image.text("context").unwrap_or_default().into(),
+                    target: image.text("target").unwrap_or_default(),
+                    args: args.collect(),
+                })
+            }
             _ => Build::None,
         }
     }
@@ -142,6 +180,15 @@ impl Lowering<'_> {
             report_batch_item_failures: fields.flag("report_batch_item_failures"),
             filters: fields.node("filters").map(Node::items).unwrap_or_default().iter().map(json).collect(),
         }
+    }
+}
+
+fn image_config(fields: &Fields<'_>) -> ImageConfig {
+    let config = fields.table("image_config");
+    ImageConfig {
+        entry_point: config.texts("entry_point"),
+        command: config.texts("command"),
+        working_directory: config.text("working_directory"),
     }
 }
 

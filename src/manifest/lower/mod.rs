@@ -21,8 +21,8 @@ use super::{
     tree::{Files, Node},
 };
 use crate::{
-    model::{AccountId, Durability, Isolation, Region, StackName, limits},
-    stack::{Desired, Pool, PortChoice, Target, Template},
+    model::{AccountId, Durability, FunctionIsolation, Isolation, Region, StackName, limits},
+    stack::{ContainerNetwork, Desired, Pool, PortChoice, Target, Template},
 };
 
 /// The port of local targets that name none: LocalStack's, which every client's documentation names.
@@ -137,7 +137,18 @@ fn targets(fields: &Fields<'_>) -> BTreeMap<String, Target> {
     let embedded = fields.table("embedded");
     let durability = embedded.text("durability").and_then(|name| Durability::parse(&name)).unwrap_or_default();
     let isolation = embedded.text("isolation").and_then(|name| Isolation::parse(&name)).unwrap_or_default();
-    targets.insert("embedded".to_owned(), Target::Embedded { port: embedded_port(&embedded), durability, isolation });
+    targets.insert(
+        "embedded".to_owned(),
+        Target::Embedded {
+            port: embedded_port(&embedded),
+            durability,
+            isolation,
+            network: match embedded.text("network").as_deref() {
+                Some("host") => ContainerNetwork::Host,
+                _ => ContainerNetwork::Bridge,
+            },
+        },
+    );
     if fields.node("localstack").is_some() {
         let localstack = fields.table("localstack");
         let port = localstack.number("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(PORT_DEFAULT);
@@ -158,6 +169,12 @@ fn targets(fields: &Fields<'_>) -> BTreeMap<String, Target> {
         .filter_map(|(key, target)| target.text("endpoint").map(|url| (key.to_owned(), Target::Endpoint { url })));
     targets.extend(endpoints);
     targets
+}
+
+/// Of functions that say nothing themselves.
+fn default_isolation(targets: &Fields<'_>) -> FunctionIsolation {
+    let isolation = targets.table("embedded").text("isolation").and_then(|name| Isolation::parse(&name));
+    FunctionIsolation::of(isolation.unwrap_or_default())
 }
 
 fn embedded_port(fields: &Fields<'_>) -> PortChoice {

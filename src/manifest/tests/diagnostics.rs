@@ -146,7 +146,7 @@ build = { golang = {} }
         r#"
 error: unknown key `golang` in `functions.f.build`
   6:11 golang: unknown key
-  help: the keys here are `go`, `rust`, `node`, `python`, `java`, `command` and `none`
+  help: the keys here are `go`, `rust`, `node`, `python`, `java`, `command`, `image` and `none`
 "#,
     );
     check_in_stack(
@@ -470,7 +470,7 @@ error: `architecture` must be `x86_64` or `arm64`, not `arm`
   6:16 "arm": unknown
 error: `log_format` must be `text` or `json`, not `xml`
   7:14 "xml": unknown
-error: `build` must be `go`, `rust`, `node`, `python`, `java` or `none`, not `cargo`
+error: `build` must be `go`, `rust`, `node`, `python`, `java`, `image` or `none`, not `cargo`
   8:9 "cargo": unknown
 "#,
     );
@@ -617,7 +617,7 @@ dead_letter = {}
         r#"
 error: `runtime` is missing in `functions.f`
   4:12 f: needs `runtime`
-  help: `runtime`: AWS's name of the runtime
+  help: `runtime`: AWS's name of the runtime; only an `image` has none
 error: `queue` is missing in `functions.f.triggers[0]`
   5:1 [[functions.f.triggers]]: needs `queue`
   help: `queue`: the queue, by its key
@@ -655,7 +655,7 @@ error: `artifact` is missing in `functions.f.build.command`
   help: `artifact`: the directory, zip or executable that it leaves, relative to the source
 error: `build` names nothing
   9:9 {}: empty
-  help: write `go`, `rust`, `node`, `python`, `java`, `command` or `none`
+  help: write `go`, `rust`, `node`, `python`, `java`, `command`, `image` or `none`
 "#,
     );
     check_in_stack(
@@ -665,7 +665,7 @@ runtime = "provided.al2023"
 build = { go = {}, rust = {} }
 "#,
         r#"
-error: `build` must be one of `go`, `rust`, `node`, `python`, `java`, `command` or `none`, not several
+error: `build` must be one of `go`, `rust`, `node`, `python`, `java`, `command`, `image` or `none`, not several
   6:20 rust: `rust`
   6:11 go: and `go`
 "#,

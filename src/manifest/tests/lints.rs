@@ -5,6 +5,40 @@
 use super::check_in_stack;
 
 #[test]
+fn functions_in_containers() {
+    check_in_stack(
+        r#"
+[functions.a]
+image = "registry/a:1"
+runtime = "python3.13"
+isolation = "process"
+build = "go"
+[functions.b]
+runtime = "provided.al2023"
+image_config = { command = ["x"] }
+base_image = "registry/base:1"
+"#,
+        r#"
+error: `runtime` of `functions.a`: an image brings it along
+  6:11 "python3.13": does not go with it
+  help: take it out; an image's command is `image_config.command`
+error: `isolation` of `functions.a`: an image runs in a container alone
+  7:13 "process": does not go with it
+  help: take it out
+error: `build` of `functions.a`: `image` names one that is built already
+  8:9 "go": does not go with it
+  help: take one of the two out
+error: `image_config` of `functions.b`: only an image has it
+  11:1 image_config: does not go with it
+  help: name the image with `image`, or build it
+warning: `base_image` of `functions.b` is not used: its environments are processes
+  12:14 "registry/base:1": not used
+  help: set `isolation = "container"`
+"#,
+    );
+}
+
+#[test]
 fn dead_letter_queues() {
     check_in_stack(
         r#"

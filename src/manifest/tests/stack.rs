@@ -10,10 +10,10 @@ use crate::{
         from_toml, lower, read,
         tree::{Files, Node, Value},
     },
-    model::{Durability, Isolation},
+    model::{Durability, FunctionIsolation, Isolation},
     stack::{
-        Architecture, Build, DeadLetter, Desired, DesiredFunction, Fifo, LogFormat, PortChoice, Provisioned,
-        RedriveAllow, Reference, Target, TemplatePart, Trigger,
+        Architecture, Build, ContainerNetwork, DeadLetter, Desired, DesiredFunction, Fifo, LogFormat, PortChoice,
+        Provisioned, RedriveAllow, Reference, Target, TemplatePart, Trigger,
     },
 };
 
@@ -37,7 +37,8 @@ fn the_smallest_stack_has_aws_defaults() {
         Target::Embedded {
             port: PortChoice::Fixed(4566),
             durability: Durability::Process,
-            isolation: Isolation::Namespace
+            isolation: Isolation::Namespace,
+            network: ContainerNetwork::Bridge
         }
     );
     let queue = &stack.queues["q"];
@@ -86,8 +87,14 @@ fn every_value_arrives() {
     every_value_of_a_function_arrives(&stack.functions["consumer"]);
     assert_eq!(
         stack.targets["embedded"],
-        Target::Embedded { port: PortChoice::Auto, durability: Durability::Disk, isolation: Isolation::Process }
+        Target::Embedded {
+            port: PortChoice::Auto,
+            durability: Durability::Disk,
+            isolation: Isolation::Container,
+            network: ContainerNetwork::Host
+        }
     );
+    images_arrive(&stack);
     let aws = &stack.targets["aws"];
     assert!(matches!(aws, Target::Aws { name_prefix, .. } if name_prefix == "ann-"), "{aws:?}");
     assert_eq!(stack.targets["ci"], Target::Endpoint { url: "http://ci:4566".to_owned() });
@@ -126,13 +133,27 @@ fn yaml_is_the_same_stack() {
 
 #[test]
 fn builds_have_a_short_form() {
-    for tool in ["go", "rust", "node", "python", "java", "none"] {
+    for tool in ["go", "rust", "node", "python", "java", "image", "none"] {
         let function = |build: &str| {
             let text = format!("[stack]\nname = \"s\"\n[functions.f]\nruntime = \"provided.al2\"\nbuild = {build}\n");
             desired(&text).functions["f"].build.clone()
         };
         assert_eq!(function(&format!("\"{tool}\"")), function(&format!("{{ {tool} = {{}} }}")), "{tool}");
     }
+}
+
+fn images_arrive(stack: &Desired) {
+    let isolation = |key: &str| stack.functions[key].isolation;
+    assert_eq!((isolation("site"), isolation("tool")), (FunctionIsolation::Process, FunctionIsolation::Container));
+    assert_eq!(stack.functions["model"].base_image.as_deref(), Some("registry.example.com/python:3.13"));
+    let render = &stack.functions["render"];
+    assert!(render.is_image() && render.isolation == FunctionIsolation::Container && render.runtime.is_empty());
+    assert_eq!(render.image_config.command, ["app.handler"]);
+    let Build::Image(build) = &stack.functions["convert"].build else { panic!("{:?}", stack.functions["convert"]) };
+    assert_eq!(
+        (build.dockerfile.as_str(), build.target.as_str(), build.args["VERSION"].as_str()),
+        ("docker/Dockerfile", "final", "1")
+    );
 }
 
 /// A key that is in the format and changes nothing would be the worst of its defects.

@@ -10,9 +10,9 @@ use aws_sdk_lambda::{
         update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder,
     },
     types::{
-        Architecture as LambdaArchitecture, Environment, EphemeralStorage, Filter, FilterCriteria, FunctionCode,
-        FunctionResponseType, LogFormat as LambdaLogFormat, LoggingConfig, ProvisionedPollerConfig, Runtime,
-        ScalingConfig,
+        Architecture as LambdaArchitecture, Environment, EphemeralStorage, Filter, FilterCriteria,
+        FunctionCode as LambdaFunctionCode, FunctionResponseType, ImageConfig as LambdaImageConfig,
+        LogFormat as LambdaLogFormat, LoggingConfig, PackageType, ProvisionedPollerConfig, Runtime, ScalingConfig,
     },
 };
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -21,8 +21,8 @@ use super::{AwsProvider, error::About};
 use crate::{
     converge::ProviderError,
     model::ARTIFACTS_BUCKET,
-    plan::{Call, FunctionChanges, MappingChanges, MappingSettings, NewFunction, QueueAttributes},
-    stack::{Architecture, LogFormat, Pollers, Tags, Variables},
+    plan::{Call, FunctionChanges, FunctionCode, MappingChanges, MappingSettings, NewFunction, QueueAttributes},
+    stack::{Architecture, ImageConfig, LogFormat, Pollers, Tags, Variables},
 };
 
 /// Sends a request; what it made is in the next observation. On the heap: the SDKs' futures have some ten kilobytes each.
@@ -58,9 +58,12 @@ impl AwsProvider {
             Call::CreateFunction(new) => {
                 send!(about(new.name.as_str()), create_function(lambda.create_function(), new))
             }
-            Call::UpdateFunctionCode { name, artifact, architecture } => {
+            Call::UpdateFunctionCode { name, code, architecture } => {
                 let request = lambda.update_function_code().function_name(name.as_str());
-                let request = request.s3_bucket(ARTIFACTS_BUCKET).s3_key(artifact.to_string());
+                let request = match code {
+                    FunctionCode::Artifact(digest) => request.s3_bucket(ARTIFACTS_BUCKET).s3_key(digest.to_string()),
+                    FunctionCode::Image(uri) => request.image_uri(uri),
+                };
                 send!(about(name.as_str()), request.architectures(lambda_architecture(*architecture)))
             }
             Call::UpdateFunctionConfiguration { name, changes } => {
@@ -108,12 +111,20 @@ impl AwsProvider {
 
 fn create_function(request: CreateFunctionFluentBuilder, new: &NewFunction) -> CreateFunctionFluentBuilder {
     let settings = &new.settings;
-    let code = FunctionCode::builder().s3_bucket(ARTIFACTS_BUCKET).s3_key(new.artifact.to_string());
+    let request = request.function_name(new.name.as_str());
+    let code = LambdaFunctionCode::builder();
+    let request = match &new.code {
+        FunctionCode::Artifact(digest) => request
+            .code(code.s3_bucket(ARTIFACTS_BUCKET).s3_key(digest.to_string()).build())
+            .runtime(Runtime::from(settings.runtime.as_str()))
+            .handler(&settings.handler),
+        FunctionCode::Image(uri) => {
+            request.code(code.image_uri(uri).build()).package_type(PackageType::Image).set_image_config(
+                (settings.image_config != ImageConfig::default()).then(|| image_config(&settings.image_config)),
+            )
+        }
+    };
     request
-        .function_name(new.name.as_str())
-        .code(code.build())
-        .runtime(Runtime::from(settings.runtime.as_str()))
-        .handler(&settings.handler)
         .description(&settings.description)
         .role(&settings.role)
         .memory_size(number(settings.memory_mb))
@@ -125,6 +136,16 @@ fn create_function(request: CreateFunctionFluentBuilder, new: &NewFunction) -> C
         .set_tags(Some(map(&new.tags)))
 }
 
+/// Empty lists are left out: they would override.
+fn image_config(config: &ImageConfig) -> LambdaImageConfig {
+    let given = |arguments: &[String]| (!arguments.is_empty()).then(|| arguments.to_vec());
+    LambdaImageConfig::builder()
+        .set_entry_point(given(&config.entry_point))
+        .set_command(given(&config.command))
+        .set_working_directory(config.working_directory.clone())
+        .build()
+}
+
 fn configure(
     request: UpdateFunctionConfigurationFluentBuilder,
     changes: &FunctionChanges,
@@ -132,6 +153,7 @@ fn configure(
     request
         .set_runtime(changes.runtime.as_deref().map(Runtime::from))
         .set_handler(changes.handler.clone())
+        .set_image_config(changes.image_config.as_ref().map(image_config))
         .set_description(changes.description.clone())
         .set_role(changes.role.clone())
         .set_memory_size(changes.memory_mb.map(number))

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_lambda::{
     operation::get_function::GetFunctionOutput,
     types::{
-        Architecture as LambdaArchitecture, FunctionConfiguration, LastUpdateStatus, LogFormat as LambdaLogFormat,
-        State,
+        Architecture as LambdaArchitecture, FunctionConfiguration, ImageConfig as LambdaImageConfig, LastUpdateStatus,
+        LogFormat as LambdaLogFormat, PackageType, State,
     },
 };
 
@@ -15,8 +15,8 @@ use crate::{
     converge::{ErrorKind, ProviderError},
     model::{FunctionName, StackName},
     stack::{
-        Address, Architecture, Desired, Foreign, LogFormat, Observed, ObservedFunction, Provisioned, Readiness,
-        TAG_STACK, Variables,
+        Address, Architecture, Desired, Foreign, ImageConfig, LogFormat, Observed, ObservedFunction, Provisioned,
+        Readiness, TAG_STACK, Variables,
     },
 };
 
@@ -109,6 +109,12 @@ pub(super) fn observed(output: GetFunctionOutput) -> Option<ObservedFunction> {
         arn: found.function_arn()?.to_owned(),
         runtime: found.runtime().map_or_else(String::new, |runtime| runtime.as_str().to_owned()),
         handler: text(found.handler()),
+        is_image: found.package_type() == Some(&PackageType::Image),
+        image_config: found
+            .image_config_response()
+            .and_then(|response| response.image_config())
+            .map(image_config)
+            .unwrap_or_default(),
         description: text(found.description()),
         role: text(found.role()),
         memory_mb: whole(found.memory_size()),
@@ -132,6 +138,14 @@ pub(super) fn observed(output: GetFunctionOutput) -> Option<ObservedFunction> {
             .and_then(|found| found.reserved_concurrent_executions)
             .map(|n| whole(Some(n))),
     })
+}
+
+fn image_config(found: &LambdaImageConfig) -> ImageConfig {
+    ImageConfig {
+        entry_point: found.entry_point().to_vec(),
+        command: found.command().to_vec(),
+        working_directory: found.working_directory().map(str::to_owned),
+    }
 }
 
 /// A function that is inactive, because AWS took back what it did not use, comes back when it is invoked (Lambda developer

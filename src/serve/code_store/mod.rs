@@ -99,7 +99,13 @@ impl CodeStore {
 
     fn code_ref(&self, digest: ArtifactDigest, size_bytes: u64) -> Result<CodeRef, LambdaError> {
         let unzipped_bytes = dir_size_bytes(&self.dir(&digest)).map_err(|error| unreadable(&error))?;
-        Ok(CodeRef { artifact: digest, sha256: BASE64_STANDARD.encode(digest.as_bytes()), size_bytes, unzipped_bytes })
+        Ok(CodeRef {
+            artifact: digest,
+            sha256: BASE64_STANDARD.encode(digest.as_bytes()),
+            size_bytes,
+            unzipped_bytes,
+            image: None,
+        })
     }
 
     /// The artifact as a zip file: the same bytes for the same artifact. `None` when it is not here.

@@ -10,7 +10,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -24,25 +24,32 @@ use tokio::{
 };
 
 use super::{
-    DEBUG_DIR, EnvironmentSink, Shared,
+    DEBUG_DIR, EnvironmentSink, Shared, container,
     debugger::{self, Debugger},
     extensions::{Extensions, Kind},
     layers,
-    output::Output,
     process::Process,
     program::program,
     runtime_api::{self, Phase},
+    sandbox::{Memory, Printing, Sandbox},
     start::Start,
 };
 use crate::{
     engine::{EnvironmentEvent, ExitCause, LaunchSpec, OutputStream, StopReason},
     model::IdSource,
-    serve::{clock::Clock, platform::MemoryMeter, streams::Streams},
+    serve::{
+        clock::{Clock, Stopwatch},
+        containers::Admits,
+        platform::MemoryMeter,
+        streams::Streams,
+    },
     task::{End, Tasks},
 };
 
 /// Connections of one environment to its Runtime API; a runtime has one or two.
 const CONNECTIONS_MAX: usize = 64;
+/// A container that has not called by then will not.
+const UNREACHED_AFTER: Duration = Duration::from_secs(5);
 
 const BYTES_PER_MB: u64 = 1024 * 1024;
 /// What extensions may take to end (Lambda developer guide, "Shutdown phase").
@@ -71,20 +78,22 @@ impl Control {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) phase: Arc<Mutex<Phase>>,
-    output: Output,
-    memory: MemoryMeter,
-    memory_limit_bytes: u64,
-    peak_memory_bytes: AtomicU64,
+    pub(super) output: Printing,
+    pub(super) memory: Memory,
+    pub(super) memory_limit_bytes: u64,
+    pub(super) peak_memory_bytes: AtomicU64,
     /// It has more memory than its function may have, and is to be killed.
-    over_memory: Notify,
-    sink: Arc<dyn EnvironmentSink>,
+    pub(super) over_memory: Notify,
+    pub(super) sink: Arc<dyn EnvironmentSink>,
     pub(super) spec: Arc<LaunchSpec>,
     pub(super) extensions: Extensions,
     /// For the identifiers that extensions get.
     pub(super) identifiers: Mutex<IdSource>,
     pub(super) streams: Arc<Streams>,
     /// Debuggers that are attached.
-    debuggers: AtomicUsize,
+    pub(super) debuggers: AtomicUsize,
+    /// Whether anybody has called its Runtime API.
+    pub(super) was_reached: AtomicBool,
 }
 
 impl Running {
@@ -100,14 +109,22 @@ impl Running {
         self.sink.event(event);
     }
 
+    /// Its initialisation begins, beside that of the extensions of these names.
+    pub(super) fn begins(&self, extensions: Vec<String>) {
+        let spec = &self.spec;
+        let telemetry = &self.extensions.telemetry;
+        telemetry.begin(spec.initialization_type, &spec.runtime, spec.function.name.as_str(), &spec.version);
+        self.extensions.expect(extensions);
+    }
+
     /// Adds a line to the log.
     pub(super) fn log(&self, line: String) {
         self.emit(EnvironmentEvent::Output { stream: OutputStream::Stdout, line });
     }
 
     /// Hands on what was printed before now.
-    pub(super) fn drain_output(&self) {
-        self.output.drain(&Heard { running: self, kind: Kind::Function });
+    pub(super) async fn drain_output(&self) {
+        self.output.drain(&Heard { running: self, kind: Kind::Function }).await;
     }
 
     /// The peak until now, of a process that is gone what was last measured; `None` when it is above the limit, for which
@@ -182,8 +199,16 @@ pub(super) struct Launch {
     pub(super) sink: Arc<dyn EnvironmentSink>,
 }
 
-/// Lives from the start of the process to its end, or until it is stopped. Dropped, the process is killed.
+/// Lives from the start of the process or container to its end, or until it is stopped. Dropped, a process is killed.
 pub(super) async fn live(launch: Launch) {
+    let containers = launch.shared.containers.clone();
+    match containers.filter(|containers| containers.wants(&launch.spec.sandbox)) {
+        Some(containers) => Box::pin(container::live(launch, containers)).await,
+        None => live_as_process(launch).await,
+    }
+}
+
+async fn live_as_process(launch: Launch) {
     let folder = match TemporaryDir::create(&launch.shared) {
         Ok(folder) => folder,
         Err(error) => {
@@ -206,16 +231,17 @@ pub(super) async fn live(launch: Launch) {
 
 /// An environment that was started and is to be run.
 #[derive(Debug)]
-struct Started {
-    running: Arc<Running>,
-    process: Process,
+pub(super) struct Started {
+    pub(super) running: Arc<Running>,
+    pub(super) sandbox: Sandbox,
     /// The external ones.
-    extensions: Vec<Process>,
+    pub(super) extensions: Vec<Process>,
     /// What is served, and what is sent.
-    connections: Tasks,
-    listener: TcpListener,
-    debugger: Option<Arc<Debugger>>,
-    shared: Arc<Shared>,
+    pub(super) connections: Tasks,
+    pub(super) listener: TcpListener,
+    pub(super) admits: Admits,
+    pub(super) debugger: Option<Arc<Debugger>>,
+    pub(super) shared: Arc<Shared>,
 }
 
 async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String> {
@@ -262,8 +288,8 @@ async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String
     let (process, output) = start.start().await?;
     let running = Running {
         phase: Arc::clone(&launch.phase),
-        output,
-        memory: MemoryMeter::of(process.id()),
+        output: Printing::Piped(output),
+        memory: Memory::Measured(MemoryMeter::of(process.id())),
         memory_limit_bytes: u64::from(launch.spec.memory_mb) * BYTES_PER_MB,
         peak_memory_bytes: AtomicU64::new(0),
         over_memory: Notify::new(),
@@ -273,11 +299,14 @@ async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String
         identifiers: Mutex::new(IdSource::new(RandomState::new().hash_one(folder.number))),
         streams: Arc::clone(&shared.streams),
         debuggers: AtomicUsize::new(0),
+        was_reached: AtomicBool::new(false),
     };
     let running = Arc::new(running);
     shared.memory_watch.add(&running);
     let (extensions, connections) = start_extensions(&running, start, &process).await?;
-    Ok(Started { running, process, extensions, connections, listener, debugger, shared: Arc::clone(shared) })
+    let (sandbox, admits) = (Sandbox::Process(process), Admits::Everyone);
+    let shared = Arc::clone(shared);
+    Ok(Started { running, sandbox, extensions, connections, listener, admits, debugger, shared })
 }
 
 /// Starts what the layers bring beside the runtime, and follows what it prints.
@@ -286,11 +315,8 @@ async fn start_extensions(
     start: Start<'_>,
     process: &Process,
 ) -> Result<(Vec<Process>, Tasks), String> {
-    let spec = &running.spec;
-    let telemetry = &running.extensions.telemetry;
-    telemetry.begin(spec.initialization_type, &spec.runtime, spec.function.name.as_str(), &spec.version);
     let names = start.extensions();
-    running.extensions.expect(names.iter().map(|name| name.to_string_lossy().into_owned()).collect());
+    running.begins(names.iter().map(|name| name.to_string_lossy().into_owned()).collect());
     let (mut extensions, mut connections) = (Vec::new(), Tasks::new());
     for name in &names {
         let (extension, output) = start.extension(name, process).await?;
@@ -312,7 +338,8 @@ async fn one_path(launch: &Launch, artifact_dir: PathBuf) -> Result<PathBuf, Str
 }
 
 impl Started {
-    async fn run(mut self, control: &Control) {
+    pub(super) async fn run(mut self, control: &Control) {
+        let watch = Stopwatch::start();
         let debugger = self.debugger.take();
         let ended = tokio::select! {
             biased;
@@ -320,30 +347,27 @@ impl Started {
             ended = self.serve(debugger.as_ref()) => Some(ended),
         };
         if debugger.is_some() {
-            self.process.kill();
+            self.sandbox.kill();
             debugger::kill_helpers(self.listener.local_addr()).await;
         }
         drop(debugger);
         let reason = if ended.is_some() { "failure" } else { control.shutdown_reason() };
         match ended {
             None => {
-                self.process.kill();
-                // Only reaped; nobody wants to know how it ended.
-                let _ = self.process.ended().await;
+                self.say_unreached(watch.elapsed());
+                self.sandbox.stop().await;
             }
             Some(cause) => {
                 let running = &self.running;
-                running.output.finish(&Heard { running: running.as_ref(), kind: Kind::Function });
+                running.output.finish(&Heard { running: running.as_ref(), kind: Kind::Function }).await;
                 let max_memory_used_bytes = running.last_peak_memory_bytes();
                 match cause {
                     Ok(cause) => running.emit(EnvironmentEvent::Exited { cause, max_memory_used_bytes }),
-                    Err(error) => running.emit(EnvironmentEvent::LaunchFailed {
-                        message: format!("cannot wait for the process: {error}"),
-                    }),
+                    Err(error) => running
+                        .emit(EnvironmentEvent::LaunchFailed { message: format!("cannot wait for its end: {error}") }),
                 }
-                self.process.kill();
-                // It may have ended before; now it is reaped in any case.
-                let _ = self.process.ended().await;
+                // It may have ended before; now nothing is left of it in any case.
+                self.sandbox.stop().await;
             }
         }
         self.shut_down(reason).await;
@@ -378,9 +402,22 @@ impl Started {
         }
     }
 
-    /// Serves the Runtime API and follows the output until the process is gone.
+    /// A container that ran for long and never called has most likely met a firewall.
+    fn say_unreached(&self, ran: Duration) {
+        let is_container = matches!(self.sandbox, Sandbox::Container(_));
+        if !is_container || ran < UNREACHED_AFTER || self.running.was_reached.load(Ordering::Relaxed) {
+            return;
+        }
+        let address = self.listener.local_addr().map_or_else(|_| "its address".into(), |address| address.to_string());
+        self.shared.report.say(format!(
+            "a function's container never reached its Runtime API at {address}: either its program calls none, or a firewall \
+             drops what containers send to this machine; allow that, or set `network = \"host\"` under `[targets.embedded]`"
+        ));
+    }
+
+    /// Serves the Runtime API and follows the output until the process or container is gone.
     async fn serve(&mut self, debugger: Option<&Arc<Debugger>>) -> io::Result<ExitCause> {
-        let Self { running, process, extensions, connections, listener, shared, .. } = self;
+        let Self { running, sandbox, extensions, connections, listener, admits, shared, .. } = self;
         let running = &*running;
         let heard = Heard { running: running.as_ref(), kind: Kind::Function };
         let follow = running.output.follow(&heard);
@@ -389,7 +426,8 @@ impl Started {
         loop {
             tokio::select! {
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
-                    if let Ok((stream, _)) = accepted {
+                    if let Ok((stream, peer)) = accepted && admits.admits(peer) {
+                        running.was_reached.store(true, Ordering::Relaxed);
                         connections.spawn_endless("Runtime API connection", connection(stream, Arc::clone(running)));
                     }
                 }
@@ -412,9 +450,9 @@ impl Started {
                 () = running.extensions.failed.notified() => return Ok(ExitCause::ExtensionGone),
                 () = running.over_memory.notified() => {
                     is_over_memory = true;
-                    process.kill();
+                    sandbox.kill();
                 }
-                ended = process.ended() => {
+                ended = sandbox.ended() => {
                     return if is_over_memory { ended.map(|_| ExitCause::OutOfMemory) } else { ended };
                 }
             }

@@ -1,6 +1,8 @@
-//! Execution environments as local processes, each with a Runtime API of its own. Knows no engine: an environment is
+//! Execution environments as local processes and as containers, each with a Runtime API of its own. Knows no engine: an environment is
 //! started from a [`LaunchSpec`], is given invocations, and tells a sink what it does.
 
+mod container;
+mod container_variables;
 mod debugger;
 mod environment;
 mod extensions;
@@ -11,11 +13,13 @@ mod layers;
 mod lines;
 mod memory;
 mod output;
+mod printed;
 mod process;
 mod program;
 mod runtime_api;
 #[cfg(test)]
 pub(super) mod sample;
+mod sandbox;
 mod start;
 mod streaming;
 mod sweep;
@@ -29,12 +33,13 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
+pub(super) use container_variables::{ContainerPaths, container_variables};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use variables::MARKER;
 pub use variables::{INHERITED_VARIABLES, marker};
 
-use super::{clock::Stopwatch, report::Report, streams::Streams};
+use super::{clock::Stopwatch, containers::Containers, report::Report, streams::Streams};
 use crate::{
     engine::{EnvironmentEvent, Invocation, LaunchSpec, StopReason},
     model::RUNTIME_DIR,
@@ -86,6 +91,8 @@ pub struct HostOptions {
     pub endpoint: String,
     /// Of the engine's own variables those that functions get: [`INHERITED_VARIABLES`].
     pub inherited: BTreeMap<String, String>,
+    /// Of those functions that want one; `None` where there are none.
+    pub containers: Option<Containers>,
     /// Where the pieces of streamed responses go.
     pub streams: Arc<Streams>,
     /// This program, which gives each environment a view of its own ([`isolation`]); `None` for none.
@@ -103,6 +110,7 @@ struct Shared {
     inherited: BTreeMap<String, String>,
     interpreters: Interpreters,
     keeper: Keeper,
+    containers: Option<Containers>,
     launched: AtomicU64,
     streams: Arc<Streams>,
     launcher: start::Launcher,
@@ -111,7 +119,7 @@ struct Shared {
     report: Report,
 }
 
-/// One environment, as who started it holds it. Dropped, its whole process group is killed and its sink hears no more.
+/// One environment, as who started it holds it. Dropped, all of it is killed and its sink hears no more.
 #[derive(Debug)]
 pub struct Environment {
     phase: Arc<Mutex<Phase>>,
@@ -127,7 +135,7 @@ impl Host {
     /// # Errors
     /// The state directory cannot be written, or there is no shell.
     pub fn open(options: HostOptions) -> io::Result<(Self, HostTasks)> {
-        let HostOptions { state_dir, endpoint, inherited, streams, launcher, report } = options;
+        let HostOptions { state_dir, endpoint, inherited, containers, streams, launcher, report } = options;
         let (runtime_dir, temporary_dir) = (state_dir.join(RUNTIME_DIR), state_dir.join(TEMPORARY_DIR));
         match fs::remove_dir_all(&temporary_dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -149,6 +157,7 @@ impl Host {
             inherited,
             interpreters,
             keeper,
+            containers,
             launched: AtomicU64::new(1),
             streams,
             launcher: start::Launcher::new(launcher),

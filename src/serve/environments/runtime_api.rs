@@ -92,7 +92,7 @@ pub(super) async fn answer(environment: &Arc<Running>, request: Request<Incoming
 
 async fn next(environment: &Running) -> Result<Response<Bytes>, RuntimeRefusal> {
     if let Some(init) = environment.becomes_idle()? {
-        environment.drain_output();
+        environment.drain_output().await;
         if let Some(started) = init {
             let elapsed_us = environment.measured(started);
             environment.extensions.telemetry.initialised(environment.spec.initialization_type, elapsed_us);
@@ -140,7 +140,7 @@ async fn init_error(
         }
         *phase = Phase::InitFailed;
     }
-    environment.drain_output();
+    environment.drain_output().await;
     environment.emit(request.into_init_error());
     Ok(runtime::accepted())
 }
@@ -178,7 +178,7 @@ async fn finish<'a>(
         return Ok(runtime::accepted());
     };
     let since = environment.answers(request_id)?;
-    environment.drain_output();
+    environment.drain_output().await;
     let elapsed_us = environment.measured(since);
     let answered = |status| environment.extensions.telemetry.answered(request_id, status, elapsed_us);
     let request_id: Arc<str> = request_id.into();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    engine::{LaunchSpec, lambda::Logging},
+    engine::{LaunchSpec, SandboxSpec, lambda::Logging},
     model::{AccountId, ArtifactDigest, FunctionArn, FunctionName, Region, Scope},
 };
 
@@ -14,6 +14,8 @@ pub(in crate::serve) fn spec(runtime: &str, handler: &str) -> LaunchSpec {
         version: "$LATEST".into(),
         runtime: runtime.into(),
         handler: handler.into(),
+        sandbox: SandboxSpec::default(),
+        architecture: "x86_64".into(),
         artifact: ArtifactDigest::from_bytes([1; 32]),
         layers: Vec::new(),
         memory_mb: 128,

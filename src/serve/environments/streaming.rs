@@ -30,7 +30,7 @@ pub(super) async fn pass_on(
     body: Incoming,
 ) -> Result<Response<Bytes>, RuntimeRefusal> {
     let sender = environment.streams.begin(token);
-    environment.drain_output();
+    environment.drain_output().await;
     let content_type = runtime::content_type(&head.headers);
     environment.emit(EnvironmentEvent::StreamBegun { request_id: request_id.to_owned(), content_type });
     let passed = pump(body, &sender).await;
@@ -40,7 +40,7 @@ pub(super) async fn pass_on(
         Err(Unfinished::Broken) => Err(RuntimeRefusal::Truncated),
         Err(Unfinished::TooLarge) => {
             environment.has_answered();
-            environment.drain_output();
+            environment.drain_output().await;
             // When there is too much, it is being killed, and its end is what the invocation ends with.
             let Some(memory) = environment.max_memory_used_bytes() else { return Ok(runtime::accepted()) };
             environment.emit(runtime::stream_too_large(request_id, memory));
@@ -50,7 +50,7 @@ pub(super) async fn pass_on(
             // Before the engine hears of it: what the client reads last is the end.
             drop(sender);
             environment.has_answered();
-            environment.drain_output();
+            environment.drain_output().await;
             // When there is too much, it is being killed, and its end is what the invocation ends with.
             let Some(memory) = environment.max_memory_used_bytes() else { return Ok(runtime::accepted()) };
             let request = RuntimeRequest { headers: &head.headers, body: Bytes::new(), trailers };

@@ -99,7 +99,7 @@ fn add_layers(defaults: &mut BTreeMap<String, String>, spec: &LaunchSpec, layers
     }
 }
 
-fn reserved(spec: &LaunchSpec, place: Place<'_>) -> [(&'static str, String); 18] {
+pub(super) fn reserved(spec: &LaunchSpec, place: Place<'_>) -> [(&'static str, String); 18] {
     let scope = &spec.function.scope;
     // The account of a caller is its access key id, when that is an account's number.
     let access_key_id = if scope.account == AccountId::DEFAULT { "test".to_owned() } else { scope.account.to_string() };
@@ -126,7 +126,7 @@ fn reserved(spec: &LaunchSpec, place: Place<'_>) -> [(&'static str, String); 18]
 }
 
 /// `AWS_EXECUTION_ENV`, which AWS leaves out for the runtimes that are an operating system only.
-fn execution_environment(runtime: &str) -> Option<String> {
+pub(super) fn execution_environment(runtime: &str) -> Option<String> {
     (!runtime.starts_with("provided")).then(|| format!("AWS_Lambda_{runtime}"))
 }
 

@@ -1,4 +1,5 @@
-//! Puts the service on loopback sockets: 127.0.0.1 and ::1 at one port, HTTP/1.1 by hyper directly.
+//! Puts the service on loopback sockets: 127.0.0.1 and ::1 at one port, HTTP/1.1 by hyper directly; and on the gateway of the
+//! stack's network, once functions are in containers, for those containers alone.
 
 mod bind;
 
@@ -14,15 +15,16 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
 
 pub use bind::{BindError, Port, PortHolder, bind};
 
 use super::{
     body::{BodyError, ResponseBody, read_body},
+    containers::GatewaySocket,
     report::Report,
-    service::{Service, text_response},
+    service::{Door, Service, text_response},
     shutdown::Shutdown,
 };
 use crate::task::{End, Tasks};
@@ -43,23 +45,45 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// Serves until the shutdown is requested, then until the connections have finished what they are at; a caller that drops
 /// the future cuts them off.
-pub async fn serve(sockets: Vec<TcpListener>, service: Arc<Service>, shutdown: Shutdown, report: Report) {
+pub async fn serve(sockets: Sockets, service: Arc<Service>, shutdown: Shutdown, report: Report) {
     let mut loops = Tasks::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    for socket in sockets {
+    let start = |loops: &mut Tasks, socket, door| {
         let (service, shutdown) = (Arc::clone(&service), shutdown.clone());
         let (room, report) = (Arc::clone(&room), report.clone());
-        loops.spawn_endless("listener", accept_loop(socket, room, service, shutdown, report));
-    }
-    while let Some((name, end)) = loops.next_end().await {
-        if let End::Failed(message) | End::Panicked(message) = end {
-            report.say(format!("the {name} ended: {message}"));
+        loops.spawn_endless("listener", accept_loop(socket, door, room, service, shutdown, report));
+    };
+    let Sockets { loopback, mut gateways } = sockets;
+    loopback.into_iter().for_each(|socket| start(&mut loops, socket, Door::Loopback));
+    let mut more = true;
+    loop {
+        tokio::select! {
+            opened = gateways.recv(), if more => match opened {
+                Some(GatewaySocket { socket, gateway }) => start(&mut loops, socket, Door::Gateway(gateway)),
+                None => more = false,
+            },
+            ended = loops.next_end() => match ended {
+                Some((name, End::Failed(message) | End::Panicked(message))) => {
+                    report.say(format!("the {name} ended: {message}"));
+                }
+                Some(_) => {}
+                None => return,
+            },
         }
     }
 }
 
+/// What to listen on.
+#[derive(Debug)]
+pub struct Sockets {
+    pub loopback: Vec<TcpListener>,
+    /// Those that are opened later.
+    pub gateways: mpsc::Receiver<GatewaySocket>,
+}
+
 async fn accept_loop(
     socket: TcpListener,
+    door: Door,
     room: Arc<Semaphore>,
     service: Arc<Service>,
     shutdown: Shutdown,
@@ -71,9 +95,9 @@ async fn accept_loop(
             biased;
             () = shutdown.requested() => break,
             Some(ended) = connections.next_end() => told(&report, ended),
-            accepted = accept(&socket, &room) => match accepted {
+            accepted = accept(&socket, &door, &room) => match accepted {
                 Ok((stream, permit)) => {
-                    let connection = connection(stream, permit, Arc::clone(&service), shutdown.clone());
+                    let connection = connection(stream, door.clone(), permit, Arc::clone(&service), shutdown.clone());
                     connections.spawn_endless("connection", connection);
                 }
                 Err(error) => {
@@ -89,11 +113,23 @@ async fn accept_loop(
     }
 }
 
-async fn accept(socket: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    socket: &TcpListener,
+    door: &Door,
+    room: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = socket.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((stream, permit))
+    loop {
+        let (stream, peer) = socket.accept().await?;
+        if let Door::Gateway(gateway) = door
+            && !gateway.admits(peer)
+        {
+            // Closed without a word: it is none of the stack's.
+            continue;
+        }
+        stream.set_nodelay(true)?;
+        return Ok((stream, permit));
+    }
 }
 
 fn told(report: &Report, (name, end): (&'static str, End)) {
@@ -102,10 +138,16 @@ fn told(report: &Report, (name, end): (&'static str, End)) {
     }
 }
 
-async fn connection(stream: TcpStream, permit: OwnedSemaphorePermit, service: Arc<Service>, shutdown: Shutdown) {
+async fn connection(
+    stream: TcpStream,
+    door: Door,
+    permit: OwnedSemaphorePermit,
+    service: Arc<Service>,
+    shutdown: Shutdown,
+) {
     let answer = service_fn(move |request| {
-        let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(respond(&service, request).await) }
+        let (service, door) = (Arc::clone(&service), door.clone());
+        async move { Ok::<_, Infallible>(respond(&service, &door, request).await) }
     });
     serve_connection(stream, answer, &shutdown).await;
     drop(permit);
@@ -135,10 +177,10 @@ where
     }
 }
 
-async fn respond(service: &Service, request: Request<Incoming>) -> Response<ResponseBody> {
+async fn respond(service: &Service, door: &Door, request: Request<Incoming>) -> Response<ResponseBody> {
     let (head, body) = request.into_parts();
     match read_body(body, Service::body_max_bytes(&head)).await {
-        Ok(body) => service.call(head, body).await,
+        Ok(body) => service.call_at(door, head, body).await,
         Err(error) => refuse_body(error, Service::body_max_bytes(&head)),
     }
 }

@@ -20,7 +20,9 @@ use super::{
 use crate::{
     engine::{
         self,
-        lambda::{Command, FunctionRef, InvocationType, Invoke, LambdaError, LambdaErrorKind, ListFunctions},
+        lambda::{
+            Command, CreateFunction, FunctionRef, InvocationType, Invoke, LambdaError, LambdaErrorKind, ListFunctions,
+        },
     },
     model::FunctionName,
 };
@@ -31,6 +33,9 @@ pub(super) type Read<T> = Result<T, Refusal>;
 const CODE_REQUEST_MAX_BYTES: usize = 70_167_211;
 /// A member of a body that a constraint may be about.
 const CONSTRAINED_MAX_BYTES: usize = 1024 * 1024;
+
+/// No registry has longer names.
+const IMAGE_URI_MAX_BYTES: usize = 1024;
 
 /// Why a request is not for the engine.
 pub(super) enum Refusal {
@@ -148,7 +153,9 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
         }),
         Operation::CreateFunction => {
             let source = read::<CodeMember>(&body)?.code.unwrap_or_default().source()?;
-            return Ok(Asked::WithCode(source, CodeCommand::CreateFunction(read(&body)?)));
+            let function: Box<CreateFunction> = read(&body)?;
+            package_fits(&function, &source)?;
+            return Ok(Asked::WithCode(source, CodeCommand::CreateFunction(function)));
         }
         Operation::UpdateFunctionCode => {
             let source = read::<Code>(&body)?.source()?;
@@ -363,10 +370,15 @@ struct Code {
 
 impl Code {
     fn source(self) -> Read<CodeSource> {
-        if self.image_uri.is_some() {
-            return Err(invalid(
-                "`ImageUri`: this engine runs no container images; give `ZipFile`, or `S3Bucket` and `S3Key`",
-            ));
+        if let Some(uri) = self.image_uri {
+            if self.zip_file.is_some() || self.s3_bucket.is_some() || self.s3_key.is_some() {
+                let message = "Please do not provide other FunctionCode parameters when providing an ImageUri.";
+                return Err(invalid(message));
+            }
+            if !is_image_name(&uri) {
+                return Err(invalid(&format!("Source image {uri} is not valid. Provide a valid source image.")));
+            }
+            return Ok(CodeSource::Image { uri });
         }
         if self.s3_object_version.is_some() {
             return Err(invalid("`S3ObjectVersion`: this engine's store has no versions; leave it out"));
@@ -384,6 +396,26 @@ impl Code {
             }
         }
     }
+}
+
+/// Said before the image is looked for.
+fn package_fits(function: &CreateFunction, source: &CodeSource) -> Read<()> {
+    let is_image = function.package_type.as_deref() == Some("Image");
+    match source {
+        CodeSource::Image { .. } if !is_image && (function.runtime.is_none() || function.handler.is_none()) => {
+            Err(invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages."))
+        }
+        CodeSource::Image { .. } if !is_image => Err(invalid("Please provide a source for function code.")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether it can name an image at all, by its characters.
+fn is_image_name(uri: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    uri.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && uri.len() <= IMAGE_URI_MAX_BYTES
+        && uri.bytes().all(legal)
 }
 
 fn decoded_zip(text: &str) -> Read<Bytes> {

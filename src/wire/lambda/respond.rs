@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     engine::{
-        Error, Reply, Response as EngineResponse, StreamEnd,
+        CodeImage, Error, Reply, Response as EngineResponse, StreamEnd,
         lambda::{
             AccountSettings, FunctionUrl, GetLayerVersionResponse, InvokeOutcome, LambdaError, LambdaErrorKind,
             LayerResponse, Response as Output, StreamBegun,
@@ -116,9 +116,12 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
         Output::Layer(LayerResponse::Version(version)) => return (success, layer_version(url_base, version)),
         Output::Layer(layer) => of_layers(&mut object, layer),
         Output::Activity(activity) => return (success, bytes_of(activity)),
-        Output::GetFunction { configuration, artifact, tags, reserved_concurrent_executions } => {
+        Output::GetFunction { configuration, artifact, image, tags, reserved_concurrent_executions } => {
             value(&mut object, "Configuration", configuration);
-            code_location(object.member("Code"), url_base, artifact);
+            match image {
+                Some(image) => image_location(object.member("Code"), image),
+                None => code_location(object.member("Code"), url_base, artifact),
+            }
             if !tags.is_empty() {
                 value(&mut object, "Tags", tags);
             }
@@ -246,6 +249,14 @@ fn code_location(out: &mut Vec<u8>, url_base: Option<&UrlBase>, artifact: &Artif
     let mut object = Object::open(out);
     object.text("RepositoryType", "S3");
     object.text("Location", &location(url_base, artifact));
+    object.close();
+}
+
+fn image_location(out: &mut Vec<u8>, image: &CodeImage) {
+    let mut object = Object::open(out);
+    object.text("RepositoryType", "ECR");
+    object.text("ImageUri", &image.uri);
+    object.text("ResolvedImageUri", &image.resolved_uri);
     object.close();
 }
 

@@ -53,13 +53,41 @@ fn functions_are_created_with_their_code() {
 }
 
 #[test]
+fn images_are_code() {
+    check(
+        "POST /2015-03-31/functions",
+        r#"{"FunctionName":"f","PackageType":"Image","Code":{"ImageUri":"r/i:1"},"ImageConfig":{"Command":["a"]}}"#,
+        r#"Image { uri: "r/i:1" } CreateFunction(CreateFunction { function_name: Some("f"), publish: false, package_type: Some("Image"), image_config: Some(ImageConfig { entry_point: [], command: ["a"] }) })"#,
+    );
+    check(
+        "PUT /2015-03-31/functions/f/code",
+        r#"{"ImageUri":"r/i@sha256:ab"}"#,
+        r#"Image { uri: "r/i@sha256:ab" } UpdateFunctionCode { name: FunctionRef { name: "f" }, update: UpdateFunctionCode { publish: false, dry_run: false } }"#,
+    );
+}
+
+#[test]
 fn code_that_cannot_be_had_is_refused() {
     let check_code = |code: &str, expected: &str| {
         check_refused("PUT /2015-03-31/functions/f/code", code, expected);
     };
     check_code(
-        r#"{"ImageUri":"i"}"#,
-        r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"`ImageUri`: this engine runs no container images; give `ZipFile`, or `S3Bucket` and `S3Key`"}"#,
+        r#"{"ImageUri":"i","S3Bucket":"b"}"#,
+        r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"Please do not provide other FunctionCode parameters when providing an ImageUri."}"#,
+    );
+    check_code(
+        r#"{"ImageUri":"-v /:/host"}"#,
+        r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"Source image -v /:/host is not valid. Provide a valid source image."}"#,
+    );
+    check_refused(
+        "POST /2015-03-31/functions",
+        r#"{"Code":{"ImageUri":"i"},"Runtime":"go1.x","Handler":"h"}"#,
+        r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"Please provide a source for function code."}"#,
+    );
+    check_refused(
+        "POST /2015-03-31/functions",
+        r#"{"Code":{"ImageUri":"i"}}"#,
+        r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"Runtime and Handler are mandatory parameters for functions created with deployment packages."}"#,
     );
     check_code(
         "{}",
@@ -357,6 +385,7 @@ fn a_function_says_where_its_code_is() {
         Output::GetFunction {
             configuration: configuration(),
             artifact,
+            image: None,
             tags: BTreeMap::from([("k".into(), "v".into())]),
             reserved_concurrent_executions: Some(0),
         },

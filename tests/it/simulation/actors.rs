@@ -88,6 +88,7 @@ pub(crate) fn create_function(name: &str, timeout_s: i64) -> Command {
             artifact: ArtifactDigest::from_bytes([1; 32]),
             sha256: "AQ==".to_owned(),
             size_bytes: 1,
+            image: None,
             unzipped_bytes: 1,
         },
     }))

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::lambda::ImageConfig;
+
 shape!(
     /// `CreateFunction` without its `Code`. Shapes that the engine does not look into yet are refused by the engine when
     /// they ask for something it would not do.
@@ -25,7 +27,7 @@ shape!(
         dead_letter_config: Option<DeadLetterConfig>,
         vpc_config: Option<serde_json::Value>,
         file_system_configs: Option<serde_json::Value>,
-        image_config: Option<serde_json::Value>,
+        image_config: Option<ImageConfig>,
         snap_start: Option<serde_json::Value>,
         #[serde(rename = "KMSKeyArn")]
         kms_key_arn: Option<String>,
@@ -58,7 +60,7 @@ shape!(UpdateFunctionConfiguration {
     dead_letter_config: Option<DeadLetterConfig>,
     vpc_config: Option<serde_json::Value>,
     file_system_configs: Option<serde_json::Value>,
-    image_config: Option<serde_json::Value>,
+    image_config: Option<ImageConfig>,
     snap_start: Option<serde_json::Value>,
     #[serde(rename = "KMSKeyArn")]
     kms_key_arn: Option<String>,
@@ -111,6 +113,8 @@ shape!(
         #[serde(skip_serializing_if = "Option::is_none")]
         last_update_status_reason_code: Option<String>,
         package_type: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        image_config_response: Option<ImageConfigResponse>,
         architectures: Vec<String>,
         ephemeral_storage: EphemeralStorage,
         #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -121,6 +125,7 @@ shape!(
         logging_config: LoggingConfigResponse,
     }
 );
+shape!(ImageConfigResponse { image_config: ImageConfig });
 shape!(SnapStartResponse { apply_on: String, optimization_status: String });
 shape!(RuntimeVersionConfig { runtime_version_arn: String });
 shape!(LoggingConfigResponse {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{FunctionUrl, FunctionUrlRequest};
-use crate::model::ArtifactDigest;
+use crate::{engine::CodeImage, model::ArtifactDigest};
 
 macro_rules! shape {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty),* $(,)? }) => {
@@ -284,6 +284,9 @@ pub struct CodeRef {
     /// What it takes unpacked.
     #[serde(default)]
     pub unzipped_bytes: u64,
+    /// `Some` for a container image, of which `artifact` is the id's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<CodeImage>,
 }
 
 /// Lambda's answer.
@@ -296,6 +299,8 @@ pub enum Response {
     GetFunction {
         configuration: Box<FunctionConfiguration>,
         artifact: ArtifactDigest,
+        /// Of an image.
+        image: Option<CodeImage>,
         tags: BTreeMap<String, String>,
         reserved_concurrent_executions: Option<u32>,
     },

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     super::{
-        Environment, EphemeralStorage, ListFunctions, LoggingConfig, TracingConfig, UpdateFunctionCode,
+        Environment, EphemeralStorage, ImageConfig, ListFunctions, LoggingConfig, TracingConfig, UpdateFunctionCode,
         UpdateFunctionConfiguration,
     },
     Command, CreateFunction, FunctionRef, LambdaErrorKind, Response, World, code, configuration, create, function,
@@ -92,7 +92,25 @@ fn what_cannot_be_created() {
             "ephemeralStorage.size",
         ),
         (CreateFunction { environment: Some(variables("AWS_REGION")), ..base() }, InvalidParameterValue, "AWS_REGION"),
-        (CreateFunction { package_type: Some("Image".into()), ..base() }, InvalidParameterValue, "PackageType Image"),
+        (CreateFunction { package_type: Some("Tar".into()), ..base() }, Validation, "enum value set: [Zip, Image]"),
+        (
+            CreateFunction { package_type: Some("Image".into()), ..base() },
+            InvalidParameterValue,
+            "Please don't provide Handler or Runtime or Layer",
+        ),
+        (
+            CreateFunction { package_type: Some("Image".into()), runtime: None, handler: None, ..base() },
+            InvalidParameterValue,
+            "Please provide ImageUri",
+        ),
+        (
+            CreateFunction {
+                image_config: Some(ImageConfig { command: vec!["a".into()], ..ImageConfig::default() }),
+                ..base()
+            },
+            InvalidParameterValue,
+            "Please don't provide ImageConfig",
+        ),
         (CreateFunction { layers: vec!["arn".into()], ..base() }, Validation, "Value '[arn]' at 'layers'"),
         (
             CreateFunction { vpc_config: Some(json!({"SubnetIds": ["s"]})), ..base() },

@@ -5,6 +5,7 @@ mod control;
 mod debugging;
 mod environment;
 mod events;
+mod images;
 mod invoking;
 mod layers;
 mod provisioned;
@@ -215,6 +216,7 @@ fn code(byte: u8) -> CodeRef {
         artifact: ArtifactDigest::from_bytes([byte; 32]),
         sha256: format!("sha-{byte}"),
         size_bytes: 100,
+        image: None,
         unzipped_bytes: 300,
     }
 }

@@ -571,7 +571,13 @@ fn a_mapping_of_an_alias_follows_it() {
     flow.send("q", "one");
     flow.wait(100);
     let artifact = crate::model::ArtifactDigest::from_bytes([2; 32]);
-    let code = super::super::super::CodeRef { artifact, sha256: "sha-2".into(), size_bytes: 1, unzipped_bytes: 1 };
+    let code = super::super::super::CodeRef {
+        artifact,
+        sha256: "sha-2".into(),
+        size_bytes: 1,
+        unzipped_bytes: 1,
+        image: None,
+    };
     let update = UpdateFunctionCode { publish: true, ..UpdateFunctionCode::default() };
     flow.lambda(Command::UpdateFunctionCode { name: name(), update, code }).unwrap();
     flow.send("q", "two");

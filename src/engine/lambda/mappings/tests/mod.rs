@@ -240,7 +240,7 @@ impl Flow {
             ..CreateFunction::default()
         };
         let artifact = ArtifactDigest::from_bytes([1; 32]);
-        let code = CodeRef { artifact, sha256: "sha".into(), size_bytes: 1, unzipped_bytes: 1 };
+        let code = CodeRef { artifact, sha256: "sha".into(), size_bytes: 1, unzipped_bytes: 1, image: None };
         self.lambda(Command::CreateFunction { function, code }).unwrap();
     }
 

@@ -1,0 +1,29 @@
+//! The machine that an engine runs on, which need not be this one.
+
+use super::{engine::Docker, error::Error};
+
+/// What an engine says of its machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    pub cpus: u32,
+    /// Whether the engine runs without root: then the root of its containers is the user who runs it.
+    pub is_rootless: bool,
+    /// `Docker Desktop`, `Debian GNU/Linux 12 (bookworm)`.
+    pub system: String,
+}
+
+impl Docker {
+    /// Asks the engine about its machine.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn machine(&self) -> Result<Machine, Error> {
+        let told = self.client.info().await.map_err(Error::of("ask about its machine", self.endpoint().to_string()))?;
+        let options = told.security_options.unwrap_or_default();
+        Ok(Machine {
+            cpus: told.ncpu.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or(1).max(1),
+            is_rootless: options.iter().any(|option| option.contains("rootless")),
+            system: told.operating_system.unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,418 @@
+//! Functions in containers, on a real Docker Engine. Images are made here, of nothing or of this machine's own files: no registry is
+//! needed.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{
+    binary::{Printed, eventually, run, stackctl, succeed},
+    tool::Tool,
+    trials,
+};
+
+trials!(
+    an_image_of_nothing_but_a_program_is_a_function needs [Tool::Docker, Tool::Go],
+    code_is_mounted_and_calls_its_queues needs [Tool::Docker, Tool::Python],
+    a_container_is_held_to_its_limits needs [Tool::Docker, Tool::Python],
+    what_a_kill_leaves_is_cleared needs [Tool::Docker, Tool::Python],
+    a_container_is_killed_at_its_timeout needs [Tool::Docker, Tool::Python],
+    what_is_missing_is_said needs [Tool::Docker, Tool::Python],
+);
+
+/// A Lambda function in Go without any library: the Runtime API by hand.
+const GO_MAIN: &str = r#"package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+)
+
+func main() {
+	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
+	for {
+		next, err := http.Get(api + "next")
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		body, _ := io.ReadAll(next.Body)
+		id := next.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		fmt.Println("GREETING", os.Getenv("GREETING"), os.Args)
+		answer := fmt.Sprintf(`{"greeting":%q,"uid":%d,"event":%s}`, os.Getenv("GREETING"), os.Getuid(), body)
+		response, err := http.Post(api+id+"/response", "application/json", bytes.NewReader([]byte(answer)))
+		if err == nil {
+			response.Body.Close()
+		}
+	}
+}
+"#;
+
+/// A runtime for Python in some lines, which an image starts with the handler's name: what AWS's runtime interface client does.
+const PYTHON_RUNTIME: &str = r#"import importlib, json, os, sys, traceback, urllib.request
+sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+sys.stdout.reconfigure(line_buffering=True)
+api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/"
+module, function = sys.argv[1].rsplit(".", 1)
+handler = getattr(importlib.import_module(module), function)
+def post(path, document):
+    urllib.request.urlopen(urllib.request.Request(api + path, json.dumps(document).encode())).read()
+while True:
+    with urllib.request.urlopen(api + "invocation/next") as response:
+        id, event = response.headers["Lambda-Runtime-Aws-Request-Id"], json.load(response)
+    try:
+        post("invocation/" + id + "/response", handler(event, None))
+    except Exception as error:
+        post("invocation/" + id + "/error", {"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": traceback.format_exc().splitlines()})
+"#;
+
+/// Does what its event says, and says what it sees.
+const PYTHON_HANDLER: &str = r#"import json, os, time, urllib.request
+def writable(path):
+    try:
+        open(os.path.join(path, "x"), "w").write("x")
+        return True
+    except OSError:
+        return False
+def handler(event, context):
+    if "Records" in event:
+        for record in event["Records"]:
+            print("RECEIVED", record["body"])
+            send(os.environ["OUT"], record["body"].upper())
+        return None
+    do = event.get("do")
+    if do == "eat":
+        eaten = bytearray(512 << 20)
+        return len(eaten)
+    if do == "sleep":
+        time.sleep(60)
+    if do == "fill":
+        with open("/tmp/full", "wb") as file:
+            for _ in range(event["mb"]):
+                file.write(b"x" * (1 << 20))
+    if do == "exit":
+        os._exit(3)
+    print("PRINTED", do)
+    return {"task": writable("/var/task"), "tmp": writable("/tmp"), "root": writable("/etc"), "pid": os.getpid(), "version": os.environ.get("CODE", VERSION), "variables": dict(os.environ)}
+def send(url, body):
+    document = json.dumps({"QueueUrl": url, "MessageBody": body}).encode()
+    headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessage"}
+    urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], document, headers)).read()
+VERSION = "one"
+"#;
+
+fn docker(arguments: &[&str]) -> String {
+    let output = Command::new(Tool::Docker.path().unwrap()).args(arguments).output().unwrap();
+    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Python and what it needs of this machine, as an image whose entry point is [`PYTHON_RUNTIME`]; made once.
+fn python_image() -> &'static str {
+    static IMAGE: OnceLock<&str> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let name = "stackctl-test-python:1";
+        let root = TempDir::new().unwrap();
+        copy_python(root.path());
+        fs::create_dir_all(root.path().join("runtime")).unwrap();
+        fs::write(root.path().join("runtime/main.py"), PYTHON_RUNTIME).unwrap();
+        for dir in ["tmp", "etc", "var/task"] {
+            fs::create_dir_all(root.path().join(dir)).unwrap();
+        }
+        let python = python_executable();
+        let entry = json!([python, "/runtime/main.py"]);
+        fs::write(root.path().join("Dockerfile"), format!("FROM scratch\nCOPY . /\nENTRYPOINT {entry}\n")).unwrap();
+        docker(&["build", "--quiet", "--tag", name, root.path().to_str().unwrap()]);
+        name
+    })
+}
+
+fn python_executable() -> String {
+    let line = "import sys; print(sys.executable)";
+    let output = Command::new(Tool::Python.path().unwrap()).args(["-c", line]).output().unwrap();
+    let path = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
+    fs::canonicalize(path).unwrap().to_str().unwrap().to_owned()
+}
+
+/// Copies the interpreter, its library and the shared libraries that they link to the same paths below `root`.
+fn copy_python(root: &Path) {
+    let python = python_executable();
+    let line = "import sysconfig; print(sysconfig.get_paths()['stdlib'])";
+    let library = String::from_utf8(Command::new(&python).args(["-c", line]).output().unwrap().stdout).unwrap();
+    let library = Path::new(library.trim());
+    let mut files = vec![PathBuf::from(&python)];
+    let modules = fs::read_dir(library.join("lib-dynload")).unwrap().map(|entry| entry.unwrap().path());
+    files.extend(modules);
+    let mut linked: Vec<PathBuf> = files.iter().flat_map(|file| libraries_of(file)).collect();
+    linked.sort();
+    linked.dedup();
+    for file in [PathBuf::from(&python)].iter().chain(&linked) {
+        copy(file, root);
+    }
+    let target = root.join(library.strip_prefix("/").unwrap());
+    fs::create_dir_all(target.parent().unwrap()).unwrap();
+    let leave = [
+        "--exclude=test",
+        "--exclude=site-packages",
+        "--exclude=dist-packages",
+        "--exclude=__pycache__",
+        "--exclude=config-*",
+    ];
+    let tar = format!(
+        "tar -C {} {} -chf - {} | tar -C {} -xf -",
+        library.parent().unwrap().display(),
+        leave.join(" "),
+        library.file_name().unwrap().to_str().unwrap(),
+        target.parent().unwrap().display()
+    );
+    assert!(Command::new("sh").args(["-c", &tar]).status().unwrap().success());
+}
+
+fn libraries_of(file: &Path) -> Vec<PathBuf> {
+    let output = Command::new("ldd").arg(file).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect()
+}
+
+fn copy(file: &Path, root: &Path) {
+    let target = root.join(file.strip_prefix("/").unwrap());
+    fs::create_dir_all(target.parent().unwrap()).unwrap();
+    fs::copy(file, target).unwrap();
+}
+
+/// A stack in a folder, which is taken down when it is dropped.
+struct Stack {
+    dir: TempDir,
+    name: String,
+}
+
+impl Stack {
+    /// A stack whose name is its own, so that tests do not meet in Docker.
+    fn new(kind: &str, manifest: &str) -> Self {
+        let name = format!("ct-{kind}-{}", std::process::id());
+        let dir = TempDir::new().unwrap();
+        let text = format!("[stack]\nname = \"{name}\"\n\n[targets.embedded]\nport = \"auto\"\n\n{manifest}");
+        fs::write(dir.path().join("stack.toml"), text).unwrap();
+        Self { dir, name }
+    }
+
+    fn write(&self, path: &str, text: &str) -> &Self {
+        let path = self.dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        stackctl(self.dir.path(), arguments)
+    }
+
+    fn up(&self) -> String {
+        let printed = run(self.command(&["up", "--yes"]));
+        assert_eq!(printed.code, Some(0), "{}\n{}", printed.stderr, self.log());
+        printed.stderr
+    }
+
+    fn invoke(&self, function: &str, event: &Value) -> Printed {
+        run(self.command(&["invoke", function, "--payload", &event.to_string()]))
+    }
+
+    fn answer(&self, function: &str, event: &Value) -> Value {
+        let printed = self.invoke(function, event);
+        assert_eq!(printed.code, Some(0), "{}{}\n{}", printed.stdout, printed.stderr, self.log());
+        serde_json::from_str(&printed.stdout).unwrap()
+    }
+
+    fn logs(&self, function: &str) -> String {
+        succeed(self.command(&["logs", function]))
+    }
+
+    /// What the engine itself says.
+    fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join(".stackctl/engine.log")).unwrap_or_default()
+    }
+
+    fn containers(&self) -> Vec<String> {
+        let filter = format!("label=dev.stackctl.stack={}", self.name);
+        docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter]).lines().map(str::to_owned).collect()
+    }
+
+    fn networks(&self) -> String {
+        docker(&["network", "ls", "--quiet", "--filter", &format!("label=dev.stackctl.stack={}", self.name)])
+    }
+
+    fn images(&self) -> String {
+        docker(&["image", "ls", "--quiet", "--filter", &format!("label=dev.stackctl.stack={}", self.name)])
+    }
+
+    fn down(&self) {
+        succeed(self.command(&["down", "--yes"]));
+        assert_eq!(self.containers(), Vec::<String>::new());
+        assert_eq!((self.networks().as_str(), self.images().as_str()), ("", ""));
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // Has been done already by a test that came to its end.
+        let _ = self.command(&["down", "--yes"]).output();
+    }
+}
+
+fn python(name: &str, more: &str) -> String {
+    format!(
+        "[functions.{name}]\nruntime = \"python3.11\"\nhandler = \"app.handler\"\nsource = \"code\"\n\
+         isolation = \"container\"\nbase_image = \"{}\"\n{more}\n",
+        python_image()
+    )
+}
+
+fn an_image_of_nothing_but_a_program_is_a_function() {
+    let manifest = "[functions.greeter]\nsource = \"greeter\"\nmemory = \"256MiB\"\ntimeout = \"20s\"\n\
+                    build = { image = { args = { FILE = \"greeter\" } } }\n\
+                    image_config = { command = [\"one\", \"two\"] }\nenvironment = { GREETING = \"hello\" }\n";
+    let stack = Stack::new("image", manifest);
+    stack.write("greeter/Dockerfile", "FROM scratch\nARG FILE\nCOPY ${FILE} /greeter\nENTRYPOINT [\"/greeter\"]\n");
+    stack.write("greeter/main.go", GO_MAIN).write("greeter/go.mod", "module greeter\n\ngo 1.19\n");
+    let build = |stack: &Stack| {
+        let mut go = Command::new(Tool::Go.path().unwrap());
+        go.args(["build", "-o", "greeter", "."]).current_dir(stack.dir.path().join("greeter"));
+        go.env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+        succeed(go);
+    };
+    build(&stack);
+    let first = stack.up();
+    assert!(first.contains("functions.greeter  stackctl.localhost/"), "{first}");
+    let answer = stack.answer("greeter", &json!({"n": 1}));
+    assert_eq!((&answer["greeting"], &answer["event"]["n"]), (&json!("hello"), &json!(1)));
+    assert_eq!(answer["uid"], 993, "as AWS, an image runs as somebody who is not root");
+    assert!(stack.logs("greeter").contains("GREETING hello [/greeter one two]"), "{}", stack.logs("greeter"));
+    let again = stack.up();
+    assert!(!again.contains("built") && !again.contains("updated"), "the second time there is nothing to do: {again}");
+    // New code beside the old.
+    stack.write("greeter/main.go", &GO_MAIN.replace("%q,\"uid\"", "%q,\"v\":2,\"uid\""));
+    build(&stack);
+    stack.up();
+    assert_eq!(stack.answer("greeter", &json!({}))["v"], 2);
+    stack.down();
+}
+
+fn code_is_mounted_and_calls_its_queues() {
+    let manifest = python(
+        "consumer",
+        "timeout = \"20s\"\nenvironment = { OUT = \"${queues.out.url}\" }\n\n[[functions.consumer.triggers]]\nqueue = \"in\"\n\n\
+         [queues.in]\nvisibility_timeout = \"2m\"\n[queues.out]\n",
+    );
+    let stack = Stack::new("queue", &manifest);
+    stack.write("code/app.py", PYTHON_HANDLER).up();
+    succeed(stack.command(&["send", "in", "hello"]));
+    let received = eventually("the message came back", || {
+        let printed = succeed(stack.command(&["receive", "out"]));
+        (!printed.trim().is_empty()).then_some(printed)
+    });
+    assert!(received.contains("HELLO"), "{received}");
+    assert!(stack.logs("consumer").contains("RECEIVED hello"));
+    let answer = stack.answer("consumer", &json!({"do": "look"}));
+    let variables = &answer["variables"];
+    let endpoint = variables["AWS_ENDPOINT_URL"].as_str().unwrap();
+    assert!(variables["OUT"].as_str().unwrap().starts_with(endpoint), "{variables}");
+    assert_eq!(variables["LAMBDA_TASK_ROOT"], "/var/task");
+    // The swap: new code is in a container beside the old.
+    stack.write("code/app.py", &PYTHON_HANDLER.replace("VERSION = \"one\"", "VERSION = \"two\""));
+    stack.up();
+    assert_eq!(stack.answer("consumer", &json!({"do": "look"}))["version"], "two");
+    stack.down();
+}
+
+fn a_container_is_held_to_its_limits() {
+    let manifest = python("limited", "timeout = \"30s\"\nmemory = \"256MiB\"\nephemeral_storage = \"512MiB\"\n");
+    let stack = Stack::new("limits", &manifest);
+    stack.write("code/app.py", PYTHON_HANDLER).up();
+    let answer = stack.answer("limited", &json!({"do": "look"}));
+    assert_eq!(
+        (&answer["task"], &answer["tmp"], &answer["root"]),
+        (&json!(false), &json!(true), &json!(false)),
+        "{answer}"
+    );
+    let seen: Value = serde_json::from_str(&docker(&["inspect", &stack.containers()[0]])).unwrap();
+    let host = &seen[0]["HostConfig"];
+    assert_eq!((&host["Memory"], &host["MemorySwap"]), (&json!(256 << 20), &json!(256 << 20)));
+    assert_eq!(
+        (&host["ReadonlyRootfs"], &host["CapDrop"], &host["Privileged"]),
+        (&json!(true), &json!(["ALL"]), &json!(false))
+    );
+    assert_eq!(host["SecurityOpt"], json!(["no-new-privileges"]));
+    assert_eq!(host["PidsLimit"], 1024);
+    let eaten = stack.invoke("limited", &json!({"do": "eat"}));
+    assert!(
+        eaten.stdout.contains("Runtime.OutOfMemory"),
+        "{}{}\n{}",
+        eaten.stdout,
+        eaten.stderr,
+        stack.logs("limited")
+    );
+    let left = stack.invoke("limited", &json!({"do": "exit"}));
+    assert!(left.stdout.contains("Runtime exited with error: exit status 3"), "{}", left.stdout);
+    stack.down();
+}
+
+fn a_container_is_killed_at_its_timeout() {
+    let stack = Stack::new("timeout", &python("slow", "timeout = \"1s\"\n"));
+    stack.write("code/app.py", PYTHON_HANDLER).up();
+    assert_eq!(stack.answer("slow", &json!({"do": "look"}))["tmp"], true);
+    let before = stack.containers();
+    let slept = stack.invoke("slow", &json!({"do": "sleep"}));
+    assert!(slept.stdout.contains("Task timed out after 1.00 seconds"), "{}", slept.stdout);
+    eventually("the container is gone", || stack.containers().iter().all(|id| !before.contains(id)).then_some(()));
+    assert_eq!(stack.answer("slow", &json!({"do": "look"}))["tmp"], true, "the next one is a new one");
+    stack.down();
+}
+
+fn what_a_kill_leaves_is_cleared() {
+    let stack = Stack::new("kill", &python("left", "timeout = \"20s\"\n"));
+    stack.write("code/app.py", PYTHON_HANDLER).up();
+    stack.answer("left", &json!({}));
+    assert_eq!(stack.containers().len(), 1);
+    let kill = || {
+        let known = fs::read_to_string(stack.dir.path().join(".stackctl/engine.json")).unwrap();
+        let known: Value = serde_json::from_str(&known).unwrap();
+        assert!(Command::new("kill").args(["-9", &known["pid"].to_string()]).status().unwrap().success());
+    };
+    kill();
+    // The next engine has its own.
+    stack.up();
+    let answer = stack.answer("left", &json!({"do": "look"}));
+    assert_eq!((answer["tmp"].as_bool(), stack.containers().len()), (Some(true), 1));
+    kill();
+    stack.down();
+}
+
+fn what_is_missing_is_said() {
+    let manifest = "[functions.f]\nimage = \"127.0.0.1:1/nothing:1\"\n";
+    let stack = Stack::new("missing", manifest);
+    let printed = run(stack.command(&["up", "--yes"]));
+    assert_ne!(printed.code, Some(0));
+    assert!(printed.stderr.contains("cannot pull the image `127.0.0.1:1/nothing:1`"), "{}", printed.stderr);
+    let manifest = python("f", "architecture = \"arm64\"\n");
+    let other = Stack::new("machine", &manifest);
+    other.write("code/app.py", PYTHON_HANDLER);
+    let printed = run(other.command(&["up", "--yes"]));
+    let native = std::env::consts::ARCH == "aarch64";
+    assert!(native || printed.stderr.contains("the function's architecture is arm64"), "{}", printed.stderr);
+    let mut none = other.command(&["up", "--yes"]);
+    none.env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    let printed = run(none);
+    assert!(printed.stderr.contains("cannot reach the Docker engine"), "{}", printed.stderr);
+    assert!(printed.stderr.contains("start Docker"), "{}", printed.stderr);
+}
