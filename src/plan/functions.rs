@@ -103,7 +103,7 @@ fn render_environment(
     let mut variables = BTreeMap::new();
     let mut is_whole = true;
     for (name, template) in &function.environment {
-        match inputs.facts.render(template, inputs.desired) {
+        match inputs.facts.render(template, inputs.desired, inputs.observed) {
             Ok(value) => drop(variables.insert(name.clone(), value)),
             Err(other) => {
                 is_whole = false;

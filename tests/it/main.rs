@@ -24,6 +24,7 @@ mod sdk_control;
 mod sdk_sqs;
 mod simulation;
 mod support;
+mod urls;
 mod watch;
 
 use std::process::ExitCode;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
             sdk_control::all(),
             sdk_sqs::all(),
             simulation::all(),
+            urls::all(),
             watch::all(),
         ]
         .into_iter()
