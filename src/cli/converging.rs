@@ -16,7 +16,10 @@ use crate::{
     model::{Durability, Isolation, Scope},
     plan::{self, Action, Artifacts, Call, ContainerCall, Line, Mark, Plan, Step, TargetFacts},
     provider::{AwsProvider, Endpoint, WholeProvider},
-    stack::{Address, ContainerNetwork, Desired, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Target},
+    stack::{
+        Address, ContainerNetwork, Desired, DesiredFunction, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK,
+        Target,
+    },
 };
 
 /// The target's key in the manifest.
@@ -95,6 +98,19 @@ impl<'a> Converging<'a> {
     /// What would make the engine hold what the manifest says.
     pub(crate) async fn plan(&self, artifacts: &Artifacts) -> Result<Plan, Failure> {
         make_plan(self.session, self.desired, artifacts, &self.observe().await?, &self.facts)
+    }
+
+    /// The URL of each function that has one, by the function's key.
+    pub(crate) async fn observe_urls(&self) -> Result<Vec<(String, String)>, Failure> {
+        if self.desired.functions.values().all(|function| function.url.is_none()) {
+            return Ok(Vec::new());
+        }
+        let observed = self.observe().await?;
+        let of = |(key, function): (&String, &DesiredFunction)| {
+            let found = observed.functions.get(&function.name)?.url.as_ref()?;
+            Some((key.clone(), found.url.clone()))
+        };
+        Ok(self.desired.functions.iter().filter_map(of).collect())
     }
 
     /// Carries the plan out and waits until all is ready.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use super::ContainerCall;
 use crate::{
     model::{ArtifactDigest, FunctionName, QueueArn, QueueName},
-    stack::{Architecture, ImageConfig, LogFormat, Pollers, Tags, Variables},
+    stack::{Architecture, FunctionUrl, ImageConfig, LogFormat, Pollers, ScheduleSettings, Tags, Variables},
 };
 
 /// Queue attributes by AWS's names; an empty value takes the attribute away.
@@ -123,6 +123,38 @@ pub enum Call {
     },
     /// A call to the container engine.
     Container(ContainerCall),
+    CreateFunctionUrl {
+        function: MappedFunction,
+        settings: FunctionUrl,
+    },
+    UpdateFunctionUrl {
+        function: MappedFunction,
+        settings: FunctionUrl,
+    },
+    DeleteFunctionUrl {
+        function: MappedFunction,
+    },
+    CreateScheduleGroup {
+        name: String,
+        tags: Tags,
+    },
+    DeleteScheduleGroup {
+        name: String,
+    },
+    CreateSchedule {
+        group: String,
+        name: String,
+        settings: Box<ScheduleSettings>,
+    },
+    UpdateSchedule {
+        group: String,
+        name: String,
+        settings: Box<ScheduleSettings>,
+    },
+    DeleteSchedule {
+        group: String,
+        name: String,
+    },
 }
 
 /// The version that an alias shall name.
@@ -258,6 +290,14 @@ impl Call {
             Self::CreateMapping { .. } => "CreateEventSourceMapping",
             Self::UpdateMapping { .. } => "UpdateEventSourceMapping",
             Self::DeleteMapping { .. } => "DeleteEventSourceMapping",
+            Self::CreateFunctionUrl { .. } => "CreateFunctionUrlConfig",
+            Self::UpdateFunctionUrl { .. } => "UpdateFunctionUrlConfig",
+            Self::DeleteFunctionUrl { .. } => "DeleteFunctionUrlConfig",
+            Self::CreateScheduleGroup { .. } => "CreateScheduleGroup",
+            Self::DeleteScheduleGroup { .. } => "DeleteScheduleGroup",
+            Self::CreateSchedule { .. } => "CreateSchedule",
+            Self::UpdateSchedule { .. } => "UpdateSchedule",
+            Self::DeleteSchedule { .. } => "DeleteSchedule",
             Self::Container(call) => call.operation(),
         }
     }
@@ -266,6 +306,7 @@ impl Call {
     pub fn creates(&self) -> bool {
         match self {
             Self::CreateQueue { .. } | Self::CreateFunction(_) | Self::CreateMapping { .. } => true,
+            Self::CreateSchedule { .. } | Self::CreateScheduleGroup { .. } => true,
             Self::Container(call) => call.creates(),
             _ => false,
         }
@@ -275,6 +316,7 @@ impl Call {
     pub fn deletes(&self) -> bool {
         match self {
             Self::DeleteQueue { .. } | Self::DeleteFunction { .. } | Self::DeleteMapping { .. } => true,
+            Self::DeleteSchedule { .. } | Self::DeleteScheduleGroup { .. } => true,
             Self::Container(call) => call.deletes(),
             _ => false,
         }

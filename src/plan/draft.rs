@@ -96,6 +96,12 @@ impl Draft {
         self.releases.get(queue).cloned().unwrap_or_default()
     }
 
+    /// The steps that delete schedules.
+    pub(super) fn schedule_deletions(&self) -> Vec<StepId> {
+        let deletions = self.steps.iter().filter(|step| matches!(step.call, Call::DeleteSchedule { .. }));
+        deletions.map(|step| step.id).collect()
+    }
+
     /// Whether any of these steps changes what a version of its function would be.
     pub(super) fn changes_version(&self, steps: &[StepId]) -> bool {
         steps.iter().any(|step| {

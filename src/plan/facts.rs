@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
     model::{ArtifactDigest, FunctionArn, FunctionName, QueueArn, QueueName, Scope},
-    stack::{Desired, Reference, Template},
+    stack::{Desired, Observed, Reference, Template, TemplatePart},
 };
 
 /// Where a stack is converged.
@@ -79,23 +79,35 @@ impl TargetFacts {
         FunctionArn { scope: self.scope.clone(), name: name.clone(), qualifier: None }.to_string()
     }
 
-    /// Renders a template for a process of this machine.
+    /// Renders a template for a process of this machine. The URL of a function that has none yet is empty: see
+    /// [`has_url_references`].
     ///
     /// # Errors
     /// The key of a queue, a function or a service that `desired` does not declare.
-    pub(super) fn render(&self, template: &Template, desired: &Desired) -> Result<String, String> {
-        self.render_at(template, desired, false)
+    pub(super) fn render(&self, template: &Template, desired: &Desired, observed: &Observed) -> Result<String, String> {
+        self.render_at(template, desired, observed, false)
     }
 
     /// Renders a template for a container in the stack's network, where services are known by their keys.
     ///
     /// # Errors
     /// As [`TargetFacts::render`].
-    pub(super) fn render_in_container(&self, template: &Template, desired: &Desired) -> Result<String, String> {
-        self.render_at(template, desired, true)
+    pub(super) fn render_in_container(
+        &self,
+        template: &Template,
+        desired: &Desired,
+        observed: &Observed,
+    ) -> Result<String, String> {
+        self.render_at(template, desired, observed, true)
     }
 
-    fn render_at(&self, template: &Template, desired: &Desired, in_container: bool) -> Result<String, String> {
+    fn render_at(
+        &self,
+        template: &Template,
+        desired: &Desired,
+        observed: &Observed,
+        in_container: bool,
+    ) -> Result<String, String> {
         let service = |key: &String| desired.services.get(key).ok_or(format!("services.{key}"));
         let queue = |key: &String| desired.queues.get(key).map(|queue| &queue.name).ok_or(format!("queues.{key}"));
         let function = |key: &String| desired.functions.get(key).map(|f| &f.name).ok_or(format!("functions.{key}"));
@@ -106,6 +118,10 @@ impl TargetFacts {
                 Reference::QueueName(key) => queue(key)?.to_string(),
                 Reference::FunctionArn(key) => self.function_arn(function(key)?),
                 Reference::FunctionName(key) => function(key)?.to_string(),
+                Reference::FunctionUrl(key) => {
+                    let found = observed.functions.get(function(key)?).and_then(|found| found.url.as_ref());
+                    found.map_or_else(String::new, |found| found.url.clone())
+                }
                 Reference::ServiceHost(key) if in_container => service(key).map(|_| key.clone())?,
                 Reference::ServiceHost(key) => service(key).map(|_| self.services.host.clone())?,
                 Reference::ServicePort(key) => {
@@ -119,4 +135,13 @@ impl TargetFacts {
             })
         })
     }
+}
+
+/// Whether some text of the stack refers to a function's URL: only the target gives it out, so it is known once a plan is
+/// carried out, and what refers to a new one is the next plan's.
+pub fn has_url_references(desired: &Desired) -> bool {
+    let environments = desired.functions.values().flat_map(|function| function.environment.values());
+    let inputs = desired.schedules.values().filter_map(|schedule| schedule.input.as_ref());
+    let mut parts = environments.chain(inputs).flat_map(|template| &template.0);
+    parts.any(|part| matches!(part, TemplatePart::Reference(Reference::FunctionUrl(_))))
 }

@@ -10,7 +10,7 @@ use crate::{
     model::{AccountId, ArtifactDigest, FunctionName, QueueArn, QueueName, Region, Scope},
     stack::{
         Address, Desired, Foreign, Observed, ObservedAlias, ObservedFunction, ObservedMapping, ObservedPolicy,
-        ObservedQueue, Readiness, SCALING_POLICY, TAG_STACK, Tags,
+        ObservedQueue, ObservedUrl, Readiness, SCALING_POLICY, TAG_STACK, Tags,
     },
 };
 
@@ -130,6 +130,47 @@ impl FakeTarget {
             Call::UpdateMapping { uuid, changes } => self.update_mapping(uuid, changes)?,
             Call::Container(call) => super::fake_containers::apply(&mut self.all.services, call)?,
             Call::DeleteMapping { uuid } => drop(self.all.mappings.remove(uuid).ok_or("no such mapping")?),
+            around => self.apply_around(around)?,
+        }
+        Ok(())
+    }
+
+    /// URLs and schedules.
+    fn apply_around(&mut self, call: &Call) -> Result<(), String> {
+        match call {
+            Call::CreateFunctionUrl { function, settings } => {
+                let MappedFunction { name, alias } = function;
+                let found = self.function(name)?;
+                if found.url.is_some() || (alias.is_some() && found.live.is_none()) {
+                    return Err(format!("{function} has a URL already, or is not there"));
+                }
+                let url = format!("http://url.example/{name}/");
+                found.url = Some(ObservedUrl { alias: alias.clone(), url, settings: settings.clone() });
+            }
+            Call::UpdateFunctionUrl { function, settings } => {
+                self.function(&function.name)?.url.as_mut().ok_or("no URL")?.settings = settings.clone();
+            }
+            Call::DeleteFunctionUrl { function } => {
+                self.function(&function.name)?.url.take().ok_or("no URL")?;
+            }
+            Call::CreateScheduleGroup { name, .. } => {
+                (self.all.has_schedule_group, self.all.schedule_group) = (true, Some(name.clone()));
+            }
+            Call::DeleteScheduleGroup { .. } => {
+                (self.all.has_schedule_group, self.all.schedule_group) = (false, None);
+                self.all.schedules.clear();
+            }
+            Call::CreateSchedule { name, settings, .. } => {
+                if !self.all.has_schedule_group || self.all.schedules.contains_key(name) {
+                    return Err(format!("schedule {name} has no group, or exists"));
+                }
+                self.all.schedules.insert(name.clone(), (**settings).clone());
+            }
+            Call::UpdateSchedule { name, settings, .. } => {
+                *self.all.schedules.get_mut(name).ok_or("no such schedule")? = (**settings).clone();
+            }
+            Call::DeleteSchedule { name, .. } => drop(self.all.schedules.remove(name).ok_or("no such schedule")?),
+            other => return Err(format!("not carried out: {other:?}")),
         }
         Ok(())
     }
@@ -256,6 +297,7 @@ impl FakeTarget {
             tags: new.tags.clone(),
             reserved_concurrency: None,
             live: None,
+            url: None,
             readiness: Readiness::Ready,
         };
         self.all.functions.insert(new.name.clone(), function);

@@ -122,8 +122,8 @@ fn render_environment(
     let in_network = in_network && inputs.desired.container_network() == ContainerNetwork::Bridge;
     for (name, template) in &function.environment {
         let rendered = match in_network {
-            true => inputs.facts.render_in_container(template, inputs.desired),
-            false => inputs.facts.render(template, inputs.desired),
+            true => inputs.facts.render_in_container(template, inputs.desired, inputs.observed),
+            false => inputs.facts.render(template, inputs.desired, inputs.observed),
         };
         match rendered {
             Ok(value) => drop(variables.insert(name.clone(), value)),

@@ -19,11 +19,13 @@ mod part;
 mod queues;
 mod render;
 mod scaling;
+mod schedules;
 mod semantic;
 mod services;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod urls;
 mod versions;
 
 use std::fmt;
@@ -35,7 +37,7 @@ pub use call::{
     MappingSettings, NewFunction, QueueAttributes,
 };
 pub use container_call::{ContainerCall, NewContainer, NewMount, NewMountSource};
-pub use facts::{ArtifactInfo, Artifacts, ServiceFacts, TargetFacts};
+pub use facts::{ArtifactInfo, Artifacts, ServiceFacts, TargetFacts, has_url_references};
 pub use render::{Line, Mark, Summary};
 
 use crate::stack::{Address, Desired, Observed};
@@ -136,10 +138,13 @@ pub fn plan(
     let mut draft = draft::Draft::new(inputs);
     draft.refuse_foreign(observed, &desired.name);
     mappings::delete_undeclared(&mut draft, inputs);
+    schedules::delete_undeclared(&mut draft, inputs);
     functions::delete_undeclared(&mut draft, inputs);
     queues::make(&mut draft, inputs);
     services::make(&mut draft, inputs);
     functions::make(&mut draft, inputs);
+    urls::make(&mut draft, inputs);
+    schedules::make(&mut draft, inputs);
     mappings::make(&mut draft, inputs);
     versions::delete_unneeded(&mut draft, inputs);
     queues::delete_undeclared(&mut draft, inputs);
@@ -151,6 +156,7 @@ pub fn plan(
 pub fn teardown(observed: &Observed) -> Plan {
     let mut draft = draft::Draft::default();
     mappings::delete_all(&mut draft, observed);
+    schedules::delete_all(&mut draft, observed);
     functions::delete_all(&mut draft, observed);
     queues::delete_all(&mut draft, observed);
     services::delete_all(&mut draft, observed);

@@ -104,8 +104,16 @@ impl Call {
     fn verb(&self) -> &'static str {
         match self {
             Self::Container(call) => call.verb(),
-            Self::CreateQueue { .. } | Self::CreateFunction(_) | Self::CreateMapping { .. } => "create",
-            Self::DeleteQueue { .. } | Self::DeleteFunction { .. } | Self::DeleteMapping { .. } => "delete",
+            Self::CreateQueue { .. }
+            | Self::CreateFunction(_)
+            | Self::CreateMapping { .. }
+            | Self::CreateSchedule { .. }
+            | Self::CreateScheduleGroup { .. } => "create",
+            Self::DeleteQueue { .. }
+            | Self::DeleteFunction { .. }
+            | Self::DeleteMapping { .. }
+            | Self::DeleteSchedule { .. }
+            | Self::DeleteScheduleGroup { .. } => "delete",
             Self::UpdateFunctionCode { .. } => "update code",
             Self::PutFunctionConcurrency { .. } | Self::DeleteFunctionConcurrency { .. } => "concurrency",
             Self::PutProvisionedConcurrency { .. }
@@ -118,11 +126,15 @@ impl Call {
             | Self::CreateAlias { .. }
             | Self::UpdateAlias { .. }
             | Self::DeleteAlias { .. } => "version",
+            Self::CreateFunctionUrl { .. } => "create",
+            Self::DeleteFunctionUrl { .. } => "delete",
             Self::TagQueue { .. } | Self::TagFunction { .. } => "tag",
             Self::UntagQueue { .. } | Self::UntagFunction { .. } => "untag",
-            Self::SetQueueAttributes { .. } | Self::UpdateFunctionConfiguration { .. } | Self::UpdateMapping { .. } => {
-                "update"
-            }
+            Self::SetQueueAttributes { .. }
+            | Self::UpdateFunctionConfiguration { .. }
+            | Self::UpdateMapping { .. }
+            | Self::UpdateFunctionUrl { .. }
+            | Self::UpdateSchedule { .. } => "update",
         }
     }
 }

@@ -156,7 +156,7 @@ fn resolve(
     let stack = &inputs.desired.name;
     let mut variables = BTreeMap::new();
     for (name, template) in &service.environment {
-        match inputs.facts.render_in_container(template, inputs.desired) {
+        match inputs.facts.render_in_container(template, inputs.desired, inputs.observed) {
             Ok(value) => drop(variables.insert(name.clone(), value)),
             Err(other) => draft.undeclared(address(key), &other),
         }

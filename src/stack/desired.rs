@@ -19,6 +19,7 @@ pub struct Desired {
     /// By key in the manifest. The key is the name on the target, but for the `.fifo` that AWS wants.
     pub queues: BTreeMap<String, DesiredQueue>,
     pub functions: BTreeMap<String, DesiredFunction>,
+    pub schedules: BTreeMap<String, DesiredSchedule>,
     pub services: BTreeMap<String, DesiredService>,
     pub targets: BTreeMap<String, Target>,
 }
@@ -113,6 +114,7 @@ pub struct DesiredFunction {
     pub reserved_concurrency: Option<u32>,
     pub provisioned_concurrency: Option<Provisioned>,
     pub triggers: Vec<Trigger>,
+    pub url: Option<FunctionUrl>,
     /// Services that must be ready before the function is.
     pub depends_on: Vec<String>,
     pub log_format: LogFormat,
@@ -229,6 +231,55 @@ pub struct Trigger {
     pub filters: Vec<String>,
 }
 
+/// A function's URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionUrl {
+    /// `AuthType` is `AWS_IAM`.
+    pub needs_signature: bool,
+    /// `InvokeMode` is `RESPONSE_STREAM`.
+    pub streams: bool,
+    pub cors: Option<UrlCors>,
+}
+
+/// `Cors` of a function's URL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UrlCors {
+    pub allow_origins: Vec<String>,
+    pub allow_methods: Vec<String>,
+    pub allow_headers: Vec<String>,
+    pub expose_headers: Vec<String>,
+    pub allow_credentials: bool,
+    pub max_age_s: Option<u32>,
+}
+
+/// A schedule, in the group that is named as the stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredSchedule {
+    /// `rate(...)`, `cron(...)` or `at(...)`.
+    pub expression: String,
+    /// IANA name.
+    pub timezone: String,
+    pub description: String,
+    pub target: ScheduleTarget,
+    pub input: Option<Template>,
+    /// `FlexibleTimeWindow`.
+    pub window_minutes: Option<u32>,
+    /// Key of the dead-letter queue in the manifest.
+    pub dead_letter: Option<String>,
+    pub max_retries: u32,
+    pub max_age_s: u32,
+    /// Role ARN; the embedded engine accepts any.
+    pub role: Option<String>,
+    pub enabled: bool,
+}
+
+/// What a schedule invokes, by key in the manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScheduleTarget {
+    Function(String),
+    Queue { queue: String, group: Option<String> },
+}
+
 /// `ProvisionedPollerConfig`: pollers that a trigger has always, and at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pollers {
@@ -300,6 +351,7 @@ pub enum Reference {
     QueueName(String),
     FunctionArn(String),
     FunctionName(String),
+    FunctionUrl(String),
     /// Where this machine, or another container, finds a service.
     ServiceHost(String),
     /// The first of a service's ports.
@@ -345,6 +397,9 @@ pub enum Address {
         queue: String,
     },
     Service(String),
+    Schedule(String),
+    /// What all schedules of a stack are in.
+    Schedules,
     /// A named volume of the services.
     Volume(String),
     /// The network of the stack's containers.
@@ -358,6 +413,8 @@ impl fmt::Display for Address {
             Self::Function(key) => write!(f, "functions.{key}"),
             Self::Trigger { function, queue } => write!(f, "functions.{function}.triggers.{queue}"),
             Self::Service(key) => write!(f, "services.{key}"),
+            Self::Schedule(key) => write!(f, "schedules.{key}"),
+            Self::Schedules => f.write_str("schedules"),
             Self::Volume(key) => write!(f, "volumes.{key}"),
             Self::Network => f.write_str("network"),
         }

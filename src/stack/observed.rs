@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Address, Architecture, ImageConfig, LogFormat, ObservedServices, Pollers, TAG_ADDRESS, Tags};
+use super::{Address, Architecture, FunctionUrl, ImageConfig, LogFormat, ObservedServices, Pollers, TAG_ADDRESS, Tags};
 use crate::model::{FunctionName, QueueArn, QueueName};
 
 /// What was found on a target.
@@ -15,6 +15,12 @@ pub struct Observed {
     /// The queue mappings of the functions above, by UUID. Not every endpoint can tag a mapping, so a mapping belongs to
     /// whoever owns its function.
     pub mappings: BTreeMap<String, ObservedMapping>,
+    /// Whether the schedule group that is named as the stack is tagged as this stack's.
+    pub has_schedule_group: bool,
+    /// Its name.
+    pub schedule_group: Option<String>,
+    /// The schedules in it, by name.
+    pub schedules: BTreeMap<String, ScheduleSettings>,
     /// What a container engine has of the stack.
     pub services: ObservedServices,
     /// What has a name of the manifest and is not tagged as this stack's, by the address that wants the name.
@@ -58,7 +64,42 @@ pub struct ObservedFunction {
     pub reserved_concurrency: Option<u32>,
     /// The alias [`LIVE_ALIAS`](super::LIVE_ALIAS), when there is one.
     pub live: Option<ObservedAlias>,
+    pub url: Option<ObservedUrl>,
     pub readiness: Readiness,
+}
+
+/// The URL of a function of this stack, or of its alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedUrl {
+    pub alias: Option<String>,
+    pub url: String,
+    pub settings: FunctionUrl,
+}
+
+/// A schedule as a target has it or is told to make it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScheduleSettings {
+    pub expression: String,
+    pub timezone: String,
+    pub description: String,
+    /// Its ARN.
+    pub target: String,
+    pub role: String,
+    pub message_group: Option<String>,
+    /// May hold secrets: never shown.
+    pub input: Option<String>,
+    pub window_minutes: Option<u32>,
+    /// Its ARN.
+    pub dead_letter: Option<String>,
+    pub max_retries: u32,
+    pub max_age_s: u32,
+    pub enabled: bool,
+}
+
+impl fmt::Debug for ScheduleSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {}", self.expression, self.target)
+    }
 }
 
 /// An alias of a function of this stack.
@@ -164,6 +205,7 @@ impl Observed {
         self.queues.is_empty()
             && self.functions.is_empty()
             && self.mappings.is_empty()
+            && !self.has_schedule_group
             && self.services == ObservedServices { images: self.services.images.clone(), ..ObservedServices::default() }
     }
 

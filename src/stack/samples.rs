@@ -23,6 +23,7 @@ pub(crate) fn stack() -> Desired {
         },
         queues: BTreeMap::new(),
         functions: BTreeMap::new(),
+        schedules: BTreeMap::new(),
         services: BTreeMap::new(),
         targets: BTreeMap::new(),
     }
@@ -74,6 +75,7 @@ pub(crate) fn function(key: &str) -> DesiredFunction {
         reserved_concurrency: None,
         provisioned_concurrency: None,
         triggers: Vec::new(),
+        url: None,
         depends_on: Vec::new(),
         watch: Vec::new(),
         log_format: LogFormat::Text,

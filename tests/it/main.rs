@@ -28,6 +28,7 @@ mod sdk_sqs;
 mod services;
 mod simulation;
 mod support;
+mod urls;
 mod watch;
 
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
             sdk_sqs::all(),
             services::all(),
             simulation::all(),
+            urls::all(),
             watch::all(),
         ]
         .into_iter()

@@ -1,4 +1,5 @@
-//! `stackctl env`: the variables with which AWS's tools and SDKs find the stack, and its queues.
+//! `stackctl env`: the variables with which AWS's tools and SDKs find the stack, its queues and its
+//! function URLs.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use crate::{
     model::Scope,
     plan::ServiceFacts,
     stack::Desired,
+    wire::function_url,
 };
 
 /// No secret: the engine takes any credentials from this machine.
@@ -32,8 +34,13 @@ pub(crate) async fn variables(session: &Session) -> Result<BTreeMap<String, Stri
     let project = Project::find(session)?;
     let engine = Engine::running(&project).await?;
     let activity = engine.activity().await?;
-    let mut variables =
-        of_stack(&engine.endpoint, &engine.scope, activity.queues.iter().map(|queue| queue.name.as_str()));
+    let queues = activity.queues.iter().map(|queue| queue.name.as_str());
+    let mut variables = of_stack(&engine.endpoint, &engine.scope, queues);
+    for function in &activity.activity.functions {
+        if let Some(id) = function.urls.first() {
+            variables.insert(variable_of("FUNCTION", &function.name), function_url::address(&engine.endpoint, id));
+        }
+    }
     if let Some(desired) = project.read(session)?.desired {
         variables.extend(of_services(&desired));
     }
@@ -50,7 +57,7 @@ fn of_stack<'a>(endpoint: &str, scope: &Scope, queues: impl Iterator<Item = &'a 
         ("AWS_ACCESS_KEY_ID", scope.account.to_string()),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
     ];
-    let queues = queues.map(|name| (variable_of(name), format!("{endpoint}/{}/{name}", scope.account)));
+    let queues = queues.map(|name| (variable_of("QUEUE", name), format!("{endpoint}/{}/{name}", scope.account)));
     fixed.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(queues).collect()
 }
 
@@ -67,8 +74,8 @@ fn of_services(desired: &Desired) -> BTreeMap<String, String> {
 }
 
 /// `orders.fifo` -> `STACKCTL_QUEUE_ORDERS_FIFO_URL`.
-fn variable_of(queue: &str) -> String {
-    format!("STACKCTL_QUEUE_{}_URL", upper(queue))
+fn variable_of(kind: &str, name: &str) -> String {
+    format!("STACKCTL_{kind}_{}_URL", upper(name))
 }
 
 fn upper(name: &str) -> String {

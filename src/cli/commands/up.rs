@@ -15,7 +15,7 @@ use crate::{
         terminal::{BOLD, CYAN, GREEN, YELLOW},
     },
     engine::EngineConfig,
-    plan::{Danger, Plan, Summary},
+    plan::{Artifacts, Danger, Plan, Summary, has_url_references},
     serve::clock::Stopwatch,
     stack::Desired,
 };
@@ -35,12 +35,18 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     let watch = Stopwatch::start();
     let project = Project::find(session)?;
     let desired = project.desired(session)?;
-    let (engine, services, plan) = tokio::select! {
+    let (engine, services, plan, artifacts) = tokio::select! {
         prepared = Box::pin(prepare(session, args, &project, &desired)) => prepared?,
         () = interrupted() => return Err(Failure::Interrupted),
     };
     // Stops between two calls, not within one, and so hears Ctrl-C itself.
-    Converging::on(session, &desired, &engine, &services).apply(&plan).await?;
+    let converging = Converging::on(session, &desired, &engine, &services);
+    converging.apply(&plan).await?;
+    let observed = converging.observe_urls().await?;
+    if has_url_references(&desired) {
+        // URLs that the target has just given out reach those who refer to them.
+        converging.apply(&converging.plan(&artifacts).await?).await?;
+    }
     let terminal = session.terminal;
     if terminal.json {
         return terminal.print_json(&Converged { endpoint: &engine.endpoint, changed: plan.summary(), steps: &plan });
@@ -58,6 +64,9 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
         terminal.step(YELLOW, "experiment", difference);
     }
     terminal.step(GREEN, "endpoint", format_args!("{BOLD}{}{BOLD:#}", engine.endpoint));
+    for (key, url) in observed {
+        terminal.step(GREEN, "url", format_args!("{key}  {BOLD}{url}{BOLD:#}"));
+    }
     if plan.summary().create > 0 {
         terminal.say(next_commands(&desired));
     }
@@ -70,14 +79,14 @@ async fn prepare(
     args: &Up,
     project: &Project,
     desired: &Desired,
-) -> Result<(Engine, Services, Plan), Failure> {
+) -> Result<(Engine, Services, Plan, Artifacts), Failure> {
     let artifacts = artifacts::build(session, project, desired).await?;
     let services = Services::open(session, project, desired).await?;
     let engine = Engine::ensure(session, project, desired).await?;
     services.remember(project)?;
     let plan = Converging::on(session, desired, &engine, &services).plan(&artifacts).await?;
     ask(session, args, &plan).await?;
-    Ok((engine, services, plan))
+    Ok((engine, services, plan, artifacts))
 }
 
 /// `4 created, 1 deleted`.

@@ -2,7 +2,7 @@
 
 use super::{
     Others, Presence::Default, Presence::Derived, Presence::Required, Shape, Table, Text, key, map, queues::TAGS_KEY,
-    rules, table,
+    rules, schedules::URL, table,
 };
 use crate::model::{FunctionIsolation, limits};
 
@@ -173,6 +173,13 @@ static FUNCTION: Table = table(
             Derived("nothing but direct invocations"),
             "CreateEventSourceMapping",
             "The queues whose messages the function gets.",
+        ),
+        key(
+            "url",
+            Shape::Table(&URL),
+            Derived("the function has none"),
+            "CreateFunctionUrlConfig",
+            "An HTTP endpoint of the function's own, `{}` for one that anybody may call.",
         ),
         key(
             "log_format",

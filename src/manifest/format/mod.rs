@@ -6,6 +6,7 @@
 mod functions;
 mod queues;
 mod rules;
+mod schedules;
 mod services;
 mod stack;
 

@@ -53,6 +53,17 @@ pub(super) static FUNCTION_KEY: Rule = Rule {
     pattern: WORD_64,
 };
 
+/// What is between the parentheses is for the target to read.
+pub(super) static SCHEDULE: Rule = Rule {
+    noun: "a schedule expression",
+    legal: |text| {
+        let kinds = ["rate(", "cron(", "at("];
+        text.len() <= 256 && text.ends_with(')') && kinds.iter().any(|kind| text.starts_with(kind))
+    },
+    rule: "a schedule expression is `rate(5 minutes)`, `cron(0 9 ? * MON-FRI *)` or `at(2030-01-01T09:00:00)`",
+    pattern: "^(rate|cron|at)\\(.*\\)$",
+};
+
 pub(super) static WORD: Rule = Rule {
     noun: "a name",
     legal: |text| StackName::parse(text).is_ok(),

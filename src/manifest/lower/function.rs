@@ -6,6 +6,7 @@ use super::{
     Fields, Lowering, default_isolation,
     fields::as_number,
     queue::{json, tags},
+    schedule,
 };
 use crate::{
     manifest::{
@@ -55,6 +56,7 @@ impl Lowering<'_> {
             provisioned_concurrency: provisioned(&concurrency),
             depends_on: self.service_keys(fields.node("depends_on")),
             triggers: fields.items("triggers").map(|trigger| self.trigger(&trigger)).collect(),
+            url: schedule::url(fields),
             log_format: match fields.text("log_format").as_deref() {
                 Some("json") => LogFormat::Json,
                 _ => LogFormat::Text,

@@ -7,6 +7,7 @@ mod fields;
 mod function;
 mod queue;
 mod reference;
+mod schedule;
 mod service;
 
 use std::{collections::BTreeMap, path::PathBuf};
@@ -50,6 +51,8 @@ impl Lowering<'_> {
         let queues = root.table("queues").others().filter_map(|(key, fields)| self.queue(key, &fields)).collect();
         let functions =
             root.table("functions").others().filter_map(|(key, fields)| self.function(key, &fields)).collect();
+        let schedules =
+            root.table("schedules").others().filter_map(|(key, fields)| self.schedule(key, &fields)).collect();
         let services: BTreeMap<_, _> =
             root.table("services").others().map(|(key, fields)| (key.to_owned(), self.service(key, &fields))).collect();
         self.no_circles(&services);
@@ -61,6 +64,7 @@ impl Lowering<'_> {
             pool: pool(&root.table("concurrency")),
             queues,
             functions,
+            schedules,
             services,
             targets: targets(&root.table("targets")),
         })

@@ -15,7 +15,7 @@ use crate::{
 };
 
 const QUEUE_ATTRIBUTES: &[&str] = &["url", "arn", "name"];
-const FUNCTION_ATTRIBUTES: &[&str] = &["arn", "name"];
+const FUNCTION_ATTRIBUTES: &[&str] = &["arn", "name", "url"];
 const SERVICE_ATTRIBUTES: &[&str] = &["host", "port"];
 const STACK_ATTRIBUTES: &[&str] = &["name", "region", "account", "endpoint"];
 
@@ -76,7 +76,19 @@ impl Lowering<'_> {
             }
             "functions" => {
                 let (key, attribute) = self.named(body, "functions", FUNCTION_ATTRIBUTES)?;
-                Ok(if attribute == "arn" { Reference::FunctionArn(key) } else { Reference::FunctionName(key) })
+                if attribute == "url" && !self.has_url(&key) {
+                    return Err(Wrong {
+                        code: "bad_reference",
+                        message: format!("`functions.{key}` has no URL"),
+                        part: 0..body.len(),
+                        help: format!("add `url = {{}}` to `[functions.{key}]`"),
+                    });
+                }
+                Ok(match attribute {
+                    "arn" => Reference::FunctionArn(key),
+                    "url" => Reference::FunctionUrl(key),
+                    _ => Reference::FunctionName(key),
+                })
             }
             "stack" => match rest {
                 "name" => Ok(Reference::StackName),
@@ -91,6 +103,11 @@ impl Lowering<'_> {
             }
             _ => Err(unknown_kind(body, kind)),
         }
+    }
+
+    fn has_url(&self, key: &str) -> bool {
+        let function = self.root.get("functions").and_then(|functions| functions.get(key));
+        function.is_some_and(|function| function.get("url").is_some())
     }
 
     /// A service without ports has none to refer to.

@@ -995,3 +995,19 @@ error: a key is a string, not a list
 "#,
     );
 }
+
+#[test]
+fn schedules_have_one_target() {
+    check_in_stack(
+        "[schedules.s]\nexpression = \"rate(1 day)\"",
+        "error: `schedules.s` has neither a `function` nor a `queue`
+  3:12 s: needs one target
+  help: a schedule has one target: give one of the two",
+    );
+    check_in_stack(
+        "[schedules.s]\nexpression = \"rate(1 day)\"\nfunction = \"g\"",
+        "error: the schedule's function `g` is no function of this manifest
+  5:12 \"g\": no such function
+  help: add `[functions.g]`",
+    );
+}

@@ -105,6 +105,17 @@ impl AwsProvider {
                 send!(about(uuid), update_mapping(lambda.update_event_source_mapping().uuid(uuid), changes))
             }
             Call::DeleteMapping { uuid } => send!(about(uuid), lambda.delete_event_source_mapping().uuid(uuid)),
+            around => self.make_around(around).await,
+        }
+    }
+
+    /// Makes a call about what is around functions and queues.
+    async fn make_around(&self, call: &Call) -> Result<(), ProviderError> {
+        match call {
+            Call::CreateFunctionUrl { .. } | Call::UpdateFunctionUrl { .. } | Call::DeleteFunctionUrl { .. } => {
+                self.make_url(call).await
+            }
+            _ => self.make_schedule(call).await,
         }
     }
 }

@@ -63,6 +63,18 @@ pub(super) fn lambda(endpoint: &Endpoint, http: SharedHttpClient) -> aws_sdk_lam
     aws_sdk_lambda::Client::from_conf(config.build())
 }
 
+pub(super) fn scheduler(endpoint: &Endpoint, http: SharedHttpClient) -> aws_sdk_scheduler::Client {
+    let config = aws_sdk_scheduler::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(endpoint.region.clone()))
+        .endpoint_url(&endpoint.url)
+        .credentials_provider(endpoint.credentials.clone())
+        .timeout_config(timeouts())
+        .retry_config(retries())
+        .http_client(http);
+    aws_sdk_scheduler::Client::from_conf(config.build())
+}
+
 pub(super) fn scaling(endpoint: &Endpoint, http: SharedHttpClient) -> aws_sdk_applicationautoscaling::Client {
     let config = aws_sdk_applicationautoscaling::Config::builder()
         .behavior_version(BehaviorVersion::latest())

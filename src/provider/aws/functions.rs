@@ -93,6 +93,7 @@ impl AwsProvider {
                 let Some(mut function) = observed(output) else { return Ok(None) };
                 if function.tags.get(TAG_STACK).is_some_and(|owner| owner == stack.as_str()) {
                     self.observe_live(&name, &mut function, is_tracked).await?;
+                    self.observe_url(&name, &mut function).await?;
                 }
                 Ok(Some((name, function)))
             }
@@ -133,6 +134,7 @@ pub(super) fn observed(output: GetFunctionOutput) -> Option<ObservedFunction> {
         readiness: readiness(&found),
         tags: output.tags.into_iter().flatten().collect(),
         live: None,
+        url: None,
         reserved_concurrency: output
             .concurrency
             .and_then(|found| found.reserved_concurrent_executions)

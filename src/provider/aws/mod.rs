@@ -8,13 +8,16 @@ mod functions;
 mod mappings;
 mod queues;
 mod scaling;
+mod schedules;
 mod side_by_side;
+mod urls;
 mod versions;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use aws_sdk_applicationautoscaling::client::Client as ScalingClient;
 use aws_sdk_lambda::client::Client as LambdaClient;
+use aws_sdk_scheduler::client::Client as SchedulerClient;
 use aws_sdk_sqs::client::Client as SqsClient;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use parking_lot::Mutex;
@@ -37,6 +40,7 @@ const OBSERVING_AT_ONCE_MAX: usize = 16;
 pub struct AwsProvider {
     sqs: SqsClient,
     lambda: LambdaClient,
+    scheduler: SchedulerClient,
     scaling: ScalingClient,
     observing: Arc<Semaphore>,
     /// The version that was published last of each function, for the step that follows.
@@ -55,6 +59,7 @@ impl AwsProvider {
         Self {
             sqs: client::sqs(endpoint, http.clone()),
             lambda: client::lambda(endpoint, http.clone()),
+            scheduler: client::scheduler(endpoint, http.clone()),
             scaling: client::scaling(endpoint, http),
             observing: Arc::new(Semaphore::new(OBSERVING_AT_ONCE_MAX)),
             published: Arc::default(),
@@ -84,12 +89,17 @@ fn is_loopback(url: &str) -> bool {
 
 impl Provider for AwsProvider {
     async fn observe(&self, desired: &Desired) -> Result<Observed, ProviderError> {
-        let found =
-            tokio::try_join!(self.observe_queues(desired), self.observe_functions(desired), self.observe_mappings());
-        let (queues, functions, mappings) = found.map_err(|error| self.explained(error))?;
+        let found = tokio::try_join!(
+            self.observe_queues(desired),
+            self.observe_functions(desired),
+            self.observe_mappings(),
+            self.observe_schedules(desired),
+        );
+        let (queues, functions, mappings, schedules) = found.map_err(|error| self.explained(error))?;
         let mut observed = Observed::default();
         queues.sort_into(&mut observed);
         functions.sort_into(&mut observed);
+        schedules.sort_into(&mut observed);
         let owned = mappings.into_iter().filter(|(_, mapping)| observed.functions.contains_key(&mapping.function));
         observed.mappings = owned.collect();
         Ok(observed)

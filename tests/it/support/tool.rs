@@ -32,8 +32,6 @@ pub(crate) enum Tool {
     /// Python that has debugpy.
     Debugpy,
     Delve,
-    /// A Docker Engine that answers.
-    Docker,
     Esbuild,
     Go,
     Java,
@@ -135,8 +133,6 @@ impl Tool {
             }
             Self::Podman => ("podman", "--version", "podman version"),
             Self::Curl => ("curl", "--version", "curl "),
-            // Fails when the engine does not answer; what it answers with begins with its containers.
-            Self::Docker => ("docker", "info", "Client:"),
             Self::Go => ("go", "version", "go version"),
             Self::Java => ("java", "--version", "openjdk"),
             Self::Maven => ("mvn", "--version", "Apache Maven"),

@@ -48,7 +48,13 @@ fn live(number: usize) -> FunctionRef {
 }
 
 fn code(byte: u8) -> CodeRef {
-    CodeRef { artifact: ArtifactDigest::from_bytes([byte; 32]), sha256: "sha".into(), size_bytes: 1, unzipped_bytes: 1 }
+    CodeRef {
+        artifact: ArtifactDigest::from_bytes([byte; 32]),
+        sha256: "sha".into(),
+        size_bytes: 1,
+        unzipped_bytes: 1,
+        image: None,
+    }
 }
 
 /// A function with a version and an alias of it.
