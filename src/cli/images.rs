@@ -269,6 +269,7 @@ fn repository(stack: &str, function: &str) -> String {
     format!("{BUILT_IMAGES}{}/{}", legal(stack), legal(function))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn of_docker(error: docker::Error) -> BuildError {
     BuildError::Unsuitable { help: error.hint(), message: error.to_string() }
 }

@@ -155,7 +155,7 @@ impl ContainerSpec {
             memory_swap: self.memory_bytes.map(signed),
             nano_cpus: self.nano_cpus.map(signed),
             cpu_shares: self.cpu_shares.map(signed),
-            ulimits: (!self.ulimits.is_empty()).then(|| self.ulimits.iter().map(Ulimit::to_api).collect()),
+            ulimits: (!self.ulimits.is_empty()).then(|| self.ulimits.iter().copied().map(Ulimit::to_api).collect()),
             pids_limit: self.pids_limit.map(i64::from),
             readonly_rootfs: Some(self.is_read_only),
             cap_drop: list(&self.cap_drop),
@@ -169,7 +169,7 @@ impl ContainerSpec {
 }
 
 impl Ulimit {
-    fn to_api(&self) -> api::ResourcesUlimits {
+    fn to_api(self) -> api::ResourcesUlimits {
         let most = Some(signed(self.most));
         api::ResourcesUlimits { name: Some(self.name.to_owned()), soft: most, hard: most }
     }

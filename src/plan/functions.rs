@@ -157,6 +157,7 @@ fn update(
     let (mut calls, found_name) = (Vec::new(), new.name.clone());
     let (changes, cause) = configuration_changes(found, &new.settings);
     let changes_environment = changes.environment.is_some();
+    let raises_timeout = changes.timeout_s.is_some_and(|timeout_s| timeout_s > found.timeout_s);
     if !cause.is_empty() {
         calls.push((Call::UpdateFunctionConfiguration { name: new.name.clone(), changes: Box::new(changes) }, cause));
     }
@@ -173,8 +174,10 @@ fn update(
         calls.push((Call::UntagFunction { arn: found.arn.clone(), keys: unset }, cause));
     }
     let mut after = [queue_steps(draft, &inputs.desired.functions[key]), awaited].concat();
-    // A longer timeout is refused while a queue of a mapping that goes hides messages for a shorter time.
-    after.extend(mapping_steps(draft, &found_name, inputs.observed));
+    if raises_timeout {
+        // It is refused while a queue of a mapping that goes hides messages for a shorter time.
+        after.extend(mapping_steps(draft, &found_name, inputs.observed));
+    }
     for (call, cause) in calls {
         let lets_go = changes_environment && matches!(call, Call::UpdateFunctionConfiguration { .. });
         let step = draft.push(NewStep::new(address(key), Action::Update, call, cause), after);

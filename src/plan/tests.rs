@@ -265,7 +265,7 @@ fn what_a_function_runs_in_is_in_its_tags() {
             f(desired).isolation = FunctionIsolation::Container;
             f(desired).base_image = Some("registry/python:1".into());
         },
-        "~ functions.f  tags: stackctl:base-image added, stackctl:isolation added
+        "~ functions.f  tag: stackctl:base-image added, stackctl:isolation added
          0 to create, 1 to update, 0 to delete",
     );
 }
@@ -289,7 +289,7 @@ fn images() {
     f(&mut desired).image_config.command = vec!["app.handler".into()];
     assert_text(
         &planned_of(&desired, &target, 0x5e).unwrap().to_string(),
-        "~ functions.f  configure: image_config
+        "~ functions.f  update: image_config
          ~ functions.f  update code: artifact abababab -> 5e5e5e5e
          ~ functions.f  tag: stackctl:artifact changed
          0 to create, 1 to update, 0 to delete",

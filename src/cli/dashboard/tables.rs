@@ -191,13 +191,21 @@ fn throttles(report: &ActivityReport, look: &Look) -> Table {
     let row = |told: &crate::engine::lambda::ThrottleActivity| {
         let at = i64::try_from(told.at_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
         let at = at.map(|at| at.to_zoned_datetime(look.zone.clone()).strftime("%H:%M:%S").to_string());
-        let text = told.message.strip_prefix("throttled: ").unwrap_or(&told.message);
-        let text = text.replace(&format!(" by {} (", told.function), " by itself (");
+        let text = brief(&told.message).replace(&format!(" by {} (", told.function), " by itself (");
         let line = format!("{} {}  {text}", at.unwrap_or_default(), told.function);
         Row { cells: vec![line], tone: Tone::Warning }
     };
     let rows = report.activity.throttles.iter().rev().take(THROTTLES_MAX).map(row).collect();
     Table { headings: vec!["THROTTLED"], rows }
+}
+
+/// What a throttle says, in a line of its own: `4 more: reserved concurrency of 3 used up`.
+fn brief(message: &str) -> String {
+    let text = match message.strip_prefix("throttled ").and_then(|rest| rest.split_once(": ")) {
+        Some((times, why)) => format!("{} more: {why}", times.split(' ').next().unwrap_or_default()),
+        None => message.strip_prefix("throttled: ").unwrap_or(message).to_owned(),
+    };
+    text.replacen(" is used up", " used up", 1)
 }
 
 /// `99999`, `100k`, `12M`.

@@ -96,7 +96,7 @@ TRIGGER                          STATE  BATCHES  HELD  HANDLED  FAILED  FILTERED
 example-queue…-sqs-consumer  throttled      2/5     1     123k       0         0
 
 THROTTLED
-12:34:56 example-sqs-consumer  reserved concurrency of 2 is used up by itself (2)
+12:34:56 example-sqs-consumer  reserved concurrency of 2 used up by itself (2)
 
 
 
@@ -115,11 +115,10 @@ fn columns_come_with_what_they_count_and_fit_80() {
     report.activity.functions[0].events.received = 1;
     report.activity.differences = vec!["the pool has 20 slots, 1000 on AWS".to_owned()];
     let text = screen(&report, &look(), 80, 24);
-    let expected = "\
-      2 reserved or provisioned; of the other 18, 3 running
+    let expected = "      2 reserved or provisioned; of the other 18, 3 running
       experiment: the pool has 20 slots, 1000 on AWS
 
-FUNCTION       RUN/CAP  INIT  IDLE  PROV  CALLS  ERR  THR  COLD  SPILL  MEAN  ASYNC
+FUNCTION    RUN/CAP  INIT  IDLE  PROV  CALLS  ERR  THR  COLD  SPILL  MEAN  ASYNC
 ";
     let head: String = text.lines().skip(2).take(4).map(|line| format!("{line}\n")).collect();
     assert_eq!(head, expected, "{text}");

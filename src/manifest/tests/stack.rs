@@ -135,7 +135,9 @@ fn yaml_is_the_same_stack() {
 fn builds_have_a_short_form() {
     for tool in ["go", "rust", "node", "python", "java", "image", "none"] {
         let function = |build: &str| {
-            let text = format!("[stack]\nname = \"s\"\n[functions.f]\nruntime = \"provided.al2\"\nbuild = {build}\n");
+            // An image brings its runtime along.
+            let runtime = if tool == "image" { "" } else { "runtime = \"provided.al2\"\n" };
+            let text = format!("[stack]\nname = \"s\"\n[functions.f]\n{runtime}build = {build}\n");
             desired(&text).functions["f"].build.clone()
         };
         assert_eq!(function(&format!("\"{tool}\"")), function(&format!("{{ {tool} = {{}} }}")), "{tool}");

@@ -36,6 +36,7 @@ pub(super) use send;
 
 impl AwsProvider {
     /// Makes the call.
+    #[expect(clippy::too_many_lines, reason = "a table: an arm for each")]
     pub(super) async fn make(&self, call: &Call) -> Result<(), ProviderError> {
         let (sqs, lambda) = (&self.sqs, &self.lambda);
         let about = |resource| About { operation: call.operation(), resource };

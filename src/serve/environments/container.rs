@@ -49,9 +49,11 @@ pub(super) struct Container {
     report: Report,
 }
 
+type Exit = Pin<Box<dyn Future<Output = Result<i64, docker::Error>> + Send>>;
+
 /// The wait for a container's end, and the exit code that came of it.
 struct Waiting {
-    exit: Mutex<Pin<Box<dyn Future<Output = Result<i64, docker::Error>> + Send>>>,
+    exit: Mutex<Exit>,
     code: Option<i64>,
 }
 

@@ -96,6 +96,7 @@ fn invoked(outcome: InvokeOutcome, request_id: &str) -> Response<Bytes> {
     response
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: an arm for each")]
 fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output) -> (StatusCode, Vec<u8>) {
     let mut out = Vec::with_capacity(1024);
     let mut object = Object::open(&mut out);

@@ -56,8 +56,8 @@ fn functions_are_created_with_their_code() {
 fn images_are_code() {
     check(
         "POST /2015-03-31/functions",
-        r#"{"FunctionName":"f","PackageType":"Image","Code":{"ImageUri":"r/i:1"},"ImageConfig":{"Command":["a"]}}"#,
-        r#"Image { uri: "r/i:1" } CreateFunction(CreateFunction { function_name: Some("f"), publish: false, package_type: Some("Image"), image_config: Some(ImageConfig { entry_point: [], command: ["a"] }) })"#,
+        r#"{"FunctionName":"f","Role":"arn:aws:iam::000000000000:role/r","PackageType":"Image","Code":{"ImageUri":"r/i:1"},"ImageConfig":{"Command":["a"]}}"#,
+        r#"Image { uri: "r/i:1" } CreateFunction(CreateFunction { function_name: Some("f"), role: Some("arn:aws:iam::000000000000:role/r"), publish: false, package_type: Some("Image"), image_config: Some(ImageConfig { command: ["a"] }) })"#,
     );
     check(
         "PUT /2015-03-31/functions/f/code",
@@ -72,7 +72,7 @@ fn code_that_cannot_be_had_is_refused() {
         check_refused("PUT /2015-03-31/functions/f/code", code, expected);
     };
     check_code(
-        r#"{"ImageUri":"i","S3Bucket":"b"}"#,
+        r#"{"ImageUri":"i","S3Bucket":"bucket"}"#,
         r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"Please do not provide other FunctionCode parameters when providing an ImageUri."}"#,
     );
     check_code(
@@ -81,12 +81,12 @@ fn code_that_cannot_be_had_is_refused() {
     );
     check_refused(
         "POST /2015-03-31/functions",
-        r#"{"Code":{"ImageUri":"i"},"Runtime":"go1.x","Handler":"h"}"#,
+        r#"{"FunctionName":"f","Role":"arn:aws:iam::000000000000:role/r","Code":{"ImageUri":"i"},"Runtime":"go1.x","Handler":"h"}"#,
         r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"Please provide a source for function code."}"#,
     );
     check_refused(
         "POST /2015-03-31/functions",
-        r#"{"Code":{"ImageUri":"i"}}"#,
+        r#"{"FunctionName":"f","Role":"arn:aws:iam::000000000000:role/r","Code":{"ImageUri":"i"}}"#,
         r#"400 application/json x-amzn-errortype=InvalidParameterValueException | {"Type":"User","message":"Runtime and Handler are mandatory parameters for functions created with deployment packages."}"#,
     );
     check_code(
