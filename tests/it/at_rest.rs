@@ -61,11 +61,12 @@ fn wakes(process: u32) -> u64 {
 
 fn post(address: &str, service: &str, path: &str, body: &Value) {
     let body = body.to_string();
+    let target = if service == "sqs" { "x-amz-target: AmazonSQS.CreateQueue\r\n" } else { "" };
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
         "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\
-         content-type: application/x-amz-json-1.0\r\nx-amz-target: AmazonSQS.CreateQueue\r\n\
+         content-type: application/x-amz-json-1.0\r\n{target}\
          authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request\r\n\r\n{body}",
         body.len(),
     )

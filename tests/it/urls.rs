@@ -47,7 +47,7 @@ fn urls_and_schedules_converge() {
     fs::write(dir.join("index.js"), CODE).unwrap();
     succeed(stackctl(dir, &["up"]));
     succeed(stackctl(dir, &["plan", "--exit-code"]));
-    let said = succeed(stackctl(dir, &["invoke", "caller", r#"{"path": "a/path"}"#]));
+    let said = succeed(stackctl(dir, &["invoke", "caller", "--payload", r#"{"path": "a/path"}"#]));
     assert!(said.contains("/a/path"), "{said}");
     assert!(succeed(stackctl(dir, &["env"])).contains("STACKCTL_FUNCTION_WEB_URL=http://127.0.0.1:"));
     eventually("a tick", || succeed(stackctl(dir, &["receive", "ticks"])).contains("tick").then_some(()));

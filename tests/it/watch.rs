@@ -451,7 +451,9 @@ fn no_message_is_lost_or_handled_twice_while_saves_go_on() {
     let noted = audit.path().join("noted");
     // A machine that has no time for a function is not what is tested.
     let environment = format!("timeout = \"30s\"\nenvironment = {{ AUDIT = \"{}\" }}\n", noted.display());
-    let manifest = format!("{PYTHON}{environment}\n[[functions.f.triggers]]\nqueue = \"jobs\"\nmax_concurrency = 2\n");
+    // Where each environment has a `/tmp` of its own, the audit would be nobody's.
+    let python = PYTHON.replace("port = \"auto\"", "port = \"auto\"\nisolation = \"process\"");
+    let manifest = format!("{python}{environment}\n[[functions.f.triggers]]\nqueue = \"jobs\"\nmax_concurrency = 2\n");
     let watched = Watched::start(&[("stack.toml", &manifest), ("src/app.py", AUDITED)]);
     let endpoint = watched.seen.iter().find_map(|event| event["endpoint"].as_str()).unwrap();
     let address = endpoint.strip_prefix("http://").unwrap().to_owned();
