@@ -48,12 +48,13 @@ impl Engine {
     pub(crate) async fn start_upon(durability: &str, state: TempDir) -> Self {
         let port = free_port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_stackctl"));
-        command.args(["serve", "--port", &port.to_string(), "--durability", durability]);
+        command.args(["-q", "serve", "--port", &port.to_string()]);
         if durability != "memory" {
-            command.arg("--state").arg(state.path());
+            command.args(["--durability", durability, "--state"]).arg(state.path());
         }
-        let process = Killed(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-        answers(port).await;
+        // What goes wrong is said on standard error.
+        let mut process = Killed(command.stdout(Stdio::null()).spawn().unwrap());
+        answers(port, &mut process).await;
         Self { port, process, state }
     }
 
@@ -90,8 +91,9 @@ fn free_port() -> u16 {
     StdListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-async fn answers(port: u16) {
+async fn answers(port: u16, process: &mut Killed) {
     for _ in 0..LOOKS {
+        assert!(process.0.try_wait().unwrap().is_none(), "what was to answer at port {port} has ended");
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await {
             let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await;
             if asked.is_ok() && matches!(stream.read(&mut [0; 16]).await, Ok(read) if read > 0) {
@@ -117,7 +119,7 @@ impl Echo {
         let mut line = String::new();
         io::BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().parse().unwrap();
-        answers(port).await;
+        answers(port, &mut process).await;
         Self { port, _process: process }
     }
 }
