@@ -45,6 +45,7 @@ struct Requests {
     send: Vec<u8>,
     batch: Vec<u8>,
     receive: Vec<u8>,
+    receive_one: Vec<u8>,
     attributes: Vec<u8>,
     echo: Vec<u8>,
 }
@@ -82,6 +83,7 @@ impl Load {
             send: request(port, "SendMessage", &format!(r#"{{{about},"MessageBody":"{text}"}}"#)),
             batch: request(port, "SendMessageBatch", &format!(r#"{{{about},"Entries":[{}]}}"#, entries.join(","))),
             receive: request(port, "ReceiveMessage", &format!(r#"{{{about},"MaxNumberOfMessages":{BATCH}}}"#)),
+            receive_one: request(port, "ReceiveMessage", &format!(r#"{{{about},"MaxNumberOfMessages":1}}"#)),
             attributes: request(port, "GetQueueAttributes", &format!(r#"{{{about},"AttributeNames":["All"]}}"#)),
             echo: Vec::new(),
             queue_url,
@@ -163,10 +165,11 @@ async fn one_connection(port: u16, requests: Rc<Requests>, work: Work, until: In
             Work::SendBatch => connection.timed(&requests.batch, &mut figures).await.map(|_| BATCH),
             Work::Attributes => connection.timed(&requests.attributes, &mut figures).await.map(|_| 1),
             Work::Echo => connection.timed(&requests.echo, &mut figures).await.map(|_| 1),
-            Work::ReceiveDelete => connection.receive_delete(port, &requests, &mut figures).await,
+            Work::ReceiveDelete => connection.receive_delete(port, &requests, &requests.receive, &mut figures).await,
             Work::Cycle => {
                 connection.timed(&requests.send, &mut figures).await;
-                connection.receive_delete(port, &requests, &mut figures).await.or(Some(0))
+                let received = &requests.receive_one;
+                connection.receive_delete(port, &requests, received, &mut figures).await.or(Some(0))
             }
         };
         let Some(messages) = messages else { break };
@@ -197,8 +200,14 @@ impl Connection {
     }
 
     /// How many messages were received and deleted, when there was one.
-    async fn receive_delete(&mut self, port: u16, requests: &Requests, figures: &mut Figures) -> Option<u64> {
-        let received = self.timed(&requests.receive, figures).await?;
+    async fn receive_delete(
+        &mut self,
+        port: u16,
+        requests: &Requests,
+        receive: &[u8],
+        figures: &mut Figures,
+    ) -> Option<u64> {
+        let received = self.timed(receive, figures).await?;
         let received = String::from_utf8_lossy(received);
         let handles = received.split(r#""ReceiptHandle":""#).skip(1).filter_map(|rest| rest.split('"').next());
         let entries: Vec<String> =

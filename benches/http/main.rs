@@ -137,7 +137,7 @@ async fn flat(options: Options) {
         let crowded = prepared(durability, FEW_WAITING, MANY_QUEUES).await;
         for (name, work) in [
             ("send", Work::Send),
-            ("send and receive and delete", Work::Cycle),
+            ("send one, receive it, delete it", Work::Cycle),
             ("GetQueueAttributes", Work::Attributes),
         ] {
             let mut cells = vec![Vec::new(); 3];
