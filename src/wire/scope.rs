@@ -29,15 +29,6 @@ pub(super) fn of<'a>(head: &'a request::Parts, default: &Scope) -> Signature<'a>
     }
 }
 
-/// The access key that signed.
-pub(super) fn access_key_id(head: &request::Parts) -> Option<String> {
-    if let Some(credential) = from_header(head).and_then(Credential::parse) {
-        return Some(credential.access_key_id.to_owned());
-    }
-    let presigned = head.uri.query().and_then(from_query)?;
-    Credential::parse(&presigned).map(|credential| credential.access_key_id.to_owned())
-}
-
 /// What a request's signature says.
 pub(super) struct Signature<'a> {
     pub(super) service: Option<Cow<'a, str>>,

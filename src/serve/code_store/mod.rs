@@ -71,7 +71,8 @@ impl CodeStore {
         if !dir.is_dir() {
             self.unpack(zip, &dir)?;
         }
-        self.code_ref(digest, zip.len() as u64)
+        let unzipped_bytes = dir_size_bytes(&dir).map_err(|error| unreadable(&error))?;
+        Ok(code_ref(digest, zip.len() as u64, unzipped_bytes))
     }
 
     /// An artifact that is here already, by what `S3Bucket` and `S3Key` say.
@@ -94,18 +95,8 @@ impl CodeStore {
         };
         // It is used now: so it is fresh.
         let _ = fs::write(digest.size_file_in(&self.state_dir), size_bytes.to_string());
-        self.code_ref(digest, size_bytes)
-    }
-
-    fn code_ref(&self, digest: ArtifactDigest, size_bytes: u64) -> Result<CodeRef, LambdaError> {
-        let unzipped_bytes = dir_size_bytes(&self.dir(&digest)).map_err(|error| unreadable(&error))?;
-        Ok(CodeRef {
-            artifact: digest,
-            sha256: BASE64_STANDARD.encode(digest.as_bytes()),
-            size_bytes,
-            unzipped_bytes,
-            image: None,
-        })
+        // What was packed here was never a zip: the size that was written down is the unpacked one.
+        Ok(code_ref(digest, size_bytes, size_bytes))
     }
 
     /// The artifact as a zip file: the same bytes for the same artifact. `None` when it is not here.
@@ -147,6 +138,10 @@ fn refusal(error: unzip::UnzipError) -> LambdaError {
 
 fn unreadable(error: &io::Error) -> LambdaError {
     LambdaError::new(LambdaErrorKind::Service, format!("the engine's code store failed: {error}"))
+}
+
+fn code_ref(artifact: ArtifactDigest, size_bytes: u64, unzipped_bytes: u64) -> CodeRef {
+    CodeRef { artifact, sha256: BASE64_STANDARD.encode(artifact.as_bytes()), size_bytes, unzipped_bytes, image: None }
 }
 
 fn no_object(code: &str, message: &str) -> LambdaError {

@@ -82,7 +82,7 @@ fn request_context(url: &FunctionUrl, addressed: &Addressed<'_>, head: &request:
     if url.auth_type == UrlAuthType::AwsIam {
         context["accountId"] = account.as_str().into();
         context["authentication"] = Value::Null;
-        let access_key = super::scope::access_key_id(head);
+        let access_key = super::scope::of(head, &url.scope).access_key_id;
         context["authorizer"] = json!({ "iam": {
             "accessKey": access_key,
             "accountId": account,
