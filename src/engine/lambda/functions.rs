@@ -1,5 +1,7 @@
 //! Functions and the operations that create, show, change and delete them. What they run in is not here.
 
+mod places;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -25,9 +27,11 @@ use super::{
     versions::{Version, VersionId, record_version},
 };
 use crate::{
-    engine::{Cx, StopReason, index::Index},
+    engine::{Cx, StopReason},
     model::{FunctionArn, FunctionName},
 };
+
+pub(super) use places::Functions;
 
 /// Names a function while the engine runs; a function created again under the same name is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,113 +79,6 @@ pub(super) struct Function {
     pub(super) telling: Telling,
     /// Its asynchronous invocations that have not come to their end.
     pub(super) events: BTreeSet<EventId>,
-}
-
-/// The functions of one account and region, by id and by name.
-#[derive(Debug, Default)]
-pub(super) struct Functions {
-    slots: Vec<Slot>,
-    /// Slots without a function.
-    free: Vec<u32>,
-    by_name: Index<FunctionName, FunctionId>,
-    /// Of `by_name`, in their order.
-    names: BTreeSet<FunctionName>,
-    /// Functions and aliases by the ids of their URLs.
-    by_url: BTreeMap<String, (FunctionId, String)>,
-}
-
-/// A place for one function after the other.
-#[derive(Debug, Default)]
-struct Slot {
-    generation: u32,
-    function: Option<Box<Function>>,
-}
-
-impl Functions {
-    pub(super) fn id(&self, name: &str) -> Option<FunctionId> {
-        self.by_name.get(name).copied()
-    }
-
-    pub(super) fn get(&self, id: FunctionId) -> Option<&Function> {
-        let slot = self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
-        slot.function.as_deref()
-    }
-
-    pub(super) fn get_mut(&mut self, id: FunctionId) -> Option<&mut Function> {
-        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
-        slot.function.as_deref_mut()
-    }
-
-    /// In the order of their names.
-    pub(super) fn ids(&self) -> impl Iterator<Item = FunctionId> {
-        self.names.iter().filter_map(|name| self.id(name.as_str()))
-    }
-
-    /// Those from `name` on, in the order of their names.
-    pub(super) fn from(&self, name: &str) -> impl Iterator<Item = &Function> {
-        use std::ops::Bound::{Included, Unbounded};
-        let names = self.names.range::<str, _>((Included(name), Unbounded));
-        names.filter_map(|name| self.get(self.id(name.as_str())?))
-    }
-
-    /// In the order of their names.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Function> {
-        self.ids().filter_map(|id| self.get(id))
-    }
-
-    fn insert(&mut self, function: Function) {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            u32::try_from(self.slots.len() - 1).expect("fewer functions than 2^32")
-        });
-        let place = &mut self.slots[slot as usize];
-        let id = FunctionId { slot, generation: place.generation };
-        self.names.insert(function.arn.name.clone());
-        self.by_name.insert(function.arn.name.clone(), id);
-        for (qualifier, url) in &function.urls {
-            self.by_url.insert(url.id.clone(), (id, qualifier.clone()));
-        }
-        place.function = Some(Box::new(function));
-    }
-
-    /// From now on nobody finds it; its environments still do.
-    fn forget_name(&mut self, id: FunctionId) {
-        let Some(function) = self.get_mut(id) else { return };
-        function.is_listed = false;
-        let (name, urls) = (function.arn.name.clone(), std::mem::take(&mut function.urls));
-        self.by_name.remove(&name);
-        self.names.remove(&name);
-        for url in urls.into_values() {
-            self.by_url.remove(&url.id);
-        }
-    }
-
-    /// The function and alias, empty for none, that a URL calls.
-    pub(super) fn of_url(&self, id: &str) -> Option<(FunctionId, &str)> {
-        self.by_url.get(id).map(|(function, qualifier)| (*function, qualifier.as_str()))
-    }
-
-    pub(super) fn insert_url(&mut self, id: FunctionId, qualifier: String, url: StoredUrl) {
-        let Some(function) = self.get_mut(id) else { return };
-        let url_id = url.id.clone();
-        function.urls.insert(qualifier.clone(), url);
-        self.by_url.insert(url_id, (id, qualifier));
-    }
-
-    pub(super) fn remove_url(&mut self, id: FunctionId, qualifier: &str) -> Option<StoredUrl> {
-        let url = self.get_mut(id)?.urls.remove(qualifier)?;
-        self.by_url.remove(&url.id);
-        Some(url)
-    }
-
-    fn remove(&mut self, id: FunctionId) {
-        if self.get(id).is_some()
-            && let Some(slot) = self.slots.get_mut(id.slot as usize)
-        {
-            *slot = Slot { generation: slot.generation.wrapping_add(1), function: None };
-            self.free.push(id.slot);
-        }
-    }
 }
 
 impl Function {

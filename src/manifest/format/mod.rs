@@ -3,6 +3,7 @@
 //! Checking, "did you mean", defaults, the JSON Schema and the test of the documentation all read it, so they cannot
 //! drift from each other. It says nothing about how keys depend on each other: that is `lower` and `lint`.
 
+mod builds;
 mod functions;
 mod queues;
 mod rules;

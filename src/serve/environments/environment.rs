@@ -2,11 +2,9 @@
 
 use std::{
     convert::Infallible,
-    fs,
     hash::{BuildHasher, RandomState},
     io,
     net::Ipv4Addr,
-    os::unix::fs::DirBuilderExt,
     path::PathBuf,
     sync::{
         Arc,
@@ -33,6 +31,7 @@ use super::{
     runtime_api::{self, Phase},
     sandbox::{Memory, Printing, Sandbox},
     start::Start,
+    temporary_dir::TemporaryDir,
 };
 use crate::{
     engine::{EnvironmentEvent, ExitCause, LaunchSpec, OutputStream, StopReason},
@@ -485,28 +484,4 @@ async fn connection(stream: TcpStream, running: Arc<Running>) {
         .serve_connection(TokioIo::new(stream), service);
     // What goes wrong with it shows when the process ends or runs out of time.
     let _ = http.await;
-}
-
-/// The environment's own directory for temporary files, removed at its end.
-#[derive(Debug)]
-struct TemporaryDir {
-    path: PathBuf,
-    /// No other environment of this engine has it.
-    number: u64,
-}
-
-impl TemporaryDir {
-    fn create(shared: &Shared) -> io::Result<Self> {
-        let number = shared.launched.fetch_add(1, Ordering::Relaxed);
-        let path = shared.temporary_dir.join(number.to_string());
-        fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self { path, number })
-    }
-
-    async fn remove(self) {
-        // Most functions leave nothing in it.
-        if fs::remove_dir(&self.path).is_err() {
-            let _ = tokio::task::spawn_blocking(move || fs::remove_dir_all(&self.path)).await;
-        }
-    }
 }

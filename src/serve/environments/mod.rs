@@ -23,6 +23,7 @@ mod sandbox;
 mod start;
 mod streaming;
 mod sweep;
+mod temporary_dir;
 mod variables;
 
 use std::{
