@@ -5,7 +5,7 @@ use super::{
     Response, ScalingPolicy, StoredPolicy, TargetTracking,
     api::seconds,
     resource::ResourceId,
-    validate::{self, DIMENSION, NAMESPACE, invalid},
+    validate::{self, DIMENSION, NAMESPACE, Wanted, invalid},
 };
 use crate::{engine::Cx, model::Scope};
 
@@ -75,17 +75,11 @@ impl Autoscaling {
     }
 
     pub(super) fn describe_policies(&self, scope: &Scope, request: &Describe) -> Result<Response, AutoscalingError> {
-        let is_served = validate::namespace(request.service_namespace.as_deref())?;
-        let names = validate::names(request.policy_names.as_ref(), "policyNames")?;
-        let wanted = validate::filter(request.resource_id.as_deref(), request.scalable_dimension.as_deref())?;
+        let wanted = Wanted::of(request, request.policy_names.as_ref(), "policyNames")?;
         let all = self.targets.iter().flat_map(|(resource, target)| {
             target.stored.policies.iter().map(move |(name, policy)| (resource, name, policy))
         });
-        let found = all.filter(|(resource, name, _)| {
-            is_served
-                && wanted.as_ref().is_none_or(|wanted| *wanted == resource.to_string())
-                && names.is_none_or(|names| names.contains(name))
-        });
+        let found = all.filter(|(resource, name, _)| wanted.has(resource, name));
         let shown = found.map(|(resource, name, policy)| (policy.id.clone(), policy.show(scope, resource, name)));
         validate::page(shown, request.max_results, request.next_token.as_deref()).map(Response::Policies)
     }

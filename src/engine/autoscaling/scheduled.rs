@@ -7,7 +7,7 @@ use super::{
     resource::ResourceId,
     schedule::Schedule,
     targets::{capacity, check_bounds},
-    validate::{self, DIMENSION, NAMESPACE, invalid},
+    validate::{self, DIMENSION, NAMESPACE, Wanted, invalid},
 };
 use crate::{
     engine::Cx,
@@ -67,17 +67,11 @@ impl Autoscaling {
     }
 
     pub(super) fn describe_scheduled(&self, scope: &Scope, request: &Describe) -> Result<Response, AutoscalingError> {
-        let is_served = validate::namespace(request.service_namespace.as_deref())?;
-        let names = validate::names(request.scheduled_action_names.as_ref(), "scheduledActionNames")?;
-        let wanted = validate::filter(request.resource_id.as_deref(), request.scalable_dimension.as_deref())?;
+        let wanted = Wanted::of(request, request.scheduled_action_names.as_ref(), "scheduledActionNames")?;
         let all = self.targets.iter().flat_map(|(resource, target)| {
             target.stored.scheduled.iter().map(move |(name, action)| (resource, name, action))
         });
-        let found = all.filter(|(resource, name, _)| {
-            is_served
-                && wanted.as_ref().is_none_or(|wanted| *wanted == resource.to_string())
-                && names.is_none_or(|names| names.contains(name))
-        });
+        let found = all.filter(|(resource, name, _)| wanted.has(resource, name));
         let shown = found.map(|(resource, name, action)| (action.id.clone(), action.show(scope, resource, name)));
         validate::page(shown, request.max_results, request.next_token.as_deref()).map(Response::ScheduledActions)
     }

@@ -1,6 +1,6 @@
 //! What a request must have, with AWS's words when it has not; and pages of lists.
 
-use super::{AutoscalingError, AutoscalingErrorKind, Named, Page, resource::ResourceId};
+use super::{AutoscalingError, AutoscalingErrorKind, Describe, Named, Page, resource::ResourceId};
 
 /// The only namespace that is served.
 pub(super) const NAMESPACE: &str = "lambda";
@@ -122,6 +122,36 @@ pub(super) fn names<'a>(
             Err(violation(Some(&format!("[{}]", names.join(", "))), member, &rule))
         }
         names => Ok(names.map(Vec::as_slice).filter(|names| !names.is_empty())),
+    }
+}
+
+/// Which of the things that have names a `Describe` asks for.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    /// Whether anything of that namespace is here.
+    is_served: bool,
+    resource: Option<String>,
+    names: Option<&'a [String]>,
+}
+
+impl<'a> Wanted<'a> {
+    /// As `request` has it, with the `names` that it has in its `member`.
+    pub(super) fn of(
+        request: &Describe,
+        wanted: Option<&'a Vec<String>>,
+        member: &str,
+    ) -> Result<Self, AutoscalingError> {
+        Ok(Self {
+            is_served: namespace(request.service_namespace.as_deref())?,
+            names: names(wanted, member)?,
+            resource: filter(request.resource_id.as_deref(), request.scalable_dimension.as_deref())?,
+        })
+    }
+
+    pub(super) fn has(&self, resource: &ResourceId, name: &String) -> bool {
+        self.is_served
+            && self.resource.as_ref().is_none_or(|wanted| *wanted == resource.to_string())
+            && self.names.is_none_or(|names| names.contains(name))
     }
 }
 

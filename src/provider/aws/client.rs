@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_sqs::config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::SdkConfig;
 
 use crate::model::Scope;
 
@@ -39,52 +40,17 @@ pub(super) fn plain_http() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().build_http()
 }
 
-pub(super) fn sqs(endpoint: &Endpoint, http: SharedHttpClient) -> aws_sdk_sqs::Client {
-    let config = aws_sdk_sqs::Config::builder()
+/// What the clients of all services are made from.
+pub(super) fn config(endpoint: &Endpoint, http: SharedHttpClient) -> SdkConfig {
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(endpoint.region.clone()))
         .endpoint_url(&endpoint.url)
-        .credentials_provider(endpoint.credentials.clone())
+        .credentials_provider(SharedCredentialsProvider::new(endpoint.credentials.clone()))
         .timeout_config(timeouts())
         .retry_config(retries())
-        .http_client(http);
-    aws_sdk_sqs::Client::from_conf(config.build())
-}
-
-pub(super) fn lambda(endpoint: &Endpoint, http: SharedHttpClient) -> aws_sdk_lambda::Client {
-    let config = aws_sdk_lambda::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(endpoint.region.clone()))
-        .endpoint_url(&endpoint.url)
-        .credentials_provider(endpoint.credentials.clone())
-        .timeout_config(timeouts())
-        .retry_config(retries())
-        .http_client(http);
-    aws_sdk_lambda::Client::from_conf(config.build())
-}
-
-pub(super) fn scheduler(endpoint: &Endpoint, http: SharedHttpClient) -> aws_sdk_scheduler::Client {
-    let config = aws_sdk_scheduler::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(endpoint.region.clone()))
-        .endpoint_url(&endpoint.url)
-        .credentials_provider(endpoint.credentials.clone())
-        .timeout_config(timeouts())
-        .retry_config(retries())
-        .http_client(http);
-    aws_sdk_scheduler::Client::from_conf(config.build())
-}
-
-pub(super) fn scaling(endpoint: &Endpoint, http: SharedHttpClient) -> aws_sdk_applicationautoscaling::Client {
-    let config = aws_sdk_applicationautoscaling::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(endpoint.region.clone()))
-        .endpoint_url(&endpoint.url)
-        .credentials_provider(endpoint.credentials.clone())
-        .timeout_config(timeouts())
-        .retry_config(retries())
-        .http_client(http);
-    aws_sdk_applicationautoscaling::Client::from_conf(config.build())
+        .http_client(http)
+        .build()
 }
 
 fn timeouts() -> TimeoutConfig {

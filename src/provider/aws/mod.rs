@@ -56,11 +56,12 @@ impl AwsProvider {
 
     /// Reaches `endpoint` through another HTTP client: one with TLS, or a service in this process.
     pub fn with_http_client(endpoint: &Endpoint, http: SharedHttpClient) -> Self {
+        let config = client::config(endpoint, http);
         Self {
-            sqs: client::sqs(endpoint, http.clone()),
-            lambda: client::lambda(endpoint, http.clone()),
-            scheduler: client::scheduler(endpoint, http.clone()),
-            scaling: client::scaling(endpoint, http),
+            sqs: SqsClient::new(&config),
+            lambda: LambdaClient::new(&config),
+            scheduler: SchedulerClient::new(&config),
+            scaling: ScalingClient::new(&config),
             observing: Arc::new(Semaphore::new(OBSERVING_AT_ONCE_MAX)),
             published: Arc::default(),
             url: endpoint.url.as_str().into(),
