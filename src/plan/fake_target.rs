@@ -77,11 +77,7 @@ impl FakeTarget {
             Call::TagQueue { url, tags } => self.queue(url)?.tags.extend(tags.clone()),
             Call::UntagQueue { url, keys } => self.queue(url)?.tags.retain(|key, _| !keys.contains(key)),
             Call::DeleteQueue { url } => self.delete_queue(url)?,
-            Call::UploadPackage { .. } | Call::DeletePackage { .. } => self.apply_package(call)?,
-            Call::CreateFunction(new) => {
-                self.check_code(&new.code)?;
-                self.create_function(new)?;
-            }
+            Call::CreateFunction(new) => self.create_function(new)?,
             Call::UpdateFunctionCode { name, code, architecture } => {
                 self.check_code(code)?;
                 let function = self.function(name)?;
@@ -143,20 +139,13 @@ impl FakeTarget {
         Ok(())
     }
 
-    fn apply_package(&mut self, call: &Call) -> Result<(), String> {
+    /// URLs, schedules and packages.
+    fn apply_around(&mut self, call: &Call) -> Result<(), String> {
         match call {
             Call::UploadPackage { object, .. } => drop(self.objects.insert(object.to_string())),
             Call::DeletePackage { object } => {
                 self.objects.take(&object.to_string()).ok_or("no such object")?;
             }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// URLs and schedules.
-    fn apply_around(&mut self, call: &Call) -> Result<(), String> {
-        match call {
             Call::CreateFunctionUrl { function, settings } => {
                 let MappedFunction { name, alias } = function;
                 let found = self.function(name)?;
@@ -302,6 +291,7 @@ impl FakeTarget {
     }
 
     fn create_function(&mut self, new: &NewFunction) -> Result<(), String> {
+        self.check_code(&new.code)?;
         if self.all.functions.contains_key(&new.name) {
             return Err(format!("function {} exists", new.name));
         }

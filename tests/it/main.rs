@@ -28,6 +28,7 @@ mod sdk_sqs;
 mod services;
 mod simulation;
 mod support;
+mod targets;
 mod urls;
 mod watch;
 
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
             sdk_sqs::all(),
             services::all(),
             simulation::all(),
+            targets::every(),
             urls::all(),
             watch::all(),
         ]
