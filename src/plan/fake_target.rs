@@ -153,10 +153,27 @@ impl FakeTarget {
                     return Err(format!("{function} has a URL already, or is not there"));
                 }
                 let url = format!("http://url.example/{name}/");
-                found.url = Some(ObservedUrl { alias: alias.clone(), url, settings: settings.clone() });
+                found.url = Some(ObservedUrl {
+                    alias: alias.clone(),
+                    url,
+                    settings: settings.clone(),
+                    allowed: Default::default(),
+                });
             }
             Call::UpdateFunctionUrl { function, settings } => {
                 self.function(&function.name)?.url.as_mut().ok_or("no URL")?.settings = settings.clone();
+            }
+            Call::AllowUrl { function, permission } => {
+                let url = self.function(&function.name)?.url.as_mut().ok_or("no URL")?;
+                if !url.allowed.insert(*permission) {
+                    return Err(format!("{permission:?} is allowed already"));
+                }
+            }
+            Call::ForbidUrl { function, permission } => {
+                let url = self.function(&function.name)?.url.as_mut().ok_or("no URL")?;
+                if !url.allowed.remove(permission) {
+                    return Err(format!("{permission:?} is not allowed"));
+                }
             }
             Call::DeleteFunctionUrl { function } => {
                 self.function(&function.name)?.url.take().ok_or("no URL")?;

@@ -93,6 +93,11 @@ fn credentials_that_are_not_good_change_nothing() {
         &["the profile `work` gives no credentials", "aws configure --profile work"],
     );
     assert!(gate.seen().is_empty());
+    fs::create_dir_all(dir.join(".aws")).unwrap();
+    fs::write(dir.join(".aws/credentials"), "[work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = s\n")
+        .unwrap();
+    write(dir, &manifest(&gate.endpoint, "profile = \"work\"\naccount = \"123456789012\"\n"));
+    refused(&run(as_nobody(dir, &["plan"])), &[other]);
 }
 
 fn a_rehearsal_asks_before_the_first_change() {

@@ -230,6 +230,7 @@ fn unknown_targets_and_impossible_commands_are_refused() {
     write(dir.path(), "[stack]\nname = \"s\"\n[targets.other]\nendpoint = \"http://127.0.0.1:1\"\n");
     let on = |target: &str, arguments: &[&str]| run(stackctl(dir.path(), &[&["--target", target], arguments].concat()));
     refused(&on("otter", &["up"]), &["the manifest has no target `otter`", "`other`"]);
+    refused(&on("otter", &["check"]), &["no target `otter`"]);
     refused(&on("aws", &["plan"]), &["no target `aws`", "`[targets.aws]`"]);
     refused(
         &on("other", &["peek", "jobs"]),

@@ -164,6 +164,12 @@ fn the_same_stack_on_the_engine_and_on_moto() {
         let is_there = differences.iter().any(|difference| difference.starts_with(&format!("{key}: ")));
         assert!(is_there, "docs/targets.md knows of a difference at `{key}` that is none");
     }
+    // Found by the tag alone: the manifest names none of it any more.
+    let moto_alone = format!("[targets.moto]\nendpoint = \"{}\"\n", moto.endpoint);
+    write(dir, &format!("[stack]\nname = \"orders\"\nregion = \"eu-west-1\"\n{moto_alone}"));
+    let plan = succeed(stackctl(dir, &["plan", "--target", "moto"]));
+    assert!(plan.contains("- queues.dlq") && plan.contains("- functions.worker"), "{plan}");
+    write(dir, &text);
     succeed(stackctl(dir, &["down", "--target", "moto", "--yes"]));
     succeed(stackctl(dir, &["down", "--target", "engine", "--yes"]));
     assert_eq!(block_on(moto.queues()), Vec::<String>::new());
