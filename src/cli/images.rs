@@ -21,7 +21,7 @@ use crate::{
     docker::{self, BuildSpec, Context, Docker, KIND_FUNCTION, Ownership},
     model::{ArtifactDigest, BUILT_IMAGES, FunctionIsolation, StackName},
     serve::containers::base_image,
-    stack::{Architecture, Build, Desired, DesiredFunction, FunctionImage},
+    stack::{Architecture, Build, DesiredFunction, FunctionImage},
 };
 
 /// A file of the state directory that is there when images were built for it: without it nobody looks for Docker.
@@ -65,11 +65,12 @@ pub(crate) fn maker(project: &Project, stack: &StackName, function: &DesiredFunc
 ///
 /// # Errors
 /// There is no Docker, or an image cannot be had.
-pub(crate) async fn pull_bases(session: &Session, desired: &Desired) -> Result<(), Failure> {
-    let in_containers = desired
-        .functions
-        .values()
-        .filter(|function| function.isolation == FunctionIsolation::Container && !function.is_image());
+pub(crate) async fn pull_bases<'a>(
+    session: &Session,
+    functions: impl Iterator<Item = &'a DesiredFunction>,
+) -> Result<(), Failure> {
+    let in_containers =
+        functions.filter(|function| function.isolation == FunctionIsolation::Container && !function.is_image());
     let bases: BTreeSet<(String, &str)> = in_containers
         .filter_map(|function| {
             let image = function.base_image.clone().or_else(|| base_image(&function.runtime))?;

@@ -11,8 +11,10 @@ mod engine;
 mod failure;
 mod images;
 mod input;
+mod lock;
 mod project;
 mod sdk;
+mod selecting;
 mod services;
 mod surroundings;
 mod terminal;
@@ -94,6 +96,7 @@ fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Completions(args) => commands::completions::run(&args),
         Command::Plan(args) => wait_for(commands::plan::run(session, &args)),
         Command::Up(args) => block_on(commands::up::run(session, &args)),
+        Command::Adopt(args) => wait_for(commands::adopt::run(session, &args)),
         Command::Watch(args) => block_on(commands::watch::run(session, &args)),
         Command::Down(args) => wait_for(commands::down::run(session, &args)),
         Command::Status => wait_for(commands::status::run(session)),

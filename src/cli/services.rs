@@ -14,7 +14,7 @@ use crate::{
     model::{StackName, image_name},
     plan::ServiceFacts,
     provider::{DockerProvider, Said},
-    stack::{Address, Desired, ImageBuild, ServiceImage},
+    stack::{Address, Desired, ImageBuild, Selection, ServiceImage},
 };
 
 /// In the state directory: there once were services, so that leftovers are looked for.
@@ -29,8 +29,18 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Finds the engine, when the stack has services or had some.
-    pub(crate) async fn open(session: &Session, project: &Project, desired: &Desired) -> Result<Self, Failure> {
+    /// Finds the engine, when services are selected or the stack had some.
+    pub(crate) async fn open(
+        session: &Session,
+        project: &Project,
+        desired: &Desired,
+        selection: &Selection,
+    ) -> Result<Self, Failure> {
+        let is_selected = |key: &String| selection.contains(&Address::Service(key.clone()));
+        let has_services = desired.services.keys().any(is_selected);
+        if *selection != Selection::Everything && !has_services {
+            return Ok(Self::default());
+        }
         if desired.services.is_empty() && !had_services(project) {
             return Ok(Self::default());
         }
@@ -43,7 +53,7 @@ impl Services {
             Err(error) => return Err(failure(&error)),
         };
         let mut facts = ServiceFacts { host: docker.endpoint().host().to_owned(), ..ServiceFacts::default() };
-        for (key, service) in &desired.services {
+        for (key, service) in desired.services.iter().filter(|(key, _)| is_selected(key)) {
             if let ServiceImage::Built(build) = &service.image {
                 let digest = digest(key, build.clone()).await?;
                 facts.images.insert(key.clone(), image_name(&desired.name, key, &digest));

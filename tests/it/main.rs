@@ -13,6 +13,7 @@ mod building;
 mod clients;
 mod containers;
 mod converge;
+mod converging;
 mod crash;
 mod debugging;
 mod documents;
@@ -44,6 +45,8 @@ fn main() -> ExitCode {
             clients::all(),
             containers::all(),
             converge::all(),
+            converge::failing::all(),
+            converging::all(),
             crash::all(),
             debugging::all(),
             documents::all(),

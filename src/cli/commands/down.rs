@@ -10,7 +10,7 @@ use crate::{
         converging::{failure, interrupted, progress},
         engine::Engine,
         failure::Failure,
-        images,
+        images, lock,
         project::Project,
         services,
         terminal::{GREEN, YELLOW, count},
@@ -18,12 +18,12 @@ use crate::{
     converge::{self, Patience},
     plan::{self, Call, ContainerCall},
     provider::DockerProvider,
-    serve::background::Stopped,
+    serve::{background::Stopped, stack_lock::STACK_LOCK_FILE, state_dir::StateLock},
     stack::Observed,
 };
 
 /// What the build and the engine keep in a state directory, besides files whose names begin with one of [`PREFIXES`].
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     "artifacts",
     "build",
     "containers",
@@ -34,6 +34,7 @@ const OURS: [&str; 11] = [
     "port",
     "runtime",
     services::MARKER,
+    STACK_LOCK_FILE,
     "tmp",
 ];
 const PREFIXES: [&str; 2] = ["engine.", "start."];
@@ -47,6 +48,10 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
     {
         ask(session, engine).await?;
     }
+    let lock = match project.state_dir().exists() {
+        true => Some(lock::take(session, &project.state_dir(), "down").await?),
+        false => None,
+    };
     let left = Left::find(session, &project).await;
     if let Ok(left) = &left {
         left.ask(session, args).await?;
@@ -79,7 +84,7 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
         // They are in nobody's way.
         Err(error) => session.terminal.warn(format_args!("images that were built here may be left: {error}")),
     }
-    remove(session, &state_dir)
+    remove(session, &state_dir, lock)
 }
 
 /// What the container engine has of the stack.
@@ -138,8 +143,8 @@ async fn ask(session: &Session, engine: &Engine) -> Result<(), Failure> {
     session.terminal.confirm(&danger, false).await
 }
 
-/// Removes what stackctl keeps there. What it does not know was put there by somebody else, and stays.
-fn remove(session: &Session, state_dir: &Path) -> Result<(), Failure> {
+/// Removes what stackctl keeps there, the lock last. What it does not know was put there by somebody else, and stays.
+fn remove(session: &Session, state_dir: &Path, lock: Option<StateLock>) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::while_doing(format_args!("empty `{}`", state_dir.display()))(error);
     let entries = match fs::read_dir(state_dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -147,10 +152,13 @@ fn remove(session: &Session, state_dir: &Path) -> Result<(), Failure> {
     };
     for entry in entries {
         let entry = entry.map_err(failed)?;
-        if is_ours(&entry.file_name().to_string_lossy()) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if is_ours(&name) && name != STACK_LOCK_FILE {
             remove_any(&entry.path()).map_err(failed)?;
         }
     }
+    drop(lock);
     match fs::remove_dir(state_dir) {
         Ok(()) => session.terminal.step(GREEN, "removed", state_dir.display()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -199,12 +207,12 @@ mod tests {
         }
         let terminal = Terminal { verbosity: Verbosity::Quiet, json: false };
         let session = Session { terminal, file: None, profile: None };
-        remove(&session, &state).unwrap();
+        remove(&session, &state, None).unwrap();
         let left: Vec<_> = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["theirs"]);
         fs::remove_file(state.join("theirs")).unwrap();
-        remove(&session, &state).unwrap();
+        remove(&session, &state, None).unwrap();
         assert!(!state.exists());
-        remove(&session, &state).unwrap();
+        remove(&session, &state, None).unwrap();
     }
 }
