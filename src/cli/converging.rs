@@ -12,7 +12,7 @@ use super::{
     terminal::{CYAN, GREEN, RED, Terminal, YELLOW},
 };
 use crate::{
-    converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError},
+    converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError, Report},
     model::{Durability, Isolation, Scope},
     plan::{self, Action, Artifacts, Call, ContainerCall, Line, Mark, Plan, Step, TargetFacts},
     provider::{AwsProvider, Endpoint, WholeProvider},
@@ -129,33 +129,40 @@ impl<'a> Converging<'a> {
         self.make(plan).await?;
         let (patience, progress) = (Patience::DEFAULT, progress(self.session));
         let selected = (self.desired, self.selection);
-        match converge::wait_ready(selected, &*self.provider, &patience, &progress, interrupted()).await {
-            Ok(_) => Ok(()),
-            Err(NotReady::Cancelled) => Err(Failure::Interrupted),
-            Err(NotReady::Unobserved(error)) => Err(failure(&error)),
-            Err(not_ready) => {
-                Err(Failure::World(Message::new(not_ready.to_string()).help("`stackctl logs` shows why")))
-            }
-        }
+        ready(converge::wait_ready(selected, &*self.provider, &patience, &progress, interrupted()).await)
     }
 
     /// Carries the plan out.
     pub(crate) async fn make(&self, plan: &Plan) -> Result<(), Failure> {
         let progress = progress(self.session);
         let report = converge::apply(plan, &self.provider, &Patience::DEFAULT, &progress, interrupted()).await;
-        let mut failed = report.failed();
-        if let Some((_, error)) = failed.next() {
-            for (_, further) in failed {
-                self.session.terminal.error(&message(further));
-            }
-            return Err(failure(error));
+        finished(self.session, &report)
+    }
+}
+
+/// What came of a plan, as a command ends with it.
+fn finished(session: &Session, report: &Report) -> Result<(), Failure> {
+    let mut failed = report.failed();
+    if let Some((_, error)) = failed.next() {
+        for (_, further) in failed {
+            session.terminal.error(&message(further));
         }
-        if report.cancelled {
-            let left = report.steps.len() - report.done().count();
-            self.session.terminal.say(format_args!("stopped with {left} steps left; `stackctl up` goes on"));
-            return Err(Failure::Interrupted);
-        }
-        Ok(())
+        return Err(failure(error));
+    }
+    if report.cancelled {
+        let left = report.steps.len() - report.done().count();
+        session.terminal.say(format_args!("stopped with {left} steps left; `stackctl up` goes on"));
+        return Err(Failure::Interrupted);
+    }
+    Ok(())
+}
+
+fn ready(waited: Result<Observed, NotReady>) -> Result<(), Failure> {
+    match waited {
+        Ok(_) => Ok(()),
+        Err(NotReady::Cancelled) => Err(Failure::Interrupted),
+        Err(NotReady::Unobserved(error)) => Err(failure(&error)),
+        Err(not_ready) => Err(Failure::World(Message::new(not_ready.to_string()).help("`stackctl logs` shows why"))),
     }
 }
 
@@ -184,6 +191,20 @@ pub(crate) async fn plan_from_nothing(
     };
     let facts = facts(desired, expected_endpoint(desired), services);
     make_plan(session, (desired, selection), artifacts, &observed, &facts)
+}
+
+/// Carries out a plan of services alone, and waits until they are ready.
+pub(crate) async fn converge_services(
+    session: &Session,
+    selected: (&Desired, &Selection),
+    services: &Services,
+    plan: &Plan,
+) -> Result<(), Failure> {
+    let Some(docker) = services.provider.clone().map(Arc::new) else { return Ok(()) };
+    let (patience, progress) = (Patience::DEFAULT, progress(session));
+    let report = converge::apply(plan, &docker, &patience, &progress, interrupted()).await;
+    finished(session, &report)?;
+    ready(converge::wait_ready(selected, &*docker, &patience, &progress, interrupted()).await)
 }
 
 fn make_plan(

@@ -91,7 +91,7 @@ fn run(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(args) => commands::init::run(session, &args),
         Command::Check => commands::check::run(session),
-        Command::Doctor => commands::doctor::run(session),
+        Command::Doctor => wait_for(commands::doctor::run(session)),
         Command::Schema => commands::schema::run(session),
         Command::Completions(args) => commands::completions::run(&args),
         Command::Plan(args) => wait_for(commands::plan::run(session, &args)),

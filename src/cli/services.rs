@@ -90,6 +90,16 @@ pub(crate) async fn left(session: &Session, project: &Project) -> Result<Option<
     Ok(Some(DockerProvider::new(docker, ownership, Vec::new(), said(session))))
 }
 
+/// How many containers and networks, and how many volumes, a container engine has of the stack in a directory; `None` where
+/// there is no engine to ask.
+pub(crate) async fn of_directory(project: &Project) -> Option<(usize, usize)> {
+    let docker = Docker::connect(&docker_settings()).await.ok()?;
+    let filter = Ownership::new(StackName::parse("unnamed").ok()?, &project.state_dir()).directory_filter();
+    let (containers, networks, volumes) =
+        tokio::try_join!(docker.containers(&filter), docker.networks(&filter), docker.volumes(&filter)).ok()?;
+    Some((containers.len() + networks.len(), volumes.len()))
+}
+
 pub(crate) fn failure(error: &docker::Error) -> Failure {
     let message = Message::new(error.to_string());
     Failure::World(match error.hint() {

@@ -60,6 +60,7 @@ fn main() -> ExitCode {
             screen::all(),
             sdk_sqs::all(),
             services::all(),
+            services::around::all(),
             simulation::all(),
             urls::all(),
             watch::all(),

@@ -16,6 +16,7 @@ use crate::{
         terminal::{GREEN, YELLOW, count},
     },
     converge::{self, Patience},
+    docker,
     plan::{self, Call, ContainerCall},
     provider::DockerProvider,
     serve::{background::Stopped, stack_lock::STACK_LOCK_FILE, state_dir::StateLock},
@@ -72,13 +73,15 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
         session.terminal.step(YELLOW, "removed", format_args!("{swept} that an earlier engine left behind"));
     }
     // An engine of containers that does not answer keeps nothing else alive, but the state directory, which knows of them.
-    left?.remove(session, args.keep).await?;
+    let left = left?;
+    left.remove(session, args.keep).await?;
     if args.keep && state_dir.exists() {
         build::prune(&state_dir);
         session.terminal.step(GREEN, "kept", format_args!("{}, for the next `up`", state_dir.display()));
         return Ok(());
     }
-    match images::remove_built(&state_dir).await {
+    let of_services = left.remove_images().await;
+    match images::remove_built(&state_dir).await.and_then(|of_functions| Ok(of_functions + of_services?)) {
         Ok(0) => {}
         Ok(images) => session.terminal.step(GREEN, "removed", count(images as u64, "image")),
         // They are in nobody's way.
@@ -124,6 +127,16 @@ impl Left {
             return Err(failure(error));
         }
         if report.cancelled { Err(Failure::Interrupted) } else { Ok(()) }
+    }
+}
+
+impl Left {
+    /// Those that were built here.
+    async fn remove_images(&self) -> Result<usize, docker::Error> {
+        match &self.provider {
+            Some(provider) => provider.remove_built_images().await,
+            None => Ok(0),
+        }
     }
 }
 

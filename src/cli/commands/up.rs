@@ -7,7 +7,7 @@ use crate::{
         Session,
         args::{Up, Watch},
         artifacts,
-        converging::{Converging, coloured, interrupted},
+        converging::{Converging, coloured, converge_services, interrupted, plan_from_nothing},
         engine::Engine,
         failure::Failure,
         lock,
@@ -19,7 +19,7 @@ use crate::{
     engine::EngineConfig,
     plan::{Artifacts, Danger, Plan, Summary, has_url_references},
     serve::{clock::Stopwatch, state_dir::StateLock},
-    stack::{Desired, Selection},
+    stack::{Address, Desired, Selection},
 };
 
 /// What `--json` prints.
@@ -93,11 +93,33 @@ async fn prepare(
     let lock = lock::take(session, &project.state_dir(), "up").await?;
     let artifacts = artifacts::build(session, project, desired, selection).await?;
     let services = Services::open(session, project, desired, selection).await?;
+    ready_services_first(session, project, (desired, selection), &services).await?;
     let engine = Engine::ensure(session, project, desired).await?;
     services.remember(project)?;
     let plan = Converging::on(session, (desired, selection), &engine, &services).plan(&artifacts).await?;
     ask(session, args, &plan).await?;
     Ok((lock, engine, services, plan, artifacts))
+}
+
+/// An engine that starts with what it kept hands messages to functions at once: the services come up before it does.
+async fn ready_services_first(
+    session: &Session,
+    project: &Project,
+    (desired, selection): (&Desired, &Selection),
+    services: &Services,
+) -> Result<(), Failure> {
+    if services.provider.is_none() || !project.keeps_state() || Engine::find(project).await?.is_some() {
+        return Ok(());
+    }
+    let is_ahead = |address: &Address| matches!(address, Address::Service(_) | Address::Volume(_) | Address::Network);
+    let addresses = desired.addresses().into_iter().filter(|address| is_ahead(address) && selection.contains(address));
+    let ahead = Selection::with_needs(desired, &addresses.collect::<Vec<_>>());
+    if ahead == Selection::Everything {
+        return Ok(());
+    }
+    // What loses something is asked about later, with the rest of the plan.
+    let (plan, _) = plan_from_nothing(session, (desired, &ahead), &Artifacts::new(), services).await?.hold_dangers();
+    converge_services(session, (desired, &ahead), services, &plan).await
 }
 
 /// `4 created, 1 deleted`.

@@ -93,6 +93,8 @@ pub(super) fn container_spec(spec: &LaunchSpec, place: &Place<'_>) -> ContainerS
         // Podman's is a package that few have.
         init: !place.is_podman,
         health: Some(crate::docker::HealthCheck::Disabled),
+        // The engine has its lines already, and Docker's copy would grow without bound.
+        keeps_no_log: true,
         ..ContainerSpec::default()
     };
     place.reach.join(&mut container);
