@@ -5,6 +5,7 @@ use std::fs;
 use super::{
     Session,
     failure::{Failure, Message},
+    images,
     project::Project,
     surroundings::docker_settings,
     terminal::Verbosity,
@@ -57,6 +58,14 @@ impl Services {
             if let ServiceImage::Built(build) = &service.image {
                 let digest = digest(key, build.clone()).await?;
                 facts.images.insert(key.clone(), image_name(&desired.name, key, &digest));
+            }
+        }
+        for service in desired.services.values() {
+            if let ServiceImage::Named(name) = &service.image
+                && let Ok(Some(found)) = docker.image(name).await
+                && let Some(text) = images::foreign_machine(&docker, name, &found)
+            {
+                session.terminal.warn(text);
             }
         }
         let ownership = Ownership::new(desired.name.clone(), &project.state_dir());

@@ -99,6 +99,11 @@ impl Docker {
         &self.info
     }
 
+    /// Whether it is on this machine, as far as its address says.
+    pub fn is_local(&self) -> bool {
+        matches!(self.endpoint.transport, Transport::Unix(_))
+    }
+
     /// Where it was found.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
