@@ -13,18 +13,25 @@ use crate::{
     model::StackName,
     plan::{ArtifactInfo, Artifacts},
     serve::clock::Stopwatch,
-    stack::{Build, Desired, DesiredFunction},
+    stack::{Address, Build, Desired, DesiredFunction, Selection},
 };
 
-/// Builds all functions.
-pub(crate) async fn build(session: &Session, project: &Project, desired: &Desired) -> Result<Artifacts, Failure> {
-    let functions = desired.functions.values();
-    let requests: Vec<_> = functions.map(|function| request(session, project, &desired.name, function)).collect();
+/// Builds the functions that are selected.
+pub(crate) async fn build(
+    session: &Session,
+    project: &Project,
+    desired: &Desired,
+    selection: &Selection,
+) -> Result<Artifacts, Failure> {
+    let functions: Vec<(&String, &DesiredFunction)> =
+        desired.functions.iter().filter(|(key, _)| selection.contains(&Address::Function((*key).clone()))).collect();
+    let request = |(_, function): &(&String, &DesiredFunction)| request(session, project, &desired.name, function);
+    let requests: Vec<_> = functions.iter().map(request).collect();
     let watch = Stopwatch::start();
-    images::pull_bases(session, desired).await?;
+    images::pull_bases(session, functions.iter().map(|(_, function)| *function)).await?;
     let results = build::build_all(&requests).await;
     let (mut artifacts, mut failures) = (Artifacts::new(), Vec::new());
-    for ((key, function), result) in desired.functions.iter().zip(results) {
+    for ((key, function), result) in functions.into_iter().zip(results) {
         match result {
             Ok(artifact) => {
                 if !artifact.reused {

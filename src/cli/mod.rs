@@ -11,8 +11,10 @@ mod engine;
 mod failure;
 mod images;
 mod input;
+mod lock;
 mod project;
 mod sdk;
+mod selecting;
 mod services;
 mod surroundings;
 mod terminal;
@@ -89,11 +91,12 @@ fn run(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(args) => commands::init::run(session, &args),
         Command::Check => commands::check::run(session),
-        Command::Doctor => commands::doctor::run(session),
+        Command::Doctor => wait_for(commands::doctor::run(session)),
         Command::Schema => commands::schema::run(session),
         Command::Completions(args) => commands::completions::run(&args),
         Command::Plan(args) => wait_for(commands::plan::run(session, &args)),
         Command::Up(args) => block_on(commands::up::run(session, &args)),
+        Command::Adopt(args) => wait_for(commands::adopt::run(session, &args)),
         Command::Watch(args) => block_on(commands::watch::run(session, &args)),
         Command::Down(args) => wait_for(commands::down::run(session, &args)),
         Command::Status => wait_for(commands::status::run(session)),

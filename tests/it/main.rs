@@ -13,6 +13,7 @@ mod building;
 mod clients;
 mod containers;
 mod converge;
+mod converging;
 mod crash;
 mod debugging;
 mod documents;
@@ -44,6 +45,8 @@ fn main() -> ExitCode {
             clients::all(),
             containers::all(),
             converge::all(),
+            converge::failing::all(),
+            converging::all(),
             crash::all(),
             debugging::all(),
             documents::all(),
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
             screen::all(),
             sdk_sqs::all(),
             services::all(),
+            services::around::all(),
             simulation::all(),
             urls::all(),
             watch::all(),

@@ -7,17 +7,19 @@ use crate::{
         Session,
         args::{Up, Watch},
         artifacts,
-        converging::{Converging, coloured, interrupted},
+        converging::{Converging, coloured, converge_services, interrupted, plan_from_nothing},
         engine::Engine,
         failure::Failure,
+        lock,
         project::Project,
+        selecting,
         services::Services,
         terminal::{BOLD, CYAN, GREEN, YELLOW},
     },
     engine::EngineConfig,
     plan::{Artifacts, Danger, Plan, Summary, has_url_references},
-    serve::clock::Stopwatch,
-    stack::Desired,
+    serve::{clock::Stopwatch, state_dir::StateLock},
+    stack::{Address, Desired, Selection},
 };
 
 /// What `--json` prints.
@@ -32,15 +34,23 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     if args.watch {
         return super::watch::run(session, &Watch { yes: args.yes, only: Vec::new() }).await;
     }
+    if args.dry_run {
+        return tokio::select! {
+            shown = super::plan::show(session, &args.only) => shown.map(drop),
+            () = interrupted() => Err(Failure::Interrupted),
+        };
+    }
     let watch = Stopwatch::start();
     let project = Project::find(session)?;
     let desired = project.desired(session)?;
-    let (engine, services, plan, artifacts) = tokio::select! {
-        prepared = Box::pin(prepare(session, args, &project, &desired)) => prepared?,
+    let selection = Selection::with_needs(&desired, &selecting::addresses(&desired, &args.only)?);
+    let selected = (&desired, &selection);
+    let (_lock, engine, services, plan, artifacts) = tokio::select! {
+        prepared = Box::pin(prepare(session, args, &project, selected)) => prepared?,
         () = interrupted() => return Err(Failure::Interrupted),
     };
     // Stops between two calls, not within one, and so hears Ctrl-C itself.
-    let converging = Converging::on(session, &desired, &engine, &services);
+    let converging = Converging::on(session, selected, &engine, &services);
     converging.apply(&plan).await?;
     let observed = converging.observe_urls().await?;
     if has_url_references(&desired) {
@@ -78,15 +88,38 @@ async fn prepare(
     session: &Session,
     args: &Up,
     project: &Project,
-    desired: &Desired,
-) -> Result<(Engine, Services, Plan, Artifacts), Failure> {
-    let artifacts = artifacts::build(session, project, desired).await?;
-    let services = Services::open(session, project, desired).await?;
+    (desired, selection): (&Desired, &Selection),
+) -> Result<(StateLock, Engine, Services, Plan, Artifacts), Failure> {
+    let lock = lock::take(session, &project.state_dir(), "up").await?;
+    let artifacts = artifacts::build(session, project, desired, selection).await?;
+    let services = Services::open(session, project, desired, selection).await?;
+    ready_services_first(session, project, (desired, selection), &services).await?;
     let engine = Engine::ensure(session, project, desired).await?;
     services.remember(project)?;
-    let plan = Converging::on(session, desired, &engine, &services).plan(&artifacts).await?;
+    let plan = Converging::on(session, (desired, selection), &engine, &services).plan(&artifacts).await?;
     ask(session, args, &plan).await?;
-    Ok((engine, services, plan, artifacts))
+    Ok((lock, engine, services, plan, artifacts))
+}
+
+/// An engine that starts with what it kept hands messages to functions at once: the services come up before it does.
+async fn ready_services_first(
+    session: &Session,
+    project: &Project,
+    (desired, selection): (&Desired, &Selection),
+    services: &Services,
+) -> Result<(), Failure> {
+    if services.provider.is_none() || !project.keeps_state() || Engine::find(project).await?.is_some() {
+        return Ok(());
+    }
+    let is_ahead = |address: &Address| matches!(address, Address::Service(_) | Address::Volume(_) | Address::Network);
+    let addresses = desired.addresses().into_iter().filter(|address| is_ahead(address) && selection.contains(address));
+    let ahead = Selection::with_needs(desired, &addresses.collect::<Vec<_>>());
+    if ahead == Selection::Everything {
+        return Ok(());
+    }
+    // What loses something is asked about later, with the rest of the plan.
+    let (plan, _) = plan_from_nothing(session, (desired, &ahead), &Artifacts::new(), services).await?.hold_dangers();
+    converge_services(session, (desired, &ahead), services, &plan).await
 }
 
 /// `4 created, 1 deleted`.

@@ -6,7 +6,7 @@ mod sqlite;
 use std::{fmt, io, path::Path};
 
 pub use memory::MemoryStore;
-pub use sqlite::SqliteStore;
+pub use sqlite::{FILE as STORE_FILE, SqliteStore};
 
 use crate::{
     engine::{Record, RestoreError},

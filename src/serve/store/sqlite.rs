@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The file in the state directory.
-const FILE: &str = "engine.db";
+pub const FILE: &str = "engine.db";
 /// `PRAGMA user_version` of files in this format.
 const FORMAT: i32 = 1;
 /// Pages of the file that are held in memory: little, because the engine itself holds all that is ever read.
