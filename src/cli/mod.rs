@@ -11,6 +11,7 @@ mod engine;
 mod failure;
 mod images;
 mod input;
+mod lock;
 mod place;
 mod project;
 mod remote;
@@ -18,6 +19,7 @@ mod remote_logs;
 mod remote_queues;
 mod remote_status;
 mod sdk;
+mod selecting;
 mod services;
 mod surroundings;
 mod terminal;
@@ -97,11 +99,12 @@ fn run(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(args) => commands::init::run(session, &args),
         Command::Check => commands::check::run(session),
-        Command::Doctor => commands::doctor::run(session),
+        Command::Doctor => wait_for(commands::doctor::run(session)),
         Command::Schema => commands::schema::run(session),
         Command::Completions(args) => commands::completions::run(&args),
         Command::Plan(args) => wait_for(commands::plan::run(session, &args)),
         Command::Up(args) => block_on(commands::up::run(session, &args)),
+        Command::Adopt(args) => wait_for(commands::adopt::run(session, &args)),
         Command::Watch(args) => block_on(commands::watch::run(session, &args)),
         Command::Down(args) => wait_for(commands::down::run(session, &args)),
         Command::Status => wait_for(commands::status::run(session)),
