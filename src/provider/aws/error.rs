@@ -109,7 +109,10 @@ fn kind(operation: &str, code: &str, message: &str) -> ErrorKind {
         | "ProvisionedConcurrencyConfigNotFoundException" => ErrorKind::Gone,
         // `Function already exist: NAME` is no matter of time.
         "ResourceConflictException" if operation == "CreateFunction" => ErrorKind::Refused,
-        "ResourceConflictException" if message.contains("already exists") => ErrorKind::Refused,
+        // Its statement is there already. A mapping that goes away, though, is a matter of time.
+        "ResourceConflictException" if operation == "AddPermission" && message.contains("already exists") => {
+            ErrorKind::Refused
+        }
         "ResourceConflictException" | "ResourceInUseException" | "ConcurrentUpdateException" => ErrorKind::Busy,
         "InvalidParameterValueException" | "ValidationException" if is_not_propagated(message) => {
             ErrorKind::NotPropagated
@@ -159,6 +162,10 @@ mod tests {
         check("CreateQueue", "QueueDeletedRecently", "", ErrorKind::NameStillTaken);
         check("DeleteQueue", "NonExistentQueue", "", ErrorKind::Gone);
         check("CreateFunction", "ResourceConflictException", "Function already exist: f", ErrorKind::Refused);
+        let statement = "The statement id (stackctl-url) provided already exists.";
+        check("AddPermission", "ResourceConflictException", statement, ErrorKind::Refused);
+        let mapping = "The event source arn and function provided mapping already exists.";
+        check("CreateEventSourceMapping", "ResourceConflictException", mapping, ErrorKind::Busy);
         let in_progress = "The operation cannot be performed at this time. An update is in progress for resource";
         check("UpdateFunctionCode", "ResourceConflictException", in_progress, ErrorKind::Busy);
         let role = "The role defined for the function cannot be assumed by Lambda.";
