@@ -5,6 +5,7 @@ use super::{
     failure::{Failure, Message},
     images,
     project::Project,
+    remote,
     surroundings::{variable, variables},
     terminal::{GREEN, Verbosity, count},
 };
@@ -23,14 +24,19 @@ pub(crate) async fn build(
     desired: &Desired,
     selection: &Selection,
 ) -> Result<Artifacts, Failure> {
+    let is_selected = |key: &String| selection.contains(&Address::Function(key.clone()));
+    let mut artifacts = if session.elsewhere().is_some() { remote::images(desired)? } else { Artifacts::new() };
+    artifacts.retain(|key, _| is_selected(key));
     let functions: Vec<(&String, &DesiredFunction)> =
-        desired.functions.iter().filter(|(key, _)| selection.contains(&Address::Function((*key).clone()))).collect();
+        desired.functions.iter().filter(|(key, _)| is_selected(key) && !artifacts.contains_key(*key)).collect();
     let request = |(_, function): &(&String, &DesiredFunction)| request(session, project, &desired.name, function);
     let requests: Vec<_> = functions.iter().map(request).collect();
     let watch = Stopwatch::start();
-    images::pull_bases(session, functions.iter().map(|(_, function)| *function)).await?;
+    if session.elsewhere().is_none() {
+        images::pull_bases(session, functions.iter().map(|(_, function)| *function)).await?;
+    }
     let results = build::build_all(&requests).await;
-    let (mut artifacts, mut failures) = (Artifacts::new(), Vec::new());
+    let mut failures = Vec::new();
     for ((key, function), result) in functions.into_iter().zip(results) {
         match result {
             Ok(artifact) => {

@@ -12,7 +12,12 @@ mod failure;
 mod images;
 mod input;
 mod lock;
+mod place;
 mod project;
+mod remote;
+mod remote_logs;
+mod remote_queues;
+mod remote_status;
 mod sdk;
 mod selecting;
 mod services;
@@ -40,6 +45,8 @@ pub(crate) struct Session {
     /// The manifest that was named.
     pub(crate) file: Option<PathBuf>,
     pub(crate) profile: Option<String>,
+    /// The target that was named.
+    pub(crate) target: Option<String>,
 }
 
 impl Session {
@@ -50,7 +57,7 @@ impl Session {
             (false, false) => Verbosity::Normal,
         };
         let terminal = Terminal { verbosity, json: cli.global.json };
-        Self { terminal, file: cli.file(), profile: cli.global.profile.clone() }
+        Self { terminal, file: cli.file(), profile: cli.global.profile.clone(), target: cli.global.target.clone() }
     }
 }
 
@@ -88,6 +95,7 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
 }
 
 fn run(session: &Session, command: Command) -> Result<(), Failure> {
+    place::refuse_elsewhere(session, &command)?;
     match command {
         Command::Init(args) => commands::init::run(session, &args),
         Command::Check => commands::check::run(session),

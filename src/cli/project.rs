@@ -10,13 +10,14 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, JSONReportHandl
 use super::{
     Session,
     failure::{Failure, Message},
+    remote::no_target,
     surroundings::{variable, working_directory},
     terminal::count,
 };
 use crate::{
     manifest::{self, Context, Problem, Source},
     serve::store::STORE_FILE,
-    stack::Desired,
+    stack::{Desired, Target},
 };
 
 /// Names that are looked for, in this order.
@@ -105,11 +106,13 @@ impl Project {
         Ok(manifest::read(&source, &context))
     }
 
-    /// The stack, for a command that is about something else than the manifest: mistakes in full, all else in a line.
+    /// The stack as it is on the target that was named, for a command that is about something else than the manifest: mistakes
+    /// in full, all else in a line.
     pub(crate) fn desired(&self, session: &Session) -> Result<Desired, Failure> {
         let reading = self.read(session)?;
         match reading.desired {
             Some(desired) => {
+                let desired = on_target(session, desired)?;
                 reading.problems.iter().for_each(|problem| say_shortly(session, problem));
                 if reading.problems.iter().any(|problem| problem.severity() == Some(Severity::Warning)) {
                     session.terminal.say("`stackctl check` says where, and what to do");
@@ -119,6 +122,30 @@ impl Project {
             None => Err(print_problems(session, &reading.problems)),
         }
     }
+
+    /// The same without a word about a sound manifest.
+    pub(crate) fn desired_quietly(&self, session: &Session) -> Result<Desired, Failure> {
+        let reading = self.read(session)?;
+        match reading.desired {
+            Some(desired) => on_target(session, desired),
+            None => Err(print_problems(session, &reading.problems)),
+        }
+    }
+}
+
+/// A stack under the names that it has on the target that was named.
+pub(crate) fn on_target(session: &Session, desired: Desired) -> Result<Desired, Failure> {
+    let Some(name) = session.elsewhere() else { return Ok(desired) };
+    let access = match desired.targets.get(name) {
+        Some(Target::Aws(aws)) => aws.access.clone(),
+        Some(Target::Endpoint(endpoint)) => endpoint.access.clone(),
+        Some(Target::Embedded { .. } | Target::LocalStack { .. }) => return Ok(desired),
+        None => return Err(no_target(name, &desired)),
+    };
+    desired.on(&access).map_err(|(wanted, error)| {
+        let text = format!("the target `{name}` makes the name `{wanted}`, and {error}");
+        Failure::ManifestMessage(Message::new(text).help(format!("shorten `name_prefix` under `[targets.{name}]`")))
+    })
 }
 
 fn say_shortly(session: &Session, problem: &Problem) {

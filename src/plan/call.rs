@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::ContainerCall;
+use super::{ContainerCall, PackageObject};
 use crate::{
     model::{ArtifactDigest, FunctionName, QueueArn, QueueName},
-    stack::{Architecture, FunctionUrl, ImageConfig, LogFormat, Pollers, ScheduleSettings, Tags, Variables},
+    stack::{
+        Architecture, FunctionUrl, ImageConfig, LogFormat, Pollers, ScheduleSettings, Tags, UrlPermission, Variables,
+    },
 };
 
 /// Queue attributes by AWS's names; an empty value takes the attribute away.
@@ -33,6 +35,15 @@ pub enum Call {
     },
     DeleteQueue {
         url: String,
+    },
+    /// Puts a package where the call after it finds it.
+    UploadPackage {
+        digest: ArtifactDigest,
+        object: PackageObject,
+    },
+    /// Lambda has a copy.
+    DeletePackage {
+        object: PackageObject,
     },
     CreateFunction(Box<NewFunction>),
     UpdateFunctionCode {
@@ -134,6 +145,16 @@ pub enum Call {
     DeleteFunctionUrl {
         function: MappedFunction,
     },
+    /// Lets everybody use a URL that needs no signature.
+    AllowUrl {
+        function: MappedFunction,
+        permission: UrlPermission,
+    },
+    /// Takes that back.
+    ForbidUrl {
+        function: MappedFunction,
+        permission: UrlPermission,
+    },
     CreateScheduleGroup {
         name: String,
         tags: Tags,
@@ -193,8 +214,9 @@ pub struct NewFunction {
 /// Where a function's code is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FunctionCode {
-    /// In the target's store of artifacts.
+    /// In the target's store of artifacts, or sent with the call.
     Artifact(ArtifactDigest),
+    Object(PackageObject),
     /// `ImageUri`.
     Image(String),
 }
@@ -269,6 +291,8 @@ impl Call {
             Self::TagQueue { .. } => "TagQueue",
             Self::UntagQueue { .. } => "UntagQueue",
             Self::DeleteQueue { .. } => "DeleteQueue",
+            Self::UploadPackage { .. } => "PutObject",
+            Self::DeletePackage { .. } => "DeleteObject",
             Self::CreateFunction(_) => "CreateFunction",
             Self::UpdateFunctionCode { .. } => "UpdateFunctionCode",
             Self::UpdateFunctionConfiguration { .. } => "UpdateFunctionConfiguration",
@@ -293,6 +317,8 @@ impl Call {
             Self::CreateFunctionUrl { .. } => "CreateFunctionUrlConfig",
             Self::UpdateFunctionUrl { .. } => "UpdateFunctionUrlConfig",
             Self::DeleteFunctionUrl { .. } => "DeleteFunctionUrlConfig",
+            Self::AllowUrl { .. } => "AddPermission",
+            Self::ForbidUrl { .. } => "RemovePermission",
             Self::CreateScheduleGroup { .. } => "CreateScheduleGroup",
             Self::DeleteScheduleGroup { .. } => "DeleteScheduleGroup",
             Self::CreateSchedule { .. } => "CreateSchedule",
@@ -324,6 +350,7 @@ impl Call {
 
     /// Whether there is nothing left to do when what the call is about does not exist.
     pub fn is_done_when_gone(&self) -> bool {
-        self.deletes() || matches!(self, Self::DeregisterScalableTarget { .. } | Self::DeleteScalingPolicy { .. })
+        let lets_go = matches!(self, Self::DeregisterScalableTarget { .. } | Self::DeleteScalingPolicy { .. });
+        self.deletes() || lets_go || matches!(self, Self::ForbidUrl { .. })
     }
 }

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     ArtifactInfo, Artifacts, Call, FunctionChanges, FunctionCode, MappedFunction, MappingChanges, MappingSettings,
-    NewFunction, QueueAttributes, ServiceFacts, TargetFacts,
+    NewFunction, QueueAttributes, ServiceFacts, TargetFacts, TargetKind,
 };
 use crate::{
     model::{AccountId, ArtifactDigest, FunctionName, QueueArn, QueueName, Region, Scope},
@@ -23,6 +23,8 @@ pub(crate) struct FakeTarget {
     /// Everything, whoever owns it; `foreign` is empty.
     pub(crate) all: Observed,
     made: u32,
+    /// Packages in buckets.
+    pub(crate) objects: std::collections::BTreeSet<String>,
     /// Whose version was published by the last step.
     published: Option<FunctionName>,
 }
@@ -31,6 +33,7 @@ pub(crate) struct FakeTarget {
 pub(crate) fn facts() -> TargetFacts {
     TargetFacts {
         name: "embedded".to_owned(),
+        kind: TargetKind::Embedded,
         scope: Scope { account: AccountId::DEFAULT, region: Region::parse("ap-northeast-1").unwrap() },
         endpoint: "http://127.0.0.1:4566".to_owned(),
         default_role: Some("arn:aws:iam::000000000000:role/stackctl".to_owned()),
@@ -78,6 +81,7 @@ impl FakeTarget {
             Call::DeleteQueue { url } => self.delete_queue(url)?,
             Call::CreateFunction(new) => self.create_function(new)?,
             Call::UpdateFunctionCode { name, code, architecture } => {
+                self.check_code(code)?;
                 let function = self.function(name)?;
                 function.code_sha256 = code_sha256(code);
                 function.architecture = *architecture;
@@ -137,9 +141,13 @@ impl FakeTarget {
         Ok(())
     }
 
-    /// URLs and schedules.
+    /// URLs, schedules and packages.
     fn apply_around(&mut self, call: &Call) -> Result<(), String> {
         match call {
+            Call::UploadPackage { object, .. } => drop(self.objects.insert(object.to_string())),
+            Call::DeletePackage { object } => {
+                self.objects.take(&object.to_string()).ok_or("no such object")?;
+            }
             Call::CreateFunctionUrl { function, settings } => {
                 let MappedFunction { name, alias } = function;
                 let found = self.function(name)?;
@@ -147,10 +155,27 @@ impl FakeTarget {
                     return Err(format!("{function} has a URL already, or is not there"));
                 }
                 let url = format!("http://url.example/{name}/");
-                found.url = Some(ObservedUrl { alias: alias.clone(), url, settings: settings.clone() });
+                found.url = Some(ObservedUrl {
+                    alias: alias.clone(),
+                    url,
+                    settings: settings.clone(),
+                    allowed: Default::default(),
+                });
             }
             Call::UpdateFunctionUrl { function, settings } => {
                 self.function(&function.name)?.url.as_mut().ok_or("no URL")?.settings = settings.clone();
+            }
+            Call::AllowUrl { function, permission } => {
+                let url = self.function(&function.name)?.url.as_mut().ok_or("no URL")?;
+                if !url.allowed.insert(*permission) {
+                    return Err(format!("{permission:?} is allowed already"));
+                }
+            }
+            Call::ForbidUrl { function, permission } => {
+                let url = self.function(&function.name)?.url.as_mut().ok_or("no URL")?;
+                if !url.allowed.remove(permission) {
+                    return Err(format!("{permission:?} is not allowed"));
+                }
             }
             Call::DeleteFunctionUrl { function } => {
                 self.function(&function.name)?.url.take().ok_or("no URL")?;
@@ -175,6 +200,15 @@ impl FakeTarget {
             other => return Err(format!("not carried out: {other:?}")),
         }
         Ok(())
+    }
+
+    fn check_code(&self, code: &FunctionCode) -> Result<(), String> {
+        match code {
+            FunctionCode::Object(object) if !self.objects.contains(&object.to_string()) => {
+                Err(format!("there is no {object}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Messages that arrive in a queue.
@@ -276,6 +310,7 @@ impl FakeTarget {
     }
 
     fn create_function(&mut self, new: &NewFunction) -> Result<(), String> {
+        self.check_code(&new.code)?;
         if self.all.functions.contains_key(&new.name) {
             return Err(format!("function {} exists", new.name));
         }
@@ -437,6 +472,7 @@ fn outdated(function: &mut ObservedFunction) {
 fn code_sha256(code: &FunctionCode) -> String {
     match code {
         FunctionCode::Artifact(digest) => STANDARD.encode(digest.as_bytes()),
+        FunctionCode::Object(object) => object.to_string(),
         FunctionCode::Image(uri) => uri.clone(),
     }
 }

@@ -115,6 +115,8 @@ impl Call {
             | Self::DeleteSchedule { .. }
             | Self::DeleteScheduleGroup { .. } => "delete",
             Self::UpdateFunctionCode { .. } => "update code",
+            Self::UploadPackage { .. } => "upload",
+            Self::DeletePackage { .. } => "remove",
             Self::PutFunctionConcurrency { .. } | Self::DeleteFunctionConcurrency { .. } => "concurrency",
             Self::PutProvisionedConcurrency { .. }
             | Self::DeleteProvisionedConcurrency { .. }
@@ -127,6 +129,8 @@ impl Call {
             | Self::UpdateAlias { .. }
             | Self::DeleteAlias { .. } => "version",
             Self::CreateFunctionUrl { .. } => "create",
+            Self::AllowUrl { .. } => "allow",
+            Self::ForbidUrl { .. } => "forbid",
             Self::DeleteFunctionUrl { .. } => "delete",
             Self::TagQueue { .. } | Self::TagFunction { .. } => "tag",
             Self::UntagQueue { .. } | Self::UntagFunction { .. } => "untag",

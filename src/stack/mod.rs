@@ -14,6 +14,7 @@ pub(crate) mod samples;
 mod selection;
 mod services;
 mod tags;
+mod targets;
 
 pub use containers::*;
 pub use desired::*;
@@ -21,3 +22,4 @@ pub use observed::*;
 pub use selection::Selection;
 pub use services::*;
 pub use tags::{AWS_TAG_PREFIX, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Tags};
+pub use targets::*;

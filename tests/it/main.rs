@@ -29,6 +29,7 @@ mod sdk_sqs;
 mod services;
 mod simulation;
 mod support;
+mod targets;
 mod urls;
 mod watch;
 
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
             services::all(),
             services::around::all(),
             simulation::all(),
+            targets::every(),
             urls::all(),
             watch::all(),
         ]

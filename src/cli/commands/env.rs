@@ -7,10 +7,12 @@ use crate::{
     cli::{
         Session,
         args::{Env, EnvFormat},
-        engine::Engine,
+        converging::failure,
         failure::Failure,
-        project::Project,
+        place::Place,
+        remote::Remote,
     },
+    converge::Provider,
     model::Scope,
     plan::ServiceFacts,
     stack::Desired,
@@ -18,7 +20,7 @@ use crate::{
 };
 
 /// No secret: the engine takes any credentials from this machine.
-const SECRET_ACCESS_KEY: &str = "stackctl";
+pub(crate) const SECRET_ACCESS_KEY: &str = "stackctl";
 
 pub(crate) async fn run(session: &Session, args: &Env) -> Result<(), Failure> {
     let variables = variables(session).await?;
@@ -31,8 +33,11 @@ pub(crate) async fn run(session: &Session, args: &Env) -> Result<(), Failure> {
 
 /// The variables of the stack whose engine runs here.
 pub(crate) async fn variables(session: &Session) -> Result<BTreeMap<String, String>, Failure> {
-    let project = Project::find(session)?;
-    let engine = Engine::running(&project).await?;
+    let (project, place) = Place::running(session).await?;
+    let engine = match place {
+        Place::Engine(engine) => engine,
+        Place::Remote(remote) => return of_target(&remote).await,
+    };
     let activity = engine.activity().await?;
     let queues = activity.queues.iter().map(|queue| queue.name.as_str());
     let mut variables = of_stack(&engine.endpoint, &engine.scope, queues);
@@ -44,6 +49,26 @@ pub(crate) async fn variables(session: &Session) -> Result<BTreeMap<String, Stri
     if let Some(desired) = project.read(session)?.desired {
         variables.extend(of_services(&desired));
     }
+    Ok(variables)
+}
+
+/// The variables of the stack on a target.
+async fn of_target(remote: &Remote) -> Result<BTreeMap<String, String>, Failure> {
+    let desired = &remote.desired;
+    let mut variables: BTreeMap<_, _> =
+        remote.variables().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let observed = remote.provider.observe(desired).await.map_err(|error| failure(&error))?;
+    for (key, queue) in &desired.queues {
+        let found = observed.queues.get(&queue.name);
+        // As the queue is called without a prefix.
+        let name = format!("{key}{}", if queue.name.is_fifo() { ".fifo" } else { "" });
+        variables.extend(found.map(|found| (variable_of("QUEUE", &name), found.url.clone())));
+    }
+    for (key, function) in &desired.functions {
+        let found = observed.functions.get(&function.name).and_then(|found| found.url.as_ref());
+        variables.extend(found.map(|found| (variable_of("FUNCTION", key), found.url.clone())));
+    }
+    variables.extend(of_services(desired));
     Ok(variables)
 }
 

@@ -1,5 +1,7 @@
 //! `stackctl plan`: what `up` would change.
 
+use std::sync::Arc;
+
 use crate::{
     cli::{
         Session,
@@ -8,12 +10,14 @@ use crate::{
         converging::{Converging, coloured, plan_from_nothing},
         engine::Engine,
         failure::Failure,
+        place::Place,
         project::Project,
+        remote::Remote,
         selecting,
         services::Services,
     },
     plan::Plan,
-    stack::Selection,
+    stack::{Desired, Selection},
 };
 
 pub(crate) async fn run(session: &Session, args: &Arguments) -> Result<(), Failure> {
@@ -26,17 +30,9 @@ pub(super) async fn show(session: &Session, only: &[String]) -> Result<Plan, Fai
     let project = Project::find(session)?;
     let desired = project.desired(session)?;
     let selection = Selection::with_needs(&desired, &selecting::addresses(&desired, only)?);
-    let artifacts = artifacts::build(session, &project, &desired, &selection).await?;
-    let services = Services::open(session, &project, &desired, &selection).await?;
-    let plan = match Engine::find(&project).await? {
-        Some(engine) => {
-            engine.check_stack(&desired.name)?;
-            Converging::on(session, (&desired, &selection), &engine, &services).plan(&artifacts).await?
-        }
-        None => {
-            session.terminal.say("the engine is not running: this is the plan for one that holds nothing");
-            plan_from_nothing(session, (&desired, &selection), &artifacts, &services).await?
-        }
+    let plan = match session.elsewhere() {
+        Some(_) => elsewhere(session, &project, (&desired, &selection)).await?,
+        None => here(session, &project, (&desired, &selection)).await?,
     };
     if session.terminal.json {
         session.terminal.print_json(&plan)?;
@@ -49,4 +45,39 @@ pub(super) async fn show(session: &Session, only: &[String]) -> Result<Plan, Fai
         session.terminal.print(plan.summary())?;
     }
     Ok(plan)
+}
+
+async fn here(
+    session: &Session,
+    project: &Project,
+    (desired, selection): (&Desired, &Selection),
+) -> Result<Plan, Failure> {
+    let selected = (desired, selection);
+    let artifacts = artifacts::build(session, project, desired, selection).await?;
+    let services = Services::open(session, project, desired, selection).await?;
+    match Engine::find(project).await? {
+        Some(engine) => {
+            engine.check_stack(&desired.name)?;
+            Converging::on(session, selected, &Place::Engine(Arc::new(engine)), &services).plan(&artifacts).await
+        }
+        None => {
+            session.terminal.say("the engine is not running: this is the plan for one that holds nothing");
+            plan_from_nothing(session, selected, &artifacts, &services).await
+        }
+    }
+}
+
+async fn elsewhere(
+    session: &Session,
+    project: &Project,
+    (desired, selection): (&Desired, &Selection),
+) -> Result<Plan, Failure> {
+    let remote = Remote::reach(session, project, desired).await?;
+    remote.show(session);
+    let desired = remote.desired.clone();
+    let artifacts = artifacts::build(session, project, &desired, selection).await?;
+    let artifacts = remote.packaged(session, project, artifacts).await?;
+    let services = Services::open(session, project, &desired, selection).await?;
+    let place = Place::Remote(Arc::new(remote));
+    Converging::on(session, (&desired, selection), &place, &services).plan(&artifacts).await
 }
