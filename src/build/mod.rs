@@ -26,6 +26,7 @@ mod requirements;
 mod rust;
 mod source;
 mod toolchain;
+mod versions;
 
 use std::{
     path::{Path, PathBuf},
@@ -39,6 +40,7 @@ pub use identity::{TOOL_VARIABLES, ToolEnvironment};
 pub use inputs::{Added, Inputs};
 pub use progress::{BuildEvent, Progress};
 pub use snapshot::Earlier;
+pub use versions::{satisfies, version, versions};
 
 use self::{adapter::Adapter, cache::Fingerprint, pack::Unfinished};
 use crate::{

@@ -80,6 +80,15 @@ pub(crate) enum Command {
     /// Read the manifest and say all that is wrong with it.
     #[command(after_help = "Examples:\n  stackctl check\n  stackctl check --json     for an editor or CI")]
     Check,
+    /// Write down, in stack.lock, which images and toolchains the stack is made with.
+    #[command(
+        after_help = "Examples:\n  stackctl lock                          lock what is new, let go what is unused\n  stackctl lock \
+                            --update                 take everything as it is now\n  stackctl lock --update postgres:16 go     an image \
+                            and a tool\n  stackctl lock --check                  compare, and end with 1 when something \
+                            differs\n\n`up` locks what is new by itself. Check the file in: `stackctl up --locked` refuses \
+                            to differ from it."
+    )]
+    Lock(Lock),
     /// Show what `up` would change.
     #[command(
         after_help = "Examples:\n  stackctl plan\n  stackctl plan --exit-code     0: nothing to change, 2: changes"
@@ -204,7 +213,20 @@ pub(crate) struct Init {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Lock {
+    /// Take anew what is locked: everything, or the images, tools and functions that are named.
+    #[arg(long, value_name = "NAME", num_args = 0.., conflicts_with = "check")]
+    pub(crate) update: Option<Vec<String>>,
+    /// Change nothing; end with 1 when something here differs.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Plan {
+    /// Refuse to differ from stack.lock.
+    #[arg(long)]
+    pub(crate) locked: bool,
     /// End with 2 when there are changes.
     #[arg(long)]
     pub(crate) exit_code: bool,
@@ -218,10 +240,16 @@ pub(crate) struct Up {
     /// Stay, and go on as files are saved: `stackctl watch`.
     #[arg(short, long)]
     pub(crate) watch: bool,
+    /// Refuse to differ from stack.lock: in images, and in what functions are built and run with.
+    #[arg(long)]
+    pub(crate) locked: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
+    /// Refuse to differ from stack.lock when it begins.
+    #[arg(long)]
+    pub(crate) locked: bool,
     /// Lose messages without being asked, if a change of the manifest comes to that.
     #[arg(short, long)]
     pub(crate) yes: bool,

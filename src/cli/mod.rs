@@ -11,6 +11,7 @@ mod engine;
 mod failure;
 mod images;
 mod input;
+mod locking;
 mod project;
 mod sdk;
 mod services;
@@ -92,6 +93,7 @@ fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Doctor => commands::doctor::run(session),
         Command::Schema => commands::schema::run(session),
         Command::Completions(args) => commands::completions::run(&args),
+        Command::Lock(args) => wait_for(commands::lock::run(session, &args)),
         Command::Plan(args) => wait_for(commands::plan::run(session, &args)),
         Command::Up(args) => block_on(commands::up::run(session, &args)),
         Command::Watch(args) => block_on(commands::watch::run(session, &args)),

@@ -13,9 +13,11 @@ mod observed;
 pub(crate) mod samples;
 mod services;
 mod tags;
+mod toolchain;
 
 pub use containers::*;
 pub use desired::*;
 pub use observed::*;
 pub use services::*;
 pub use tags::{AWS_TAG_PREFIX, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Tags};
+pub use toolchain::Toolchain;

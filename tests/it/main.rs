@@ -28,6 +28,7 @@ mod sdk_sqs;
 mod services;
 mod simulation;
 mod support;
+mod team;
 mod urls;
 mod watch;
 
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
             sdk_sqs::all(),
             services::all(),
             simulation::all(),
+            team::all(),
             urls::all(),
             watch::all(),
         ]

@@ -7,6 +7,7 @@ use crate::cli::{
     converging::{Converging, coloured, plan_from_nothing},
     engine::Engine,
     failure::Failure,
+    locking,
     project::Project,
     services::Services,
 };
@@ -14,6 +15,7 @@ use crate::cli::{
 pub(crate) async fn run(session: &Session, args: &Arguments) -> Result<(), Failure> {
     let project = Project::find(session)?;
     let desired = project.desired(session)?;
+    locking::check(session, &project, &desired, args.locked).await?;
     let artifacts = artifacts::build(session, &project, &desired).await?;
     let services = Services::open(session, &project, &desired).await?;
     let plan = match Engine::find(&project).await? {

@@ -10,6 +10,7 @@ use crate::{
         converging::{Converging, coloured, interrupted},
         engine::Engine,
         failure::Failure,
+        locking::{self, Tools},
         project::Project,
         services::Services,
         terminal::{BOLD, CYAN, GREEN, YELLOW},
@@ -30,13 +31,13 @@ struct Converged<'a> {
 
 pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     if args.watch {
-        return super::watch::run(session, &Watch { yes: args.yes, only: Vec::new() }).await;
+        return super::watch::run(session, &Watch { locked: args.locked, yes: args.yes, only: Vec::new() }).await;
     }
     let watch = Stopwatch::start();
     let project = Project::find(session)?;
-    let desired = project.desired(session)?;
-    let (engine, services, plan, artifacts) = tokio::select! {
-        prepared = Box::pin(prepare(session, args, &project, &desired)) => prepared?,
+    let mut desired = project.desired(session)?;
+    let (engine, services, plan, artifacts, tools) = tokio::select! {
+        prepared = Box::pin(prepare(session, args, &project, &mut desired)) => prepared?,
         () = interrupted() => return Err(Failure::Interrupted),
     };
     // Stops between two calls, not within one, and so hears Ctrl-C itself.
@@ -46,6 +47,9 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     if has_url_references(&desired) {
         // URLs that the target has just given out reach those who refer to them.
         converging.apply(&converging.plan(&artifacts).await?).await?;
+    }
+    if !args.locked {
+        locking::keep(session, &project, &desired, &tools).await?;
     }
     let terminal = session.terminal;
     if terminal.json {
@@ -78,15 +82,18 @@ async fn prepare(
     session: &Session,
     args: &Up,
     project: &Project,
-    desired: &Desired,
-) -> Result<(Engine, Services, Plan, Artifacts), Failure> {
+    desired: &mut Desired,
+) -> Result<(Engine, Services, Plan, Artifacts, Tools), Failure> {
+    let tools = locking::check(session, project, desired, args.locked).await?;
     let artifacts = artifacts::build(session, project, desired).await?;
+    locking::pin_bases(project, desired).await?;
+    let desired = &*desired;
     let services = Services::open(session, project, desired).await?;
     let engine = Engine::ensure(session, project, desired).await?;
     services.remember(project)?;
     let plan = Converging::on(session, desired, &engine, &services).plan(&artifacts).await?;
     ask(session, args, &plan).await?;
-    Ok((engine, services, plan, artifacts))
+    Ok((engine, services, plan, artifacts, tools))
 }
 
 /// `4 created, 1 deleted`.
