@@ -6,10 +6,14 @@ use std::{
     process::Command,
 };
 
-use crate::support::{
-    binary::{Printed, run, stackctl, succeed},
-    tool::Tool,
-    trials,
+use crate::{
+    services::Registry,
+    support::{
+        binary::{Printed, run, stackctl, succeed},
+        docker::{Sweep, docker},
+        tool::Tool,
+        trials,
+    },
 };
 
 trials!(
@@ -18,6 +22,7 @@ trials!(
     what_is_required_is_there_or_nothing_is_built needs [Tool::Python],
     a_lock_that_is_none_says_the_way_out needs [Tool::Python],
     profiles_share_a_lock_and_what_is_local_is_not_in_it needs [Tool::Python],
+    an_image_stays_when_its_tag_moves needs [Tool::Docker, Tool::DockerRegistry],
     a_second_clone_makes_the_same_artifacts needs [Tool::Python, Tool::Node, Tool::Go],
 );
 
@@ -196,6 +201,68 @@ fn profiles_share_a_lock_and_what_is_local_is_not_in_it() {
     fs::write(stack.path("stack.local.toml"), function("mine")).unwrap();
     stack.succeed(&["up"]);
     assert_eq!(stack.lock(), both, "what one person alone has is not for everybody");
+}
+
+/// Pushes an image of BusyBox that tells its version from others; nothing of it is left here.
+fn push(image: &str, version: &str) {
+    let context = tempfile::tempdir().unwrap();
+    fs::copy("/bin/busybox", context.path().join("busybox")).unwrap();
+    let dockerfile =
+        format!("FROM scratch\nCOPY busybox /bin/sleep\nLABEL version={version}\nCMD [\"sleep\", \"600\"]\n");
+    fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
+    succeed(docker(&["build", "-q", "-t", image, context.path().to_str().unwrap()]));
+    succeed(docker(&["push", "-q", image]));
+    succeed(docker(&["rmi", image]));
+}
+
+fn an_image_stays_when_its_tag_moves() {
+    let registry = Registry::start();
+    let image = format!("localhost:{}/team-pinned:1", registry.port);
+    push(&image, "one");
+    let (first, second) = (Stack::new(""), Stack::new(""));
+    let sweeps = [&first, &second].map(|stack| Sweep::of(stack.dir.path()));
+    first.write(&format!("[services.sleeper]\nimage = \"{image}\"\n"));
+    let version = || {
+        let label = "{{.Config.Labels.version}}";
+        succeed(docker(&["inspect", "--format", label, "stackctl-team-sleeper"])).trim().to_owned()
+    };
+    first.succeed(&["up"]);
+    assert_eq!(version(), "one");
+    let locked = first.lock();
+    assert!(locked.contains(&format!("\"{image}\" = \"sha256:")), "{locked}");
+    push(&image, "two");
+    for arguments in [&["up"][..], &["up", "--locked"]] {
+        let again = first.succeed(arguments);
+        assert!(again.stderr.contains("nothing to change"), "{}", again.stderr);
+    }
+    first.succeed(&["down", "--yes"]);
+
+    // A clone, on a machine that has no image of that name.
+    let _ = docker(&["rmi", "-f", &image]).output();
+    for name in ["stack.toml", "stack.lock"] {
+        fs::copy(first.path(name), second.path(name)).unwrap();
+    }
+    second.succeed(&["up", "--locked"]);
+    assert_eq!((version(), second.lock()), ("one".to_owned(), locked.clone()));
+
+    second.succeed(&["lock", "--update", &image]);
+    assert_ne!(second.lock(), locked);
+    let plan = second.succeed(&["plan"]);
+    assert!(plan.stdout.contains("replace"), "{}", plan.stdout);
+    second.succeed(&["up", "--locked"]);
+    assert_eq!(version(), "two");
+    second.succeed(&["down", "--yes"]);
+
+    second.write("[services.sleeper]\nimage = \"localhost:1/team-nothing:1\"\n");
+    second.check_fails(
+        &["up", "--locked"],
+        1,
+        &["services.sleeper: the image `localhost:1/team-nothing:1` is not locked"],
+    );
+    second.check_fails(&["lock"], 1, &["localhost:1/team-nothing:1"]);
+    for sweep in sweeps {
+        assert_eq!(sweep.left(), Vec::<String>::new());
+    }
 }
 
 /// The four languages of the example, in two clones at paths of different lengths, the second from checked-in files alone.
