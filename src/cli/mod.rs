@@ -13,6 +13,7 @@ mod images;
 mod input;
 mod locking;
 mod project;
+mod recognised;
 mod sdk;
 mod services;
 mod surroundings;
@@ -39,6 +40,8 @@ pub(crate) struct Session {
     /// The manifest that was named.
     pub(crate) file: Option<PathBuf>,
     pub(crate) profile: Option<String>,
+    /// Where the engine listens instead of where the manifest says; 0 is any free port.
+    pub(crate) port: Option<u16>,
 }
 
 impl Session {
@@ -49,7 +52,7 @@ impl Session {
             (false, false) => Verbosity::Normal,
         };
         let terminal = Terminal { verbosity, json: cli.global.json };
-        Self { terminal, file: cli.file(), profile: cli.global.profile.clone() }
+        Self { terminal, file: cli.file(), profile: cli.global.profile.clone(), port: cli.port() }
     }
 }
 

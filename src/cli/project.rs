@@ -9,6 +9,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, JSONReportHandl
 
 use super::{
     Session,
+    converging::set_port,
     failure::{Failure, Message},
     locking,
     surroundings::{variable, working_directory},
@@ -109,6 +110,7 @@ impl Project {
     pub(crate) fn read(&self, session: &Session) -> Result<manifest::Reading, Failure> {
         let mut reading = self.read_unpinned(session)?;
         if let Some(desired) = &mut reading.desired {
+            set_port(desired, session.port);
             locking::pin(self, desired)?;
         }
         Ok(reading)

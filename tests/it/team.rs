@@ -9,7 +9,7 @@ use std::{
 use crate::{
     services::Registry,
     support::{
-        binary::{Printed, run, stackctl, succeed},
+        binary::{Printed, eventually, run, stackctl, succeed},
         docker::{Sweep, docker},
         tool::Tool,
         trials,
@@ -22,6 +22,8 @@ trials!(
     what_is_required_is_there_or_nothing_is_built needs [Tool::Python],
     a_lock_that_is_none_says_the_way_out needs [Tool::Python],
     profiles_share_a_lock_and_what_is_local_is_not_in_it needs [Tool::Python],
+    functions_that_are_there_become_a_stack needs [Tool::Python, Tool::Node, Tool::Go],
+    init_leaves_a_manifest_alone,
     an_image_stays_when_its_tag_moves needs [Tool::Docker, Tool::DockerRegistry],
     a_second_clone_makes_the_same_artifacts needs [Tool::Python, Tool::Node, Tool::Go],
 );
@@ -201,6 +203,46 @@ fn profiles_share_a_lock_and_what_is_local_is_not_in_it() {
     fs::write(stack.path("stack.local.toml"), function("mine")).unwrap();
     stack.succeed(&["up"]);
     assert_eq!(stack.lock(), both, "what one person alone has is not for everybody");
+}
+
+/// Removes the manifest of the example, and lets `init` write another.
+fn functions_that_are_there_become_a_stack() {
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let shop = dir.path().join("shop");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/four-languages"), &shop);
+    fs::remove_file(shop.join("stack.toml")).unwrap();
+    let init = run(stackctl(&shop, &["init"]));
+    assert_eq!(init.code, Some(0), "{}", init.stderr);
+    for found in ["functions.go  go, in go", "functions.node  node", "functions.python  python", "functions.rust  rust"]
+    {
+        assert!(init.stderr.contains(found), "no `{found}` in\n{}", init.stderr);
+    }
+    let check = run(stackctl(&shop, &["check"]));
+    assert!(check.code == Some(0) && check.stderr.contains("4 functions"), "{}", check.stderr);
+    assert!(!check.stderr.contains("remark"), "{}", check.stderr);
+    let overlay = "[targets.embedded]\nport = \"auto\"\n[functions.rust.build.rust]\nprofile = \"dev\"\n";
+    fs::write(shop.join("stack.local.toml"), overlay).unwrap();
+    let clone = Clone { dir: shop };
+    succeed(stackctl(&clone.dir, &["up"]));
+    for language in ["go", "node", "python"] {
+        succeed(stackctl(&clone.dir, &["send", language, "hello"]));
+        eventually(language, || {
+            let logs = succeed(stackctl(&clone.dir, &["logs", language]));
+            logs.contains("says hello").then_some(())
+        });
+    }
+}
+
+fn init_leaves_a_manifest_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = dir.path().join("stack.yaml");
+    fs::write(&manifest, "stack: { name: s }\n").unwrap();
+    let init = run(stackctl(dir.path(), &["init"]));
+    assert!(init.code == Some(0) && init.stderr.contains("stays as it is"), "{}", init.stderr);
+    assert_eq!(fs::read_to_string(&manifest).unwrap(), "stack: { name: s }\n");
+    assert!(!dir.path().join("stack.toml").exists());
+    assert_eq!(fs::read_to_string(dir.path().join(".gitignore")).unwrap(), ".stackctl/\n*.local.toml\n");
+    assert_eq!(run(stackctl(dir.path(), &["init"])).code, Some(4), "there is nothing left to write");
 }
 
 /// Pushes an image of BusyBox that tells its version from others; nothing of it is left here.

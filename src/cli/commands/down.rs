@@ -198,7 +198,7 @@ mod tests {
             fs::write(state.join(name), "").unwrap();
         }
         let terminal = Terminal { verbosity: Verbosity::Quiet, json: false };
-        let session = Session { terminal, file: None, profile: None };
+        let session = Session { terminal, file: None, profile: None, port: None };
         remove(&session, &state).unwrap();
         let left: Vec<_> = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["theirs"]);

@@ -3,11 +3,8 @@
 
 use std::{io, os::unix::process::CommandExt, process::Command};
 
-use super::env::variables;
+use super::env::{REMOVED, variables};
 use crate::cli::{Session, args::Exec, failure::Failure};
-
-/// Of the user's own AWS settings, what would be taken before ours.
-const REMOVED: [&str; 4] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SQS"];
 
 pub(crate) async fn run(session: &Session, args: &Exec) -> Result<(), Failure> {
     let variables = variables(session).await?;

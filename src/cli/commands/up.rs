@@ -1,5 +1,7 @@
 //! `stackctl up`: the stack becomes what the manifest says.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::{
@@ -16,7 +18,7 @@ use crate::{
         terminal::{BOLD, CYAN, GREEN, YELLOW},
     },
     engine::EngineConfig,
-    plan::{Artifacts, Danger, Plan, Summary, has_url_references},
+    plan::{ArtifactInfo, Artifacts, Danger, Plan, Summary, has_url_references},
     serve::clock::Stopwatch,
     stack::Desired,
 };
@@ -24,14 +26,26 @@ use crate::{
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 struct Converged<'a> {
+    stack: &'a str,
     endpoint: &'a str,
+    account: String,
+    region: String,
+    took_ms: u128,
     changed: Summary,
+    /// What each function was deployed from, by its key.
+    artifacts: BTreeMap<String, String>,
+    /// What `stackctl env` prints.
+    variables: BTreeMap<String, String>,
     steps: &'a Plan,
 }
 
 pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     if args.watch {
-        return super::watch::run(session, &Watch { locked: args.locked, yes: args.yes, only: Vec::new() }).await;
+        return super::watch::run(
+            session,
+            &Watch { port: args.port, locked: args.locked, yes: args.yes, only: Vec::new() },
+        )
+        .await;
     }
     let watch = Stopwatch::start();
     let project = Project::find(session)?;
@@ -53,7 +67,18 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     }
     let terminal = session.terminal;
     if terminal.json {
-        return terminal.print_json(&Converged { endpoint: &engine.endpoint, changed: plan.summary(), steps: &plan });
+        let digest = |(key, artifact): (&String, &ArtifactInfo)| (key.clone(), artifact.digest.to_string());
+        return terminal.print_json(&Converged {
+            stack: desired.name.as_str(),
+            endpoint: &engine.endpoint,
+            account: engine.scope.account.to_string(),
+            region: engine.scope.region.to_string(),
+            took_ms: watch.elapsed().as_millis(),
+            changed: plan.summary(),
+            artifacts: artifacts.iter().map(digest).collect(),
+            variables: super::env::variables(session).await?,
+            steps: &plan,
+        });
     }
     let took = format!("{}.{:02} s", watch.elapsed().as_secs(), watch.elapsed().subsec_millis() / 10);
     terminal.step(GREEN, "ready", format_args!("{}: {}, in {took}", desired.name, done(plan.summary())));
