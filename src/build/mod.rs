@@ -21,6 +21,7 @@ mod identity;
 mod java;
 mod kept;
 mod node_modules;
+mod package;
 mod python;
 mod requirements;
 mod rust;
@@ -38,6 +39,7 @@ use std::{
 pub use error::BuildError;
 pub use identity::{TOOL_VARIABLES, ToolEnvironment};
 pub use inputs::{Added, Inputs};
+pub use package::{Package, package, prune_packages};
 pub use progress::{BuildEvent, Progress};
 pub use snapshot::Earlier;
 pub use versions::{satisfies, version, versions};

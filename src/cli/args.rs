@@ -57,6 +57,9 @@ pub(crate) struct Global {
     /// Overlay the manifest with its [profiles.NAME].
     #[arg(long, global = true, value_name = "NAME", env = "STACKCTL_PROFILE", hide_env_values = true)]
     pub(crate) profile: Option<String>,
+    /// Work on this target of the manifest instead of the embedded engine.
+    #[arg(long, global = true, value_name = "NAME", env = "STACKCTL_TARGET", hide_env_values = true)]
+    pub(crate) target: Option<String>,
     /// Print data as JSON, for programs.
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -5,6 +5,7 @@ use super::{
     failure::{Failure, Message},
     images,
     project::Project,
+    remote,
     surroundings::{variable, variables},
     terminal::{GREEN, Verbosity, count},
 };
@@ -18,13 +19,17 @@ use crate::{
 
 /// Builds all functions.
 pub(crate) async fn build(session: &Session, project: &Project, desired: &Desired) -> Result<Artifacts, Failure> {
-    let functions = desired.functions.values();
-    let requests: Vec<_> = functions.map(|function| request(session, project, &desired.name, function)).collect();
+    let mut artifacts = if session.elsewhere().is_some() { remote::images(desired)? } else { Artifacts::new() };
+    let functions: Vec<_> = desired.functions.iter().filter(|(key, _)| !artifacts.contains_key(*key)).collect();
+    let requests: Vec<_> =
+        functions.iter().map(|(_, function)| request(session, project, &desired.name, function)).collect();
     let watch = Stopwatch::start();
-    images::pull_bases(session, desired).await?;
+    if session.elsewhere().is_none() {
+        images::pull_bases(session, desired).await?;
+    }
     let results = build::build_all(&requests).await;
-    let (mut artifacts, mut failures) = (Artifacts::new(), Vec::new());
-    for ((key, function), result) in desired.functions.iter().zip(results) {
+    let mut failures = Vec::new();
+    for ((key, function), result) in functions.into_iter().zip(results) {
         match result {
             Ok(artifact) => {
                 if !artifact.reused {

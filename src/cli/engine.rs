@@ -210,7 +210,7 @@ fn arguments(project: &Project, desired: &Desired) -> Result<Vec<String>, Failur
 }
 
 /// An error that names what there is instead.
-fn unknown(kind: &str, name: &str, names: &[&str]) -> Failure {
+pub(crate) fn unknown(kind: &str, name: &str, names: &[&str]) -> Failure {
     let text = format!("there is no {kind} `{name}`");
     let similar = names
         .iter()
@@ -267,7 +267,7 @@ mod tests {
         let file = dir.path().join("stack.toml");
         std::fs::write(&file, text).unwrap();
         let terminal = Terminal { verbosity: Verbosity::Quiet, json: false };
-        let session = Session { terminal, file: Some(file), profile: None, port: None };
+        let session = Session { terminal, file: Some(file), profile: None, port: None, target: None };
         let project = Project::find(&session).unwrap();
         let arguments = arguments(&project, &project.desired(&session).unwrap()).unwrap();
         let line = ["stackctl".to_owned()].into_iter().chain(arguments);

@@ -12,8 +12,13 @@ mod failure;
 mod images;
 mod input;
 mod locking;
+mod place;
 mod project;
 mod recognised;
+mod remote;
+mod remote_logs;
+mod remote_queues;
+mod remote_status;
 mod sdk;
 mod services;
 mod surroundings;
@@ -42,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) profile: Option<String>,
     /// Where the engine listens instead of where the manifest says; 0 is any free port.
     pub(crate) port: Option<u16>,
+    /// The target that was named.
+    pub(crate) target: Option<String>,
 }
 
 impl Session {
@@ -52,7 +59,8 @@ impl Session {
             (false, false) => Verbosity::Normal,
         };
         let terminal = Terminal { verbosity, json: cli.global.json };
-        Self { terminal, file: cli.file(), profile: cli.global.profile.clone(), port: cli.port() }
+        let (profile, target) = (cli.global.profile.clone(), cli.global.target.clone());
+        Self { terminal, file: cli.file(), profile, port: cli.port(), target }
     }
 }
 
@@ -90,6 +98,7 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
 }
 
 fn run(session: &Session, command: Command) -> Result<(), Failure> {
+    place::refuse_elsewhere(session, &command)?;
     match command {
         Command::Init(args) => commands::init::run(session, &args),
         Command::Check => commands::check::run(session),

@@ -12,12 +12,13 @@ use super::{
     converging::set_port,
     failure::{Failure, Message},
     locking,
+    remote::no_target,
     surroundings::{variable, working_directory},
     terminal::count,
 };
 use crate::{
     manifest::{self, Context, Problem, Source},
-    stack::Desired,
+    stack::{Desired, Target},
 };
 
 /// Names that are looked for, in this order.
@@ -129,17 +130,30 @@ impl Project {
         Ok(manifest::read(&source, &self.context(session.profile.as_deref(), overlay.as_ref())))
     }
 
-    /// The stack, for a command that is about something else than the manifest: mistakes in full, all else in a line.
+    /// The stack as it is on the target that was named, for a command that is about something else than the manifest: mistakes
+    /// in full, all else in a line.
     pub(crate) fn desired(&self, session: &Session) -> Result<Desired, Failure> {
-        sound(session, self.read(session)?)
+        let reading = self.read(session)?;
+        let desired = reading.desired.clone().map(|desired| on_target(session, desired)).transpose()?;
+        sound(session, manifest::Reading { desired, ..reading })
     }
 
     /// The same with images as the manifest names them.
     pub(crate) fn desired_unpinned(&self, session: &Session) -> Result<Desired, Failure> {
         sound(session, self.read_unpinned(session)?)
     }
+
+    /// The same without a word about a sound manifest.
+    pub(crate) fn desired_quietly(&self, session: &Session) -> Result<Desired, Failure> {
+        let reading = self.read(session)?;
+        match reading.desired {
+            Some(desired) => on_target(session, desired),
+            None => Err(print_problems(session, &reading.problems)),
+        }
+    }
 }
 
+/// The stack of a sound manifest, and what is to be said of it.
 fn sound(session: &Session, reading: manifest::Reading) -> Result<Desired, Failure> {
     match reading.desired {
         Some(desired) => {
@@ -151,6 +165,21 @@ fn sound(session: &Session, reading: manifest::Reading) -> Result<Desired, Failu
         }
         None => Err(print_problems(session, &reading.problems)),
     }
+}
+
+/// A stack under the names that it has on the target that was named.
+pub(crate) fn on_target(session: &Session, desired: Desired) -> Result<Desired, Failure> {
+    let Some(name) = session.elsewhere() else { return Ok(desired) };
+    let access = match desired.targets.get(name) {
+        Some(Target::Aws(aws)) => aws.access.clone(),
+        Some(Target::Endpoint(endpoint)) => endpoint.access.clone(),
+        Some(Target::Embedded { .. } | Target::LocalStack { .. }) => return Ok(desired),
+        None => return Err(no_target(name, &desired)),
+    };
+    desired.on(&access).map_err(|(wanted, error)| {
+        let text = format!("the target `{name}` makes the name `{wanted}`, and {error}");
+        Failure::ManifestMessage(Message::new(text).help(format!("shorten `name_prefix` under `[targets.{name}]`")))
+    })
 }
 
 fn say_shortly(session: &Session, problem: &Problem) {

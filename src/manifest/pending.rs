@@ -16,10 +16,8 @@ struct Pending {
     says: &'static str,
 }
 
-const PENDING: &[Pending] = &[
-    Pending { path: &["targets", "localstack"], harmless: "", says: "the target `localstack` is not supported yet" },
-    Pending { path: &["targets", "aws"], harmless: "", says: "the target `aws` is not supported yet" },
-];
+const PENDING: &[Pending] =
+    &[Pending { path: &["targets", "localstack"], harmless: "", says: "the target `localstack` is not supported yet" }];
 
 /// An advice for each such setting that the manifest has.
 pub(super) fn not_enforced(root: &Node) -> Vec<Problem> {

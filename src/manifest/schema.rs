@@ -114,7 +114,7 @@ fn of_key(key: &Key, partial: bool) -> Map<String, Value> {
         Presence::Default(text) => {
             _ = schema.insert("default".to_owned(), to_json(&from_toml::parse_value(text)));
         }
-        Presence::Required | Presence::Derived(_) => {}
+        Presence::Required | Presence::RequiredWithout(_) | Presence::Derived(_) => {}
     }
     if let Some((min, max)) = range(&key.shape) {
         description.push_str(&format!("\n\nFrom {min} to {max}."));

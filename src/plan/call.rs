@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::ContainerCall;
+use super::{ContainerCall, PackageObject};
 use crate::{
     model::{ArtifactDigest, FunctionName, QueueArn, QueueName},
     stack::{Architecture, FunctionUrl, ImageConfig, LogFormat, Pollers, ScheduleSettings, Tags, Variables},
@@ -33,6 +33,15 @@ pub enum Call {
     },
     DeleteQueue {
         url: String,
+    },
+    /// Puts a package where the call after it finds it.
+    UploadPackage {
+        digest: ArtifactDigest,
+        object: PackageObject,
+    },
+    /// Lambda has a copy.
+    DeletePackage {
+        object: PackageObject,
     },
     CreateFunction(Box<NewFunction>),
     UpdateFunctionCode {
@@ -193,8 +202,9 @@ pub struct NewFunction {
 /// Where a function's code is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FunctionCode {
-    /// In the target's store of artifacts.
+    /// In the target's store of artifacts, or sent with the call.
     Artifact(ArtifactDigest),
+    Object(PackageObject),
     /// `ImageUri`.
     Image(String),
 }
@@ -269,6 +279,8 @@ impl Call {
             Self::TagQueue { .. } => "TagQueue",
             Self::UntagQueue { .. } => "UntagQueue",
             Self::DeleteQueue { .. } => "DeleteQueue",
+            Self::UploadPackage { .. } => "PutObject",
+            Self::DeletePackage { .. } => "DeleteObject",
             Self::CreateFunction(_) => "CreateFunction",
             Self::UpdateFunctionCode { .. } => "UpdateFunctionCode",
             Self::UpdateFunctionConfiguration { .. } => "UpdateFunctionConfiguration",

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     ArtifactInfo, Artifacts, Call, FunctionChanges, FunctionCode, MappedFunction, MappingChanges, MappingSettings,
-    NewFunction, QueueAttributes, ServiceFacts, TargetFacts,
+    NewFunction, QueueAttributes, ServiceFacts, TargetFacts, TargetKind,
 };
 use crate::{
     model::{AccountId, ArtifactDigest, FunctionName, QueueArn, QueueName, Region, Scope},
@@ -23,6 +23,8 @@ pub(crate) struct FakeTarget {
     /// Everything, whoever owns it; `foreign` is empty.
     pub(crate) all: Observed,
     made: u32,
+    /// Packages in buckets.
+    pub(crate) objects: std::collections::BTreeSet<String>,
     /// Whose version was published by the last step.
     published: Option<FunctionName>,
 }
@@ -31,6 +33,7 @@ pub(crate) struct FakeTarget {
 pub(crate) fn facts() -> TargetFacts {
     TargetFacts {
         name: "embedded".to_owned(),
+        kind: TargetKind::Embedded,
         scope: Scope { account: AccountId::DEFAULT, region: Region::parse("ap-northeast-1").unwrap() },
         endpoint: "http://127.0.0.1:4566".to_owned(),
         default_role: Some("arn:aws:iam::000000000000:role/stackctl".to_owned()),
@@ -74,8 +77,13 @@ impl FakeTarget {
             Call::TagQueue { url, tags } => self.queue(url)?.tags.extend(tags.clone()),
             Call::UntagQueue { url, keys } => self.queue(url)?.tags.retain(|key, _| !keys.contains(key)),
             Call::DeleteQueue { url } => self.delete_queue(url)?,
-            Call::CreateFunction(new) => self.create_function(new)?,
+            Call::UploadPackage { .. } | Call::DeletePackage { .. } => self.apply_package(call)?,
+            Call::CreateFunction(new) => {
+                self.check_code(&new.code)?;
+                self.create_function(new)?;
+            }
             Call::UpdateFunctionCode { name, code, architecture } => {
+                self.check_code(code)?;
                 let function = self.function(name)?;
                 function.code_sha256 = code_sha256(code);
                 function.architecture = *architecture;
@@ -135,6 +143,17 @@ impl FakeTarget {
         Ok(())
     }
 
+    fn apply_package(&mut self, call: &Call) -> Result<(), String> {
+        match call {
+            Call::UploadPackage { object, .. } => drop(self.objects.insert(object.to_string())),
+            Call::DeletePackage { object } => {
+                self.objects.take(&object.to_string()).ok_or("no such object")?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// URLs and schedules.
     fn apply_around(&mut self, call: &Call) -> Result<(), String> {
         match call {
@@ -173,6 +192,15 @@ impl FakeTarget {
             other => return Err(format!("not carried out: {other:?}")),
         }
         Ok(())
+    }
+
+    fn check_code(&self, code: &FunctionCode) -> Result<(), String> {
+        match code {
+            FunctionCode::Object(object) if !self.objects.contains(&object.to_string()) => {
+                Err(format!("there is no {object}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Messages that arrive in a queue.
@@ -435,6 +463,7 @@ fn outdated(function: &mut ObservedFunction) {
 fn code_sha256(code: &FunctionCode) -> String {
     match code {
         FunctionCode::Artifact(digest) => STANDARD.encode(digest.as_bytes()),
+        FunctionCode::Object(object) => object.to_string(),
         FunctionCode::Image(uri) => uri.clone(),
     }
 }

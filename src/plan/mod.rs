@@ -37,7 +37,7 @@ pub use call::{
     MappingSettings, NewFunction, QueueAttributes,
 };
 pub use container_call::{ContainerCall, NewContainer, NewMount, NewMountSource};
-pub use facts::{ArtifactInfo, Artifacts, ServiceFacts, TargetFacts, has_url_references};
+pub use facts::{ArtifactInfo, Artifacts, PackageObject, ServiceFacts, TargetFacts, TargetKind, has_url_references};
 pub use render::{Line, Mark, Summary};
 
 use crate::stack::{Address, Desired, Observed};

@@ -115,6 +115,8 @@ impl Call {
             | Self::DeleteSchedule { .. }
             | Self::DeleteScheduleGroup { .. } => "delete",
             Self::UpdateFunctionCode { .. } => "update code",
+            Self::UploadPackage { .. } => "upload",
+            Self::DeletePackage { .. } => "remove",
             Self::PutFunctionConcurrency { .. } | Self::DeleteFunctionConcurrency { .. } => "concurrency",
             Self::PutProvisionedConcurrency { .. }
             | Self::DeleteProvisionedConcurrency { .. }

@@ -158,7 +158,7 @@ fn resolve(
     for (name, template) in &service.environment {
         match inputs.facts.render_in_container(template, inputs.desired, inputs.observed) {
             Ok(value) => drop(variables.insert(name.clone(), value)),
-            Err(other) => draft.undeclared(address(key), &other),
+            Err(other) => draft.unresolved(address(key), &other),
         }
     }
     if variables.len() < service.environment.len() {

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-use super::{Condition, DesiredService, Toolchain};
-use crate::model::{
-    AccountId, Debugging, Durability, FunctionIsolation, FunctionName, Isolation, QueueName, Region, StackName,
-};
+use super::{Condition, DesiredService, Target, Toolchain};
+use crate::model::{AccountId, Debugging, FunctionIsolation, FunctionName, QueueName, Region, StackName};
 
 /// Everything that a manifest declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -287,15 +285,6 @@ pub enum ScheduleTarget {
 pub struct Pollers {
     pub min: u32,
     pub max: u32,
-}
-
-/// Where a stack can be converged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    Embedded { port: PortChoice, durability: Durability, isolation: Isolation, network: ContainerNetwork },
-    LocalStack { image: Option<String>, port: u16 },
-    Aws { profile: Option<String>, role: Option<String>, bucket: Option<String>, name_prefix: String },
-    Endpoint { url: String },
 }
 
 /// Which network the containers of functions are in.

@@ -13,6 +13,7 @@ mod observed;
 pub(crate) mod samples;
 mod services;
 mod tags;
+mod targets;
 mod toolchain;
 
 pub use containers::*;
@@ -20,4 +21,5 @@ pub use desired::*;
 pub use observed::*;
 pub use services::*;
 pub use tags::{AWS_TAG_PREFIX, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Tags};
+pub use targets::*;
 pub use toolchain::Toolchain;

@@ -7,10 +7,12 @@ use crate::{
     cli::{
         Session,
         args::{Env, EnvFormat},
-        engine::Engine,
+        converging::failure,
         failure::Failure,
-        project::Project,
+        place::Place,
+        remote::Remote,
     },
+    converge::Provider,
     model::Scope,
     plan::ServiceFacts,
     stack::Desired,
@@ -18,10 +20,10 @@ use crate::{
 };
 
 /// No secret: the engine takes any credentials from this machine.
-const SECRET_ACCESS_KEY: &str = "stackctl";
+pub(crate) const SECRET_ACCESS_KEY: &str = "stackctl";
 
 /// Of somebody's own AWS settings, what would be taken before these variables.
-pub(crate) const REMOVED: [&str; 9] = [
+const BESIDE_KEYS: [&str; 9] = [
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_DEFAULT_PROFILE",
@@ -33,20 +35,26 @@ pub(crate) const REMOVED: [&str; 9] = [
     "AWS_SESSION_TOKEN",
 ];
 
+/// Keys in the environment, which would be taken before a profile.
+const BESIDE_A_PROFILE: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
 pub(crate) async fn run(session: &Session, args: &Env) -> Result<(), Failure> {
     let variables = variables(session).await?;
     if session.terminal.json || args.format == EnvFormat::Json {
         return session.terminal.print_json(&variables);
     }
-    let removed = REMOVED.iter().filter_map(|name| removal(args.format, name));
+    let removed = removed(&variables).iter().filter_map(|name| removal(args.format, name));
     let lines = removed.chain(variables.iter().map(|(name, value)| line(args.format, name, value)));
     session.terminal.print(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// The variables of the stack whose engine runs here.
 pub(crate) async fn variables(session: &Session) -> Result<BTreeMap<String, String>, Failure> {
-    let project = Project::find(session)?;
-    let engine = Engine::running(&project).await?;
+    let (project, place) = Place::running(session).await?;
+    let engine = match place {
+        Place::Engine(engine) => engine,
+        Place::Remote(remote) => return of_target(&remote).await,
+    };
     let activity = engine.activity().await?;
     let desired = project.read(session)?.desired;
     let mut variables = of_scope(&engine.endpoint, &engine.scope);
@@ -82,6 +90,43 @@ pub(crate) async fn variables(session: &Session) -> Result<BTreeMap<String, Stri
         variables.extend(urls.get(name).map(|url| (variable_of("FUNCTION", key, "URL"), url.clone())));
     }
     Ok(variables)
+}
+
+/// The variables of the stack on a target.
+async fn of_target(remote: &Remote) -> Result<BTreeMap<String, String>, Failure> {
+    let desired = &remote.desired;
+    let mut variables: BTreeMap<_, _> =
+        remote.variables().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let observed = remote.provider.observe(desired).await.map_err(|error| failure(&error))?;
+    for (key, queue) in &desired.queues {
+        let Some(found) = observed.queues.get(&queue.name) else { continue };
+        // As the queue is called without a prefix.
+        for key in [key.clone(), format!("{key}{}", if queue.name.is_fifo() { ".fifo" } else { "" })] {
+            variables.extend(of_queue(&key, queue.name.as_str(), "", &remote.scope));
+            variables.insert(variable_of("QUEUE", &key, "URL"), found.url.clone());
+        }
+    }
+    for (key, function) in &desired.functions {
+        let Some(found) = observed.functions.get(&function.name) else { continue };
+        variables.extend(of_function(key, function.name.as_str(), &remote.scope));
+        let url = found.url.as_ref().map(|found| (variable_of("FUNCTION", key, "URL"), found.url.clone()));
+        variables.extend(url);
+    }
+    variables.insert("STACKCTL_STACK".to_owned(), desired.name.to_string());
+    variables.insert("STACKCTL_ACCOUNT".to_owned(), remote.scope.account.to_string());
+    variables.extend(of_services(desired));
+    Ok(variables)
+}
+
+/// What of the user's own AWS settings does not go with the variables. On AWS itself, without a profile, all of it does.
+pub(crate) fn removed(variables: &BTreeMap<String, String>) -> &'static [&'static str] {
+    if variables.contains_key("AWS_ACCESS_KEY_ID") {
+        &BESIDE_KEYS
+    } else if variables.contains_key("AWS_PROFILE") {
+        &BESIDE_A_PROFILE
+    } else {
+        &[]
+    }
 }
 
 /// What AWS's tools and SDKs read.
@@ -166,6 +211,17 @@ mod tests {
 
     fn scope() -> Scope {
         Scope { account: AccountId::DEFAULT, region: Region::parse("ap-northeast-1").unwrap() }
+    }
+
+    #[test]
+    fn settings_that_would_be_taken_first_are_removed() {
+        let check = |names: &[&str], expected: &[&str]| {
+            let variables = names.iter().map(|name| ((*name).to_owned(), String::new())).collect();
+            assert_eq!(removed(&variables), expected);
+        };
+        check(&["AWS_REGION", "AWS_ACCESS_KEY_ID"], &BESIDE_KEYS);
+        check(&["AWS_REGION", "AWS_PROFILE"], &BESIDE_A_PROFILE);
+        check(&["AWS_REGION"], &[]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::{io, os::unix::process::CommandExt, process::Command};
 
-use super::env::{REMOVED, variables};
+use super::env::{removed, variables};
 use crate::cli::{Session, args::Exec, failure::Failure};
 
 pub(crate) async fn run(session: &Session, args: &Exec) -> Result<(), Failure> {
@@ -12,10 +12,10 @@ pub(crate) async fn run(session: &Session, args: &Exec) -> Result<(), Failure> {
         return Err(Failure::usage("there is no command to run", "stackctl exec -- COMMAND"));
     };
     let mut command = Command::new(program);
-    command.args(arguments).envs(variables);
-    for name in REMOVED {
+    for name in removed(&variables) {
         command.env_remove(name);
     }
+    command.args(arguments).envs(variables);
     let error = command.exec();
     let program = program.to_string_lossy();
     Err(match error.kind() {

@@ -1,6 +1,6 @@
 //! `stackctl up`: the stack becomes what the manifest says.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
@@ -10,10 +10,11 @@ use crate::{
         args::{Up, Watch},
         artifacts,
         converging::{Converging, coloured, interrupted},
-        engine::Engine,
         failure::Failure,
         locking::{self, Tools},
+        place::Place,
         project::Project,
+        remote::Remote,
         services::Services,
         terminal::{BOLD, CYAN, GREEN, YELLOW},
     },
@@ -31,6 +32,8 @@ struct Converged<'a> {
     account: String,
     region: String,
     took_ms: u128,
+    /// Not where a plan is only shown: in CI, on AWS, without `--yes`.
+    applied: bool,
     changed: Summary,
     /// What each function was deployed from, by its key.
     artifacts: BTreeMap<String, String>,
@@ -49,39 +52,58 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     }
     let watch = Stopwatch::start();
     let project = Project::find(session)?;
-    let mut desired = project.desired(session)?;
-    let (engine, services, plan, artifacts, tools) = tokio::select! {
-        prepared = Box::pin(prepare(session, args, &project, &mut desired)) => prepared?,
+    let desired = project.desired(session)?;
+    let prepared = tokio::select! {
+        prepared = Box::pin(prepare(session, args, &project, desired)) => prepared?,
         () = interrupted() => return Err(Failure::Interrupted),
     };
+    let Prepared { place, desired, services, plan, artifacts, .. } = &prepared;
+    if only_plans(place, plan, args) {
+        return print_planned(session, &prepared, &watch).await;
+    }
     // Stops between two calls, not within one, and so hears Ctrl-C itself.
-    let converging = Converging::on(session, &desired, &engine, &services);
-    converging.apply(&plan).await?;
+    let converging = Converging::on(session, desired, place, services);
+    converging.apply(plan).await?;
     let observed = converging.observe_urls().await?;
-    if has_url_references(&desired) {
+    if has_url_references(desired) {
         // URLs that the target has just given out reach those who refer to them.
-        converging.apply(&converging.plan(&artifacts).await?).await?;
+        converging.apply(&converging.plan(artifacts).await?).await?;
     }
     if !args.locked {
-        locking::keep(session, &project, &desired, &tools).await?;
+        locking::keep(session, &project, desired, &prepared.tools).await?;
+    }
+    if let Place::Remote(remote) = place
+        && !remote.is_aws()
+    {
+        // AWS itself keeps everything, though it may be a minute until it says so.
+        for line in converging.plan(artifacts).await?.lines() {
+            let (address, text) = (line.address.trim_end(), &line.text);
+            session
+                .terminal
+                .warn(format_args!("{address}: `{}` took `{text}`, and does not give it back", remote.name));
+        }
     }
     let terminal = session.terminal;
     if terminal.json {
-        let digest = |(key, artifact): (&String, &ArtifactInfo)| (key.clone(), artifact.digest.to_string());
-        return terminal.print_json(&Converged {
-            stack: desired.name.as_str(),
-            endpoint: &engine.endpoint,
-            account: engine.scope.account.to_string(),
-            region: engine.scope.region.to_string(),
-            took_ms: watch.elapsed().as_millis(),
-            changed: plan.summary(),
-            artifacts: artifacts.iter().map(digest).collect(),
-            variables: super::env::variables(session).await?,
-            steps: &plan,
-        });
+        return prepared.print_json(session, true, &watch).await;
     }
     let took = format!("{}.{:02} s", watch.elapsed().as_secs(), watch.elapsed().subsec_millis() / 10);
     terminal.step(GREEN, "ready", format_args!("{}: {}, in {took}", desired.name, done(plan.summary())));
+    if let Place::Engine(_) = place {
+        say_experiments(session, desired);
+    }
+    terminal.step(GREEN, "endpoint", format_args!("{BOLD}{}{BOLD:#}", place.endpoint()));
+    for (key, url) in observed {
+        terminal.step(GREEN, "url", format_args!("{key}  {BOLD}{url}{BOLD:#}"));
+    }
+    if plan.summary().create > 0 {
+        terminal.say(next_commands(desired, session.elsewhere()));
+    }
+    Ok(())
+}
+
+/// What is not as on AWS because the manifest wants it so.
+fn say_experiments(session: &Session, desired: &Desired) {
     let engine_config = EngineConfig {
         concurrency_limit: desired.pool.limit,
         unreserved_minimum: desired.pool.unreserved_minimum,
@@ -90,35 +112,86 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
         ..EngineConfig::default()
     };
     for difference in engine_config.differences() {
-        terminal.step(YELLOW, "experiment", difference);
+        session.terminal.step(YELLOW, "experiment", difference);
     }
-    terminal.step(GREEN, "endpoint", format_args!("{BOLD}{}{BOLD:#}", engine.endpoint));
-    for (key, url) in observed {
-        terminal.step(GREEN, "url", format_args!("{key}  {BOLD}{url}{BOLD:#}"));
+}
+
+/// A plan that is not carried out.
+async fn print_planned(session: &Session, prepared: &Prepared, watch: &Stopwatch) -> Result<(), Failure> {
+    session.terminal.step(YELLOW, "planned", "and not applied: CI is set, and `--yes` was not given");
+    if session.terminal.json {
+        return prepared.print_json(session, false, watch).await;
     }
-    if plan.summary().create > 0 {
-        terminal.say(next_commands(&desired));
+    let plan = &prepared.plan;
+    plan.lines().iter().try_for_each(|line| session.terminal.print(coloured(line)))?;
+    session.terminal.print(plan.summary())
+}
+
+/// What is known before the first change of the stack.
+struct Prepared {
+    place: Place,
+    desired: Desired,
+    services: Services,
+    plan: Plan,
+    artifacts: Artifacts,
+    tools: Tools,
+}
+
+impl Prepared {
+    async fn print_json(&self, session: &Session, applied: bool, watch: &Stopwatch) -> Result<(), Failure> {
+        let digest = |(key, artifact): (&String, &ArtifactInfo)| (key.clone(), artifact.digest.to_string());
+        session.terminal.print_json(&Converged {
+            stack: self.desired.name.as_str(),
+            endpoint: self.place.endpoint(),
+            account: self.place.scope().account.to_string(),
+            region: self.place.scope().region.to_string(),
+            took_ms: watch.elapsed().as_millis(),
+            applied,
+            changed: self.plan.summary(),
+            artifacts: self.artifacts.iter().map(digest).collect(),
+            variables: if applied { super::env::variables(session).await? } else { BTreeMap::new() },
+            steps: &self.plan,
+        })
     }
-    Ok(())
 }
 
 /// Everything before the first change of the stack.
-async fn prepare(
-    session: &Session,
-    args: &Up,
-    project: &Project,
-    desired: &mut Desired,
-) -> Result<(Engine, Services, Plan, Artifacts, Tools), Failure> {
-    let tools = locking::check(session, project, desired, args.locked).await?;
-    let artifacts = artifacts::build(session, project, desired).await?;
-    locking::pin_bases(project, desired).await?;
-    let desired = &*desired;
-    let services = Services::open(session, project, desired).await?;
-    let engine = Engine::ensure(session, project, desired).await?;
+async fn prepare(session: &Session, args: &Up, project: &Project, desired: Desired) -> Result<Prepared, Failure> {
+    // Who we are elsewhere is known in a moment, and builds are not: nobody waits for them in vain.
+    let reached = match session.elsewhere() {
+        Some(_) => Some(Remote::reach(session, project, &desired).await?),
+        None => None,
+    };
+    let mut desired = reached.as_ref().map_or(desired, |remote| remote.desired.clone());
+    let tools = locking::check(session, project, &desired, args.locked).await?;
+    let mut artifacts = artifacts::build(session, project, &desired).await?;
+    if reached.is_none() {
+        locking::pin_bases(project, &mut desired).await?;
+    }
+    if let Some(remote) = &reached {
+        remote.show(session);
+        artifacts = remote.packaged(session, project, artifacts).await?;
+        remote.prune(project, &artifacts);
+    }
+    let services = Services::open(session, project, &desired).await?;
+    let place = match reached {
+        Some(remote) => Place::Remote(Arc::new(remote)),
+        None => Place::ensure(session, project, &desired).await?,
+    };
     services.remember(project)?;
-    let plan = Converging::on(session, desired, &engine, &services).plan(&artifacts).await?;
-    ask(session, args, &plan).await?;
-    Ok((engine, services, plan, artifacts, tools))
+    let plan = Converging::on(session, &desired, &place, &services).plan(&artifacts).await?;
+    if !only_plans(&place, &plan, args) {
+        ask(session, args, &place, &plan).await?;
+    }
+    Ok(Prepared { place, desired, services, plan, artifacts, tools })
+}
+
+/// Whether nobody looks and nobody has agreed to anything.
+fn only_plans(place: &Place, plan: &Plan, args: &Up) -> bool {
+    match place {
+        Place::Remote(remote) => remote.only_plans(args.yes) && !plan.is_empty(),
+        Place::Engine(_) => false,
+    }
 }
 
 /// `4 created, 1 deleted`.
@@ -130,12 +203,21 @@ fn done(summary: Summary) -> String {
     if parts.is_empty() { "nothing to change".to_owned() } else { parts.join(", ") }
 }
 
-async fn ask(session: &Session, args: &Up, plan: &Plan) -> Result<(), Failure> {
-    if plan.dangers().next().is_none() {
+/// Agreement to what would be lost, and on AWS to any change, account and region in sight.
+async fn ask(session: &Session, args: &Up, place: &Place, plan: &Plan) -> Result<(), Failure> {
+    let account = if let Place::Remote(remote) = place { Some(remote).filter(|remote| remote.is_aws()) } else { None };
+    let has_dangers = plan.dangers().next().is_some();
+    if plan.is_empty() || !(has_dangers || account.is_some()) {
         return Ok(());
     }
     plan.lines().iter().for_each(|line| session.terminal.say(coloured(line)));
-    session.terminal.confirm(&losses(plan), args.yes).await
+    match account {
+        Some(remote) => {
+            let losses = if has_dangers { format!(", and {},", losses(plan)) } else { String::new() };
+            remote.confirm(session, &format!("{}{losses}", plan.summary()), args.yes).await
+        }
+        None => session.terminal.confirm(&losses(plan), args.yes).await,
+    }
 }
 
 /// What a plan's dangers are, in a few words.
@@ -150,7 +232,7 @@ fn losses(plan: &Plan) -> String {
 }
 
 /// What somebody would do next, with the names of this stack.
-fn next_commands(desired: &Desired) -> String {
+fn next_commands(desired: &Desired, target: Option<&str>) -> String {
     let triggered = desired.functions.iter().find_map(|(key, function)| Some((key, function.triggers.first()?)));
     let mut commands = Vec::new();
     if let Some((function, trigger)) = triggered {
@@ -165,7 +247,12 @@ fn next_commands(desired: &Desired) -> String {
         commands.push(format!("stackctl send {queue} hello"));
     }
     commands.push("stackctl status".to_owned());
-    let lines: Vec<_> = commands.iter().map(|command| format!("  {CYAN}{command}{CYAN:#}")).collect();
+    let target = target.map_or_else(String::new, |name| format!(" --target {name}"));
+    let lines: Vec<_> = commands
+        .iter()
+        .map(|command| command.replacen("stackctl", &format!("stackctl{target}"), 1))
+        .map(|command| format!("  {CYAN}{command}{CYAN:#}"))
+        .collect();
     format!("next:\n{}", lines.join("\n"))
 }
 
@@ -194,7 +281,7 @@ mod tests {
                 version: "0.1.0",
             };
             let desired = manifest::read(&source, &context).desired.unwrap();
-            let text = anstream::adapter::strip_str(&next_commands(&desired)).to_string();
+            let text = anstream::adapter::strip_str(&next_commands(&desired, None)).to_string();
             let commands: Vec<_> = text.lines().skip(1).map(str::trim).collect();
             assert_eq!(commands, expected);
         };

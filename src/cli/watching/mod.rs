@@ -27,7 +27,13 @@ use self::{
     saves::{NewSave, Outcome, Saves},
     view::View,
 };
-use super::{Session, args, artifacts, engine::Engine, failure::Failure, project::Project};
+use super::{
+    Session, args, artifacts,
+    failure::Failure,
+    place::Place,
+    project::{Project, on_target},
+    remote,
+};
 use crate::{
     build::{self, BuildRequest, Earlier},
     plan::{Artifacts, Step},
@@ -95,11 +101,12 @@ impl<'a> Watching<'a> {
         desired: Desired,
     ) -> Result<Self, Failure> {
         let mut signals = Signals::new()?;
-        let engine = tokio::select! {
-            engine = Engine::ensure(session, &project, &desired) => engine?,
+        let place = tokio::select! {
+            place = reach(session, args, &project, &desired) => place?,
             () = signals.next() => return Err(Failure::Interrupted),
         };
-        engine.check_stack(&desired.name)?;
+        // Images of other targets are known by their names alone.
+        let artifacts = if session.elsewhere().is_some() { remote::images(&desired)? } else { Artifacts::new() };
         let watch =
             Watch::new(vec![project.file.clone(), project.overlay_file()]).map_err(|error| unwatchable(&error))?;
         let view = View::new(session, &project);
@@ -113,13 +120,13 @@ impl<'a> Watching<'a> {
             builds: Builds::default(),
             saves: Saves::default(),
             earlier: BTreeMap::new(),
-            artifacts: Artifacts::new(),
+            artifacts,
             to_deploy: BTreeSet::new(),
             everything: true,
             deploying: None,
             known: None,
             held: Vec::new(),
-            logs: Following::new(engine.client, &engine.scope, args.only.clone()),
+            logs: Following::new(&place, args.only.clone()).await?,
             view,
             signals,
             keys: if session.terminal.json { None } else { Keys::listen() },
@@ -203,8 +210,10 @@ impl<'a> Watching<'a> {
     }
 
     fn requests(&self) -> BTreeMap<String, BuildRequest> {
+        let is_elsewhere = self.session.elsewhere().is_some();
         let functions = self.desired.functions.iter();
         functions
+            .filter(|(_, function)| !(is_elsewhere && function.is_image()))
             .map(|(key, function)| {
                 let earlier = self.earlier.get(key).cloned().unwrap_or_default();
                 let mut request = artifacts::request(self.session, &self.project, &self.desired.name, function);
@@ -295,7 +304,18 @@ impl<'a> Watching<'a> {
             self.view.manifest_broken(&reading.problems)?;
             return Ok(false);
         };
+        let is_elsewhere = self.session.elsewhere().is_some();
+        let on_target = on_target(self.session, desired);
+        let images = |desired: &Desired| if is_elsewhere { remote::images(desired) } else { Ok(Artifacts::new()) };
+        let (desired, images) = match on_target.and_then(|desired| Ok((images(&desired)?, desired))) {
+            Ok((images, desired)) => (desired, images),
+            Err(failure) => {
+                self.view.manifest_unread(&failure)?;
+                return Ok(false);
+            }
+        };
         self.desired = Arc::new(desired);
+        self.artifacts.extend(images);
         self.remember_builds();
         let desired = &self.desired;
         self.artifacts.retain(|key, _| desired.functions.contains_key(key));
@@ -394,9 +414,9 @@ impl<'a> Watching<'a> {
     }
 
     fn deployed(&mut self, deployed: Deployed) -> Result<(), Failure> {
-        let Deployed { extent, engine, known, plan, held, result, took } = deployed;
-        if let Some(engine) = engine {
-            self.logs.follow(engine.client, &engine.scope);
+        let Deployed { extent, place, known, plan, held, result, took } = deployed;
+        if let Some(place) = place {
+            self.logs.follow(&place);
         }
         self.known = known;
         let served: BTreeSet<String> = plan.steps.iter().filter_map(function_of).collect();
@@ -445,6 +465,20 @@ impl<'a> Watching<'a> {
         }
         Ok(())
     }
+}
+
+/// The stack's engine, or another target, on AWS once somebody has agreed to change that account.
+async fn reach(session: &Session, args: &args::Watch, project: &Project, desired: &Desired) -> Result<Place, Failure> {
+    let place = Place::ensure(session, project, desired).await?;
+    match &place {
+        Place::Engine(engine) => engine.check_stack(&desired.name)?,
+        Place::Remote(remote) => {
+            remote.show(session);
+            let what = format!("each save would change the stack `{}`", desired.name);
+            remote.confirm(session, &what, args.yes).await?;
+        }
+    }
+    Ok(place)
 }
 
 fn function_of(step: &Step) -> Option<String> {

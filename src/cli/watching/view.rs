@@ -245,6 +245,10 @@ impl View {
                 self.terminal.warn("the engine has ended; the next save starts it again");
                 Ok(())
             }
+            LogNews::Unread(why) => {
+                self.warn(format!("{why}; logs are not followed"), None);
+                Ok(())
+            }
         }
     }
 

@@ -41,6 +41,8 @@ pub(super) struct Key {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Presence {
     Required,
+    /// Required where the other key is not written.
+    RequiredWithout(&'static str),
     /// The default, as it would be written.
     Default(&'static str),
     /// What it is then, in words.
@@ -124,6 +126,17 @@ pub(super) struct Rule {
     pub(super) rule: &'static str,
     /// The same for an editor; empty where a regular expression cannot say it.
     pub(super) pattern: &'static str,
+}
+
+impl Key {
+    /// Whether the key has to be in a table that has `others`, and is not.
+    pub(super) fn is_missing(&self, has: impl Fn(&str) -> bool) -> bool {
+        match self.presence {
+            Presence::Required => !has(self.name),
+            Presence::RequiredWithout(other) => !has(self.name) && !has(other),
+            Presence::Default(_) | Presence::Derived(_) => false,
+        }
+    }
 }
 
 impl Table {

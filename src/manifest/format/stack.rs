@@ -5,6 +5,7 @@ use super::{
     Presence::Default,
     Presence::Derived,
     Presence::Required,
+    Presence::RequiredWithout,
     Shape, Table, Text,
     functions::{CONCURRENCY_MAX, FUNCTIONS},
     key, map,
@@ -223,43 +224,71 @@ static LOCALSTACK: Table = table(
     ],
 );
 
-static AWS: Table = table(
-    "AWS itself.",
+static AWS: Table = table("AWS itself.", &[PROFILE, ACCOUNT, TARGET_REGION, AWS_ENDPOINT, ROLE, BUCKET, NAME_PREFIX]);
+
+static ENDPOINT: Table = table(
+    "Any AWS-compatible endpoint, or AWS itself once more.",
     &[
         key(
-            "profile",
-            Shape::Text(Text::Free { max: 256 }),
-            Derived("the AWS SDK's default chain"),
+            "kind",
+            Shape::OneOf(&["aws"]),
+            Derived("an endpoint"),
             "",
-            "The profile of the AWS configuration.",
+            "`\"aws\"` is AWS itself: for a second account or region.",
         ),
-        key(
-            "role",
-            Shape::Text(Text::Rule(&rules::ROLE)),
-            Derived("each function's own `role`"),
-            "Role",
-            "The execution role of functions that name none.",
-        ),
-        key(
-            "bucket",
-            Shape::Text(Text::Free { max: 63 }),
-            Derived("code is uploaded directly"),
-            "Code.S3Bucket",
-            "The bucket for artifacts.",
-        ),
-        key(
-            "name_prefix",
-            Shape::Text(Text::Rule(&rules::NAME_PREFIX)),
-            Default("\"\""),
-            "",
-            "What precedes each name, so that two developers do not meet: `\"${env:USER}-\"`.",
-        ),
+        key("endpoint", Shape::Text(Text::Rule(&rules::ENDPOINT)), RequiredWithout("kind"), "", "Its URL."),
+        TARGET_REGION,
+        ACCOUNT,
+        PROFILE,
+        ROLE,
+        BUCKET,
+        NAME_PREFIX,
     ],
 );
 
-static ENDPOINT: Table = table(
-    "Any AWS-compatible endpoint.",
-    &[key("endpoint", Shape::Text(Text::Rule(&rules::ENDPOINT)), Required, "", "Its URL.")],
+const PROFILE: Key = key(
+    "profile",
+    Shape::Text(Text::Free { max: 256 }),
+    Derived("AWS's default chain of credentials; nobody's, at an endpoint"),
+    "",
+    "The profile of the AWS configuration.",
+);
+const ACCOUNT: Key = key(
+    "account",
+    Shape::Text(Text::Rule(&rules::ACCOUNT)),
+    Derived("whichever the credentials are of"),
+    "",
+    "The account that it has to be: with credentials of another one nothing is changed.",
+);
+const TARGET_REGION: Key =
+    key("region", Shape::Text(Text::Rule(&rules::REGION)), Derived("that of `[stack]`"), "", "The region there.");
+const AWS_ENDPOINT: Key = key(
+    "endpoint",
+    Shape::Text(Text::Rule(&rules::ENDPOINT)),
+    Derived("AWS's own"),
+    "",
+    "Something that stands for AWS in a rehearsal.",
+);
+const ROLE: Key = key(
+    "role",
+    Shape::Text(Text::Rule(&rules::ROLE)),
+    Derived("each function's own `role`; a placeholder at an endpoint"),
+    "Role",
+    "The execution role of functions and schedules that name none.",
+);
+const BUCKET: Key = key(
+    "bucket",
+    Shape::Text(Text::Free { max: 63 }),
+    Derived("packages are at most 50 MiB"),
+    "Code.S3Bucket",
+    "The bucket through which packages go that are over the limit of a direct upload.",
+);
+const NAME_PREFIX: Key = key(
+    "name_prefix",
+    Shape::Text(Text::Rule(&rules::NAME_PREFIX)),
+    Default("\"\""),
+    "",
+    "What precedes each name, the stack's included, so that two developers do not meet: `\"${env:USER}-\"`.",
 );
 
 static PROFILES: Table = map("Overlays, chosen with `--profile NAME`.", &PROFILE_KEYS);

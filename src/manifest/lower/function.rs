@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use super::{
-    Fields, Lowering, default_isolation,
+    Fields, Lowering,
     fields::as_number,
     queue::{json, tags},
     schedule,
+    target::default_isolation,
 };
 use crate::{
     manifest::{

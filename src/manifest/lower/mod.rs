@@ -9,6 +9,7 @@ mod queue;
 mod reference;
 mod schedule;
 mod service;
+mod target;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -22,8 +23,8 @@ use super::{
     tree::{Files, Node},
 };
 use crate::{
-    model::{AccountId, Durability, FunctionIsolation, Isolation, Region, StackName, limits},
-    stack::{ContainerNetwork, Desired, Pool, PortChoice, Target, Template, Toolchain},
+    model::{AccountId, Region, StackName, limits},
+    stack::{Desired, Pool, Template, Toolchain},
 };
 
 /// The port of local targets that name none: LocalStack's, which every client's documentation names.
@@ -67,7 +68,7 @@ impl Lowering<'_> {
             functions,
             schedules,
             services,
-            targets: targets(&root.table("targets")),
+            targets: self.targets(&root.table("targets")),
         })
     }
 
@@ -145,57 +146,4 @@ fn pool(fields: &Fields<'_>) -> Pool {
         time_factor: fields.number("time_factor").unwrap_or(1),
         first_retry_delay_s: fields.seconds("first_retry_delay"),
     }
-}
-
-fn targets(fields: &Fields<'_>) -> BTreeMap<String, Target> {
-    let mut targets = BTreeMap::new();
-    let embedded = fields.table("embedded");
-    let durability = embedded.text("durability").and_then(|name| Durability::parse(&name)).unwrap_or_default();
-    let isolation = embedded.text("isolation").and_then(|name| Isolation::parse(&name)).unwrap_or_default();
-    targets.insert(
-        "embedded".to_owned(),
-        Target::Embedded {
-            port: embedded_port(&embedded),
-            durability,
-            isolation,
-            network: match embedded.text("network").as_deref() {
-                Some("host") => ContainerNetwork::Host,
-                _ => ContainerNetwork::Bridge,
-            },
-        },
-    );
-    if fields.node("localstack").is_some() {
-        let localstack = fields.table("localstack");
-        let port = localstack.number("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(PORT_DEFAULT);
-        targets.insert("localstack".to_owned(), Target::LocalStack { image: localstack.text("image"), port });
-    }
-    if fields.node("aws").is_some() {
-        let aws = fields.table("aws");
-        let target = Target::Aws {
-            profile: aws.text("profile"),
-            role: aws.text("role"),
-            bucket: aws.text("bucket"),
-            name_prefix: aws.text("name_prefix").unwrap_or_default(),
-        };
-        targets.insert("aws".to_owned(), target);
-    }
-    let endpoints = fields
-        .others()
-        .filter_map(|(key, target)| target.text("endpoint").map(|url| (key.to_owned(), Target::Endpoint { url })));
-    targets.extend(endpoints);
-    targets
-}
-
-/// Of functions that say nothing themselves.
-fn default_isolation(targets: &Fields<'_>) -> FunctionIsolation {
-    let isolation = targets.table("embedded").text("isolation").and_then(|name| Isolation::parse(&name));
-    FunctionIsolation::of(isolation.unwrap_or_default())
-}
-
-fn embedded_port(fields: &Fields<'_>) -> PortChoice {
-    if fields.node("port").and_then(Node::as_text).is_some() {
-        return PortChoice::Auto;
-    }
-    let port = fields.number("port").and_then(|port| u16::try_from(port).ok());
-    PortChoice::Fixed(port.unwrap_or(PORT_DEFAULT))
 }

@@ -81,6 +81,7 @@ fn rows_in(shape: &'static Shape, rows: &mut Vec<String>) {
 fn row(key: &Key) -> String {
     let default = match key.presence {
         Presence::Required => "required".to_owned(),
+        Presence::RequiredWithout(other) => format!("required without `{other}`"),
         Presence::Default(text) => format!("`{text}`"),
         Presence::Derived(words) => words.to_owned(),
     };

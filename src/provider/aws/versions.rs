@@ -53,7 +53,7 @@ impl AwsProvider {
                     _ => {}
                 }
             }
-            Err(error) if error.kind == ErrorKind::Gone => {}
+            Err(error) if matches!(error.kind, ErrorKind::Gone | ErrorKind::Lacking) => {}
             Err(error) => return Err(error),
         }
         function.live = Some(alias);

@@ -54,8 +54,6 @@ filters = [{ body = { kind = ["order"] } }]
         r#"
 advice: the target `localstack` is not supported yet
   15:10 localstack: has no effect yet
-advice: the target `aws` is not supported yet
-  16:10 aws: has no effect yet
 "#,
     );
     check_in_stack(
