@@ -98,13 +98,21 @@ pub(crate) enum Command {
     Lock(Lock),
     /// Show what `up` would change.
     #[command(
-        after_help = "Examples:\n  stackctl plan\n  stackctl plan --exit-code     0: nothing to change, 2: changes"
+        after_help = "Examples:\n  stackctl plan\n  stackctl plan --exit-code     0: nothing to change, 2: changes\n  stackctl plan --only functions.worker"
     )]
     Plan(Plan),
+    /// Take over a queue or a function that somebody else made under a name of the manifest.
+    #[command(
+        after_help = "Examples:\n  stackctl adopt queues.jobs\n  stackctl adopt functions.worker --yes     without being \
+                            asked\n\nIt shows how the resource differs from the manifest, and asks. Only tags are changed, which say \
+                            whose it is; the next `up` makes it what the manifest says. A function's mappings come with it."
+    )]
+    Adopt(Adopt),
     /// Build, start the engine when it is not running, and make the stack what the manifest says.
     #[command(
         after_help = "Examples:\n  stackctl up\n  stackctl up --yes           lose messages without being asked, if it \
-                            comes to that\n  stackctl -f api.toml up     another manifest\n  stackctl up --locked --port 0 --json     for CI\n\nThe engine goes on in the \
+                            comes to that\n  stackctl up --only functions.worker     with what it needs; nothing else changes, nothing else \
+                            is deleted\n  stackctl up --dry-run       as `stackctl plan`\n  stackctl -f api.toml up     another manifest\n  stackctl up --locked --port 0 --json     for CI\n\nThe engine goes on in the \
                             background; `stackctl down` ends it."
     )]
     Up(Up),
@@ -243,6 +251,19 @@ pub(crate) struct Plan {
     /// End with 2 when there are changes.
     #[arg(long)]
     pub(crate) exit_code: bool,
+    /// Only this and what it needs, by its address (functions.worker); may be repeated.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) only: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Adopt {
+    /// What to take over, by its address in the manifest: queues.jobs, functions.worker.
+    #[arg(required = true, value_name = "ADDRESS")]
+    pub(crate) addresses: Vec<String>,
+    /// Agree without being asked.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -251,7 +272,7 @@ pub(crate) struct Up {
     #[arg(short, long)]
     pub(crate) yes: bool,
     /// Stay, and go on as files are saved: `stackctl watch`.
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with_all = ["only", "dry_run"])]
     pub(crate) watch: bool,
     /// Refuse to differ from stack.lock: in images, and in what functions are built and run with.
     #[arg(long)]
@@ -262,6 +283,12 @@ pub(crate) struct Up {
     /// Accepted for habit: `up` always waits until all is ready.
     #[arg(long)]
     pub(crate) wait: bool,
+    /// Only this and what it needs, by its address (functions.worker); may be repeated. Nothing else is changed or deleted.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) only: Vec<String>,
+    /// Show what would be done, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,18 +14,26 @@ use crate::{
     model::StackName,
     plan::{ArtifactInfo, Artifacts},
     serve::clock::Stopwatch,
-    stack::{Build, Desired, DesiredFunction},
+    stack::{Address, Build, Desired, DesiredFunction, Selection},
 };
 
-/// Builds all functions.
-pub(crate) async fn build(session: &Session, project: &Project, desired: &Desired) -> Result<Artifacts, Failure> {
+/// Builds the functions that are selected.
+pub(crate) async fn build(
+    session: &Session,
+    project: &Project,
+    desired: &Desired,
+    selection: &Selection,
+) -> Result<Artifacts, Failure> {
     let mut artifacts = if session.elsewhere().is_some() { remote::images(desired)? } else { Artifacts::new() };
-    let functions: Vec<_> = desired.functions.iter().filter(|(key, _)| !artifacts.contains_key(*key)).collect();
-    let requests: Vec<_> =
-        functions.iter().map(|(_, function)| request(session, project, &desired.name, function)).collect();
+    artifacts.retain(|key, _| selection.contains(&Address::Function(key.clone())));
+    let is_built = |key: &String| !artifacts.contains_key(key) && selection.contains(&Address::Function(key.clone()));
+    let functions: Vec<(&String, &DesiredFunction)> =
+        desired.functions.iter().filter(|(key, _)| is_built(key)).collect();
+    let request = |(_, function): &(&String, &DesiredFunction)| request(session, project, &desired.name, function);
+    let requests: Vec<_> = functions.iter().map(request).collect();
     let watch = Stopwatch::start();
     if session.elsewhere().is_none() {
-        images::pull_bases(session, desired).await?;
+        images::pull_bases(session, functions.iter().map(|(_, function)| *function)).await?;
     }
     let results = build::build_all(&requests).await;
     let mut failures = Vec::new();

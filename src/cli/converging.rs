@@ -12,13 +12,13 @@ use super::{
     terminal::{CYAN, GREEN, RED, Terminal, YELLOW},
 };
 use crate::{
-    converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError},
+    converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError, Report},
     model::{Durability, Isolation, Scope},
     plan::{self, Action, Artifacts, Call, ContainerCall, Line, Mark, Plan, Step, TargetFacts, TargetKind},
     provider::WholeProvider,
     stack::{
-        Address, ContainerNetwork, Desired, DesiredFunction, Observed, PortChoice, TAG_ADDRESS, TAG_BUILD, TAG_STACK,
-        Target,
+        Address, ContainerNetwork, Desired, DesiredFunction, Observed, PortChoice, Selection, TAG_ADDRESS, TAG_BUILD,
+        TAG_STACK, Target,
     },
 };
 
@@ -87,15 +87,21 @@ pub(crate) fn expected_endpoint(desired: &Desired) -> String {
 pub(crate) struct Converging<'a> {
     session: &'a Session,
     desired: &'a Desired,
+    selection: &'a Selection,
     provider: Arc<WholeProvider>,
     facts: TargetFacts,
 }
 
 impl<'a> Converging<'a> {
-    pub(crate) fn on(session: &'a Session, desired: &'a Desired, place: &Place, services: &Services) -> Self {
+    pub(crate) fn on(
+        session: &'a Session,
+        (desired, selection): (&'a Desired, &'a Selection),
+        place: &Place,
+        services: &Services,
+    ) -> Self {
         let facts = place.facts(desired, services);
         let provider = Arc::new(place.whole(&facts, services));
-        Self { session, desired, provider, facts }
+        Self { session, desired, selection, provider, facts }
     }
 
     pub(crate) async fn observe(&self) -> Result<Observed, Failure> {
@@ -104,7 +110,12 @@ impl<'a> Converging<'a> {
 
     /// What would make the target hold what the manifest says.
     pub(crate) async fn plan(&self, artifacts: &Artifacts) -> Result<Plan, Failure> {
-        make_plan(self.session, self.desired, artifacts, &self.observe().await?, &self.facts)
+        self.plan_from(artifacts, &self.observe().await?)
+    }
+
+    /// The same, when the engine holds what was observed.
+    pub(crate) fn plan_from(&self, artifacts: &Artifacts, observed: &Observed) -> Result<Plan, Failure> {
+        make_plan(self.session, (self.desired, self.selection), artifacts, observed, &self.facts)
     }
 
     /// The URL of each function that has one, by the function's key.
@@ -120,31 +131,45 @@ impl<'a> Converging<'a> {
         Ok(self.desired.functions.iter().filter_map(of).collect())
     }
 
-    /// Carries the plan out and waits until all is ready.
+    /// Carries the plan out and waits until all that is selected is ready.
     pub(crate) async fn apply(&self, plan: &Plan) -> Result<(), Failure> {
+        self.make(plan).await?;
+        let (patience, progress) = (Patience::DEFAULT, progress(self.session));
+        let selected = (self.desired, self.selection);
+        ready(converge::wait_ready(selected, &*self.provider, &patience, &progress, interrupted()).await)
+    }
+
+    /// Carries the plan out.
+    pub(crate) async fn make(&self, plan: &Plan) -> Result<(), Failure> {
         let progress = progress(self.session);
         let report = converge::apply(plan, &self.provider, &Patience::DEFAULT, &progress, interrupted()).await;
-        let mut failed = report.failed();
-        if let Some((_, error)) = failed.next() {
-            for (_, further) in failed {
-                self.session.terminal.error(&message(further));
-            }
-            return Err(failure(error));
+        finished(self.session, &report)
+    }
+}
+
+/// What came of a plan, as a command ends with it.
+fn finished(session: &Session, report: &Report) -> Result<(), Failure> {
+    let mut failed = report.failed();
+    if let Some((_, error)) = failed.next() {
+        for (_, further) in failed {
+            session.terminal.error(&message(further));
         }
-        if report.cancelled {
-            let left = report.steps.len() - report.done().count();
-            self.session.terminal.say(format_args!("stopped with {left} steps left; `stackctl up` goes on"));
-            return Err(Failure::Interrupted);
-        }
-        let patience = Patience::DEFAULT;
-        match converge::wait_ready(self.desired, &*self.provider, &patience, &progress, interrupted()).await {
-            Ok(_) => Ok(()),
-            Err(NotReady::Cancelled) => Err(Failure::Interrupted),
-            Err(NotReady::Unobserved(error)) => Err(failure(&error)),
-            Err(not_ready) => {
-                Err(Failure::World(Message::new(not_ready.to_string()).help("`stackctl logs` shows why")))
-            }
-        }
+        return Err(failure(error));
+    }
+    if report.cancelled {
+        let left = report.steps.len() - report.done().count();
+        session.terminal.say(format_args!("stopped with {left} steps left; `stackctl up` goes on"));
+        return Err(Failure::Interrupted);
+    }
+    Ok(())
+}
+
+fn ready(waited: Result<Observed, NotReady>) -> Result<(), Failure> {
+    match waited {
+        Ok(_) => Ok(()),
+        Err(NotReady::Cancelled) => Err(Failure::Interrupted),
+        Err(NotReady::Unobserved(error)) => Err(failure(&error)),
+        Err(not_ready) => Err(Failure::World(Message::new(not_ready.to_string()).help("`stackctl logs` shows why"))),
     }
 }
 
@@ -165,7 +190,7 @@ pub(crate) fn facts(desired: &Desired, endpoint: String, services: &Services) ->
 /// The plan for an engine that does not run yet, and so holds nothing; services may be there all the same.
 pub(crate) async fn plan_from_nothing(
     session: &Session,
-    desired: &Desired,
+    (desired, selection): (&Desired, &Selection),
     artifacts: &Artifacts,
     services: &Services,
 ) -> Result<Plan, Failure> {
@@ -173,17 +198,32 @@ pub(crate) async fn plan_from_nothing(
         Some(docker) => docker.observe(desired).await.map_err(|error| failure(&error))?,
         None => Observed::default(),
     };
-    make_plan(session, desired, artifacts, &observed, &facts(desired, expected_endpoint(desired), services))
+    let facts = facts(desired, expected_endpoint(desired), services);
+    make_plan(session, (desired, selection), artifacts, &observed, &facts)
+}
+
+/// Carries out a plan of services alone, and waits until they are ready.
+pub(crate) async fn converge_services(
+    session: &Session,
+    selected: (&Desired, &Selection),
+    services: &Services,
+    plan: &Plan,
+) -> Result<(), Failure> {
+    let Some(docker) = services.provider.clone().map(Arc::new) else { return Ok(()) };
+    let (patience, progress) = (Patience::DEFAULT, progress(session));
+    let report = converge::apply(plan, &docker, &patience, &progress, interrupted()).await;
+    finished(session, &report)?;
+    ready(converge::wait_ready(selected, &*docker, &patience, &progress, interrupted()).await)
 }
 
 fn make_plan(
     session: &Session,
-    desired: &Desired,
+    (desired, selection): (&Desired, &Selection),
     artifacts: &Artifacts,
     observed: &Observed,
     facts: &TargetFacts,
 ) -> Result<Plan, Failure> {
-    plan::plan(desired, artifacts, observed, facts).map_err(|mut problems| {
+    plan::plan_selected(desired, artifacts, observed, facts, selection).map_err(|mut problems| {
         let last = problems.pop();
         problems.iter().for_each(|problem| session.terminal.error(&Message::of_plan(problem)));
         last.map_or(Failure::Manifest, |problem| Failure::ManifestMessage(Message::of_plan(&problem)))
@@ -266,7 +306,7 @@ fn container_done(terminal: Terminal, call: &ContainerCall, action: Action, addr
 }
 
 /// Whether a call only writes down what another one did, in the tags that are stackctl's own, or tidies up after it.
-fn is_bookkeeping(call: &Call) -> bool {
+pub(crate) fn is_bookkeeping(call: &Call) -> bool {
     match call {
         Call::DeletePackage { .. } => true,
         Call::TagQueue { tags, .. } | Call::TagFunction { tags, .. } => {

@@ -18,10 +18,10 @@ use super::{
 };
 use crate::{
     build::{Artifact, BuildError, BuildEvent, ImageMaker, Making, Progress},
-    docker::{self, BuildSpec, Context, Docker, KIND_FUNCTION, Ownership},
+    docker::{self, BuildSpec, Context, Docker, Image, KIND_FUNCTION, Ownership},
     model::{ArtifactDigest, BUILT_IMAGES, FunctionIsolation, StackName},
     serve::containers::base_image,
-    stack::{Architecture, Build, Desired, DesiredFunction, FunctionImage},
+    stack::{Architecture, Build, DesiredFunction, FunctionImage},
 };
 
 /// A file of the state directory that is there when images were built for it: without it nobody looks for Docker.
@@ -65,11 +65,12 @@ pub(crate) fn maker(project: &Project, stack: &StackName, function: &DesiredFunc
 ///
 /// # Errors
 /// There is no Docker, or an image cannot be had.
-pub(crate) async fn pull_bases(session: &Session, desired: &Desired) -> Result<(), Failure> {
-    let in_containers = desired
-        .functions
-        .values()
-        .filter(|function| function.isolation == FunctionIsolation::Container && !function.is_image());
+pub(crate) async fn pull_bases<'a>(
+    session: &Session,
+    functions: impl Iterator<Item = &'a DesiredFunction>,
+) -> Result<(), Failure> {
+    let in_containers =
+        functions.filter(|function| function.isolation == FunctionIsolation::Container && !function.is_image());
     let bases: BTreeSet<(String, &str)> = in_containers
         .filter_map(|function| {
             let image = function.base_image.clone().or_else(|| base_image(&function.runtime))?;
@@ -81,15 +82,29 @@ pub(crate) async fn pull_bases(session: &Session, desired: &Desired) -> Result<(
     }
     let docker = Docker::connect(&docker_settings()).await.map_err(|error| failed(&error))?;
     for (name, platform) in bases {
-        if docker.image(&name).await.map_err(|error| failed(&error))?.is_some() {
-            continue;
+        let found = match docker.image(&name).await.map_err(|error| failed(&error))? {
+            Some(found) => Some(found),
+            None => {
+                session.terminal.passing_or_step("pulling", &name);
+                let say = |line: &str| session.terminal.passing("pulling", &format!("{name}: {line}"));
+                docker.pull(&name, Some(platform), say).await.map_err(|error| failed(&error))?;
+                session.terminal.step(GREEN, "pulled", &name);
+                docker.image(&name).await.map_err(|error| failed(&error))?
+            }
+        };
+        if let Some(text) = found.and_then(|found| foreign_machine(&docker, &name, &found)) {
+            session.terminal.warn(text);
         }
-        session.terminal.passing_or_step("pulling", &name);
-        let say = |line: &str| session.terminal.passing("pulling", &format!("{name}: {line}"));
-        docker.pull(&name, Some(platform), say).await.map_err(|error| failed(&error))?;
-        session.terminal.step(GREEN, "pulled", &name);
     }
     Ok(())
+}
+
+/// What is to be said of an image that is for another machine than Docker's.
+pub(crate) fn foreign_machine(docker: &Docker, name: &str, image: &Image) -> Option<String> {
+    (!docker.can_run(image)).then(|| {
+        let here = &docker.info().architecture;
+        format!("`{name}` is for {}, and Docker here is {here}: it runs by emulation or not at all", image.architecture)
+    })
 }
 
 /// Removes the images that were built for the stack that is kept in `state_dir`. Returns how many names there were. Looks

@@ -11,6 +11,7 @@ mod engine;
 mod failure;
 mod images;
 mod input;
+mod lock;
 mod locking;
 mod place;
 mod project;
@@ -20,6 +21,7 @@ mod remote_logs;
 mod remote_queues;
 mod remote_status;
 mod sdk;
+mod selecting;
 mod services;
 mod surroundings;
 mod terminal;
@@ -102,12 +104,13 @@ fn run(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(args) => commands::init::run(session, &args),
         Command::Check => commands::check::run(session),
-        Command::Doctor => commands::doctor::run(session),
+        Command::Doctor => wait_for(commands::doctor::run(session)),
         Command::Schema => commands::schema::run(session),
         Command::Completions(args) => commands::completions::run(&args),
         Command::Lock(args) => wait_for(commands::lock::run(session, &args)),
         Command::Plan(args) => wait_for(commands::plan::run(session, &args)),
         Command::Up(args) => block_on(commands::up::run(session, &args)),
+        Command::Adopt(args) => wait_for(commands::adopt::run(session, &args)),
         Command::Watch(args) => block_on(commands::watch::run(session, &args)),
         Command::Down(args) => wait_for(commands::down::run(session, &args)),
         Command::Status => wait_for(commands::status::run(session)),

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     manifest::{self, Context, Problem, Source},
+    serve::store::STORE_FILE,
     stack::{Desired, Target},
 };
 
@@ -74,6 +75,11 @@ impl Project {
     /// Absolute.
     pub(crate) fn state_dir(&self) -> PathBuf {
         self.dir.join(STATE_DIR)
+    }
+
+    /// Whether an engine left something that the next one starts with.
+    pub(crate) fn keeps_state(&self) -> bool {
+        self.state_dir().join(STORE_FILE).exists()
     }
 
     /// `stack.local.toml` beside `stack.toml`; it need not exist.

@@ -8,6 +8,7 @@ use std::{
 use super::{
     Session,
     failure::{Failure, Message},
+    images,
     project::Project,
     surroundings::docker_settings,
     terminal::Verbosity,
@@ -17,7 +18,7 @@ use crate::{
     model::{StackName, image_name},
     plan::ServiceFacts,
     provider::{DockerProvider, Said},
-    stack::{Address, Desired, ImageBuild, ServiceImage},
+    stack::{Address, Desired, ImageBuild, Selection, ServiceImage},
 };
 
 /// In the state directory: there once were services, so that leftovers are looked for.
@@ -32,8 +33,18 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Finds the engine, when the stack has services or had some.
-    pub(crate) async fn open(session: &Session, project: &Project, desired: &Desired) -> Result<Self, Failure> {
+    /// Finds the engine, when services are selected or the stack had some.
+    pub(crate) async fn open(
+        session: &Session,
+        project: &Project,
+        desired: &Desired,
+        selection: &Selection,
+    ) -> Result<Self, Failure> {
+        let is_selected = |key: &String| selection.contains(&Address::Service(key.clone()));
+        let has_services = desired.services.keys().any(is_selected);
+        if *selection != Selection::Everything && !has_services {
+            return Ok(Self::default());
+        }
         if desired.services.is_empty() && !had_services(project) {
             return Ok(Self::default());
         }
@@ -46,10 +57,18 @@ impl Services {
             Err(error) => return Err(failure(&error)),
         };
         let mut facts = ServiceFacts { host: docker.endpoint().host().to_owned(), ..ServiceFacts::default() };
-        for (key, service) in &desired.services {
+        for (key, service) in desired.services.iter().filter(|(key, _)| is_selected(key)) {
             if let ServiceImage::Built(build) = &service.image {
                 let digest = digest(key, build.clone()).await?;
                 facts.images.insert(key.clone(), image_name(&desired.name, key, &digest));
+            }
+        }
+        for service in desired.services.values() {
+            if let ServiceImage::Named(name) = &service.image
+                && let Ok(Some(found)) = docker.image(name).await
+                && let Some(text) = images::foreign_machine(&docker, name, &found)
+            {
+                session.terminal.warn(text);
             }
         }
         let ownership = Ownership::new(desired.name.clone(), &project.state_dir());
@@ -83,6 +102,16 @@ pub(crate) async fn left(session: &Session, project: &Project) -> Result<Option<
     let Some(name) = name else { return Ok(None) };
     let ownership = Ownership::new(name, &project.state_dir());
     Ok(Some(DockerProvider::new(docker, ownership, Vec::new(), said(session))))
+}
+
+/// How many containers and networks, and how many volumes, a container engine has of the stack in a directory; `None` where
+/// there is no engine to ask.
+pub(crate) async fn of_directory(project: &Project) -> Option<(usize, usize)> {
+    let docker = Docker::connect(&docker_settings()).await.ok()?;
+    let filter = Ownership::new(StackName::parse("unnamed").ok()?, &project.state_dir()).directory_filter();
+    let (containers, networks, volumes) =
+        tokio::try_join!(docker.containers(&filter), docker.networks(&filter), docker.volumes(&filter)).ok()?;
+    Some((containers.len() + networks.len(), volumes.len()))
 }
 
 pub(crate) fn failure(error: &docker::Error) -> Failure {

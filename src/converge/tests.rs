@@ -18,7 +18,7 @@ use crate::{
         plan,
     },
     stack::{
-        Condition, DeadLetter, Desired, Fifo, MountSource, RedriveAllow, Reference, ServiceMount, Template,
+        Condition, DeadLetter, Desired, Fifo, MountSource, RedriveAllow, Reference, Selection, ServiceMount, Template,
         TemplatePart,
         samples::{fifo_queue, function, queue, service, stack, text, trigger},
     },
@@ -312,13 +312,18 @@ async fn waits_until_all_is_ready() {
     converge(&desired, 1, &fake, 1).await;
     fake.unready_for(2);
     let (progress, events) = recorded();
-    let ready = wait_ready(&desired, &*fake, &Patience::WITHOUT_WAITS, &progress, future::pending()).await;
+    let ready =
+        wait_ready((&desired, &Selection::Everything), &*fake, &Patience::WITHOUT_WAITS, &progress, future::pending())
+            .await;
     assert!(ready.is_ok());
     assert_eq!(*events.lock(), ["waiting for functions.f: Pending"; 2]);
     fake.unready_for(u32::MAX);
-    let timed_out = wait_ready(&desired, &*fake, &Patience::WITHOUT_WAITS, &progress, future::pending()).await;
+    let timed_out =
+        wait_ready((&desired, &Selection::Everything), &*fake, &Patience::WITHOUT_WAITS, &progress, future::pending())
+            .await;
     assert!(matches!(timed_out, Err(NotReady::TimedOut { .. })), "{timed_out:?}");
-    let cancelled = wait_ready(&desired, &*fake, &Patience::DEFAULT, &progress, future::ready(())).await;
+    let cancelled =
+        wait_ready((&desired, &Selection::Everything), &*fake, &Patience::DEFAULT, &progress, future::ready(())).await;
     assert_eq!(cancelled, Err(NotReady::Cancelled));
 }
 

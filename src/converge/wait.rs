@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, pin::pin, time::Duration};
 
 use super::{Event, Patience, Progress, Provider, ProviderError};
-use crate::stack::{Address, Desired, Observed, Readiness};
+use crate::stack::{Address, Desired, Observed, Readiness, Selection};
 
 /// Why a stack is not ready.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,12 +18,12 @@ pub enum NotReady {
     Unobserved(ProviderError),
 }
 
-/// Waits until all that `desired` declares is ready; returns how it was found then.
+/// Waits until all that is selected of `desired` is ready; returns how it was found then.
 ///
 /// # Errors
 /// What is not ready, and why.
 pub async fn wait_ready<P: Provider>(
-    desired: &Desired,
+    (desired, selection): (&Desired, &Selection),
     provider: &P,
     patience: &Patience,
     progress: &Progress,
@@ -37,7 +37,9 @@ pub async fn wait_ready<P: Provider>(
             observed = provider.observe(desired) => observed.map_err(NotReady::Unobserved)?,
             () = &mut cancelled => return Err(NotReady::Cancelled),
         };
-        let (failed, pending) = split(observed.unready());
+        let mut unready = observed.unready();
+        unready.retain(|(address, _)| selection.contains(address));
+        let (failed, pending) = split(unready);
         if !failed.is_empty() {
             return Err(NotReady::Failed(failed));
         }

@@ -30,6 +30,21 @@ pub struct Settings {
     pub runtime_dir: Option<PathBuf>,
 }
 
+impl Settings {
+    /// Where Docker's configuration is.
+    fn config_dir(&self) -> Option<PathBuf> {
+        self.docker_config.clone().or_else(|| Some(self.home.as_ref()?.join(".docker")))
+    }
+
+    /// Where Docker and Podman write down who has logged in to which registry.
+    pub(super) fn login_files(&self) -> Vec<PathBuf> {
+        let docker = self.config_dir().map(|dir| dir.join("config.json"));
+        let podman = self.runtime_dir.as_ref().map(|dir| dir.join("containers/auth.json"));
+        let configured = self.home.as_ref().map(|home| home.join(".config/containers/auth.json"));
+        docker.into_iter().chain(podman).chain(configured).collect()
+    }
+}
+
 /// A place where an engine may listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -74,8 +89,7 @@ pub fn candidates(settings: &Settings) -> Result<Vec<Endpoint>, Error> {
     if let Some(host) = settings.docker_host.as_deref().filter(|host| !host.is_empty()) {
         return named(host, "DOCKER_HOST");
     }
-    let config_dir = settings.docker_config.clone().or_else(|| Some(settings.home.as_ref()?.join(".docker")));
-    if let Some(config_dir) = config_dir {
+    if let Some(config_dir) = settings.config_dir() {
         let by_variable = settings.docker_context.clone().filter(|name| !name.is_empty());
         let context = by_variable.or_else(|| current_context(&config_dir)).filter(|name| name != DEFAULT_CONTEXT);
         if let Some(name) = context {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bollard::ClientVersion;
 
 use super::{
+    credentials::Logins,
     endpoint::{Endpoint, Settings, Transport, candidates},
     error::{Error, ErrorKind},
 };
@@ -22,6 +23,7 @@ pub struct Docker {
     pub(super) client: bollard::Docker,
     endpoint: Endpoint,
     info: EngineInfo,
+    pub(super) logins: Logins,
 }
 
 /// What an engine says of itself.
@@ -47,7 +49,7 @@ impl Docker {
         let mut first_error = None;
         for endpoint in candidates(settings)? {
             match Self::connect_to(endpoint).await {
-                Ok(docker) => return Ok(docker),
+                Ok(docker) => return Ok(Self { logins: Logins::of(settings.login_files()), ..docker }),
                 // A socket that is not there is no answer, while one that may not be opened is.
                 Err(error) if error.kind == ErrorKind::NotRunning => _ = first_error.get_or_insert(error),
                 Err(error) => {
@@ -60,7 +62,7 @@ impl Docker {
         Err(first_error.unwrap_or_else(|| Error::new(ErrorKind::NotRunning, "find", "docker", "no socket is known")))
     }
 
-    /// The engine at `endpoint`.
+    /// The engine at `endpoint`, to which nobody has logged in.
     ///
     /// # Errors
     /// That it is not there, may not be used, or hangs.
@@ -89,12 +91,17 @@ impl Docker {
             is_podman: components.iter().any(|component| component.name.contains("Podman")),
         };
         let client = versioned(client, &info.api_version);
-        Ok(Self { client, endpoint, info })
+        Ok(Self { client, endpoint, info, logins: Logins::default() })
     }
 
     /// What the engine says of itself.
     pub fn info(&self) -> &EngineInfo {
         &self.info
+    }
+
+    /// Whether it is on this machine, as far as its address says.
+    pub fn is_local(&self) -> bool {
+        matches!(self.endpoint.transport, Transport::Unix(_))
     }
 
     /// Where it was found.

@@ -35,6 +35,8 @@ pub enum ErrorKind {
     NoNetwork,
     /// The registry does not have the image, or not for this user.
     NoSuchImage,
+    /// The registry wants to know who asks.
+    NoLogin,
     /// The image is for another architecture.
     Architecture,
     /// The engine did not answer within the call's bound.
@@ -76,8 +78,9 @@ impl Error {
                  `docker load`"
             }
             ErrorKind::NoSuchImage => {
-                "look at the image's name and tag; what a private registry has, `docker pull` gets"
+                "look at the image's name and tag; `docker login REGISTRY` first, when it is a private one"
             }
+            ErrorKind::NoLogin => "log in to the registry first: `docker login REGISTRY`",
             ErrorKind::Architecture => {
                 "build or name an image for this machine's architecture, or install QEMU's emulation (binfmt)"
             }
@@ -133,6 +136,10 @@ fn kind_of(status: u16, message: &str) -> ErrorKind {
     }
     if says(&["no such host", "dial tcp", "i/o timeout", "network is unreachable", "tls handshake", "proxyconnect"]) {
         return ErrorKind::NoNetwork;
+    }
+    if says(&["no basic auth credentials", "unauthorized", "authentication required", "incorrect username or password"])
+    {
+        return ErrorKind::NoLogin;
     }
     if says(&["manifest unknown", "pull access denied", "repository does not exist", "not found: manifest"]) {
         return ErrorKind::NoSuchImage;
@@ -201,6 +208,8 @@ mod tests {
             "pull access denied for x, repository does not exist or may require 'docker login'",
             ErrorKind::NoSuchImage,
         );
+        check(500, "Head \"http://r.example/v2/x/manifests/1\": no basic auth credentials", ErrorKind::NoLogin);
+        check(500, "unauthorized: authentication required", ErrorKind::NoLogin);
         check(404, "no matching manifest for linux/arm64 in the manifest list entries", ErrorKind::Architecture);
         check(400, "exec /bin/x: exec format error", ErrorKind::Architecture);
         check(500, "something else", ErrorKind::Refused);

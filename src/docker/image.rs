@@ -112,7 +112,8 @@ impl Docker {
             ..Default::default()
         };
         let client = self.patient(SILENT_AT_MOST);
-        let mut steps = Box::pin(client.create_image(Some(options), None, None));
+        let login = self.logins.for_image(name).await;
+        let mut steps = Box::pin(client.create_image(Some(options), None, login));
         while let Some(step) = next(&mut steps, call, name).await? {
             let step = step.map_err(Error::of(call, name))?;
             if let Some(line) = progress(step.id.as_deref(), step.status.as_deref(), step.progress_detail.as_ref()) {
@@ -141,7 +142,8 @@ impl Docker {
         };
         let blocks = stream::unfold(context.stream(), |mut blocks| async move { Some((blocks.recv().await?, blocks)) });
         let client = self.patient(SILENT_AT_MOST);
-        let mut steps = Box::pin(client.build_image(options, None, Some(body_try_stream(blocks))));
+        let logins = Some(self.logins.all().await).filter(|logins| !logins.is_empty());
+        let mut steps = Box::pin(client.build_image(options, logins, Some(body_try_stream(blocks))));
         while let Some(step) = next(&mut steps, call, &spec.tag).await? {
             let step = step.map_err(Error::of(call, &spec.tag))?;
             let printed = step.stream.as_deref().unwrap_or_default();

@@ -8,6 +8,7 @@ mod built;
 mod configuration;
 mod container;
 mod context;
+mod credentials;
 mod diagnosis;
 mod endpoint;
 mod engine;

@@ -51,6 +51,8 @@ pub struct ContainerSpec {
     pub no_new_privileges: bool,
     /// A first process that reaps others and passes signals on.
     pub init: bool,
+    /// What it prints goes to whoever is attached, and is not kept.
+    pub keeps_no_log: bool,
     /// `NAME:ADDRESS`; the address may be `host-gateway`.
     pub extra_hosts: Vec<String>,
     /// How long the container has to end before it is killed.
@@ -165,6 +167,9 @@ impl ContainerSpec {
             security_opt: self.no_new_privileges.then(|| vec!["no-new-privileges".to_owned()]),
             init: self.init.then_some(true),
             extra_hosts: list(&self.extra_hosts),
+            log_config: self
+                .keeps_no_log
+                .then(|| api::HostConfigLogConfig { typ: Some("none".to_owned()), ..Default::default() }),
             ..Default::default()
         }
     }
@@ -299,6 +304,7 @@ mod tests {
             restart: Restart::OnFailure { retries_max: Some(3) },
             memory_bytes: Some(1 << 20),
             no_new_privileges: true,
+            keeps_no_log: true,
             ..ContainerSpec::default()
         };
         let body = serde_json::to_value(spec.body()).unwrap();
@@ -308,6 +314,7 @@ mod tests {
         assert_eq!(host["PortBindings"]["5432/tcp"][0]["HostPort"], "5432");
         assert_eq!(host["RestartPolicy"], serde_json::json!({"Name": "on-failure", "MaximumRetryCount": 3}));
         assert_eq!((&host["Memory"], &host["MemorySwap"]), (&serde_json::json!(1 << 20), &serde_json::json!(1 << 20)));
+        assert_eq!(host["LogConfig"]["Type"], "none");
         assert_eq!(host["SecurityOpt"], serde_json::json!(["no-new-privileges"]));
         assert!(!format!("{spec:?}").contains('1'), "values stay out of debug output");
     }

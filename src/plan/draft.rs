@@ -8,7 +8,7 @@ use std::{
 use super::{Action, Artifacts, Call, Danger, Plan, Problem, Step, StepId, TargetFacts, facts::Unresolved};
 use crate::{
     model::{QueueName, StackName},
-    stack::{Address, Condition, Desired, Observed, TAG_STACK},
+    stack::{Address, Condition, Desired, Foreign, Observed, Selection, TAG_STACK},
 };
 
 /// All that a plan is made from.
@@ -197,29 +197,33 @@ impl Draft {
                 Some(owner) => format!("`{}` belongs to the stack `{owner}`", foreign.arn),
                 None => format!("`{}` exists and is not of this stack", foreign.arn),
             };
-            let help = match address {
-                Address::Service(_) => {
-                    "remove it (`docker rm -f NAME`), take the other stack down, or rename this one".to_owned()
-                }
-                Address::Volume(_) => {
-                    "remove it (`docker volume rm NAME`) if its data may go, or rename the stack".to_owned()
-                }
-                Address::Network => "remove it (`docker network rm NAME`), or rename the stack".to_owned(),
-                _ => format!(
-                    "choose another name, delete it, or hand it over by tagging it `{TAG_STACK}={stack}`; it is then \
-                     changed to what the manifest says"
-                ),
-            };
+            let help = way_out(address, foreign, stack);
             self.problem(address.clone(), message, help);
         }
     }
 
-    pub(super) fn finish(self) -> Result<Plan, Vec<Problem>> {
-        if self.problems.is_empty() { Ok(self.into_plan()) } else { Err(self.problems) }
+    pub(super) fn finish(mut self, selection: &Selection) -> Result<Plan, Vec<Problem>> {
+        self.problems.retain(|problem| selection.contains(&problem.address));
+        if self.problems.is_empty() { Ok(self.into_plan().selected(selection)) } else { Err(self.problems) }
     }
 
     pub(super) fn into_plan(self) -> Plan {
         Plan { steps: self.steps }
+    }
+}
+
+/// What can be done about a name that somebody else has.
+fn way_out(address: &Address, foreign: &Foreign, stack: &StackName) -> String {
+    match address {
+        Address::Service(_) => {
+            "remove it (`docker rm -f NAME`), take the other stack down, or rename this one".to_owned()
+        }
+        Address::Volume(_) => "remove it (`docker volume rm NAME`) if its data may go, or rename the stack".to_owned(),
+        Address::Network => "remove it (`docker network rm NAME`), or rename the stack".to_owned(),
+        _ if foreign.resource.is_some() => {
+            format!("`stackctl adopt {address}` takes it over; or choose another name, or delete it")
+        }
+        _ => format!("choose another name, delete it, or hand it over by tagging it `{TAG_STACK}={stack}`"),
     }
 }
 

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     model::{AccountId, ArtifactDigest, FunctionName, QueueArn, QueueName, Region, Scope},
     stack::{
-        Address, Desired, Foreign, Observed, ObservedAlias, ObservedFunction, ObservedMapping, ObservedPolicy,
-        ObservedQueue, ObservedUrl, Readiness, SCALING_POLICY, TAG_STACK, Tags,
+        Address, Desired, Foreign, ForeignResource, Observed, ObservedAlias, ObservedFunction, ObservedMapping,
+        ObservedPolicy, ObservedQueue, ObservedUrl, Readiness, SCALING_POLICY, TAG_STACK, Tags,
     },
 };
 
@@ -58,7 +58,9 @@ impl FakeTarget {
         observed.mappings.retain(|_, mapping| functions.contains_key(&mapping.function));
         for (key, queue) in &desired.queues {
             if let Some(found) = self.all.queues.get(&queue.name).filter(|found| !is_owned(&found.tags)) {
-                let foreign = Foreign { arn: found.arn.to_string(), owner: found.tags.get(TAG_STACK).cloned() };
+                let resource = Some(ForeignResource::Queue(Box::new(found.clone())));
+                let (arn, owner) = (found.arn.to_string(), found.tags.get(TAG_STACK).cloned());
+                let foreign = Foreign { arn, owner, resource };
                 observed.foreign.insert(Address::Queue(key.clone()), foreign);
             }
         }

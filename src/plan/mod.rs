@@ -4,6 +4,7 @@
 //! One step is one API call, and a step depends only on steps before it, so that a failure lies between two calls and
 //! planning again continues. Nothing here asks or applies.
 
+mod adoption;
 mod attributes;
 mod call;
 mod container_call;
@@ -32,6 +33,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use adoption::adoption;
 pub use call::{
     AliasVersion, Call, FunctionChanges, FunctionCode, FunctionSettings, MappedFunction, MappingChanges,
     MappingSettings, NewFunction, QueueAttributes,
@@ -40,7 +42,7 @@ pub use container_call::{ContainerCall, NewContainer, NewMount, NewMountSource};
 pub use facts::{ArtifactInfo, Artifacts, PackageObject, ServiceFacts, TargetFacts, TargetKind, has_url_references};
 pub use render::{Line, Mark, Summary};
 
-use crate::stack::{Address, Desired, Observed};
+use crate::stack::{Address, Desired, Observed, Selection};
 
 /// The steps that bring a target to a stack, in an order in which they can run one by one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -134,6 +136,21 @@ pub fn plan(
     observed: &Observed,
     facts: &TargetFacts,
 ) -> Result<Plan, Vec<Problem>> {
+    plan_selected(desired, artifacts, observed, facts, &Selection::Everything)
+}
+
+/// The part of [`plan`] that a selection wants, with what the rest of the stack has to give up for it. Nothing else is
+/// deleted, and what is wrong with the rest is no problem.
+///
+/// # Errors
+/// As [`plan`], of what is selected.
+pub fn plan_selected(
+    desired: &Desired,
+    artifacts: &Artifacts,
+    observed: &Observed,
+    facts: &TargetFacts,
+    selection: &Selection,
+) -> Result<Plan, Vec<Problem>> {
     let inputs = &draft::Inputs { desired, artifacts, observed, facts };
     let mut draft = draft::Draft::new(inputs);
     draft.refuse_foreign(observed, &desired.name);
@@ -149,7 +166,7 @@ pub fn plan(
     versions::delete_unneeded(&mut draft, inputs);
     queues::delete_undeclared(&mut draft, inputs);
     services::delete_unneeded(&mut draft, inputs);
-    draft.finish()
+    draft.finish(selection)
 }
 
 /// What has to be done so that nothing of the stack is left: `down`.

@@ -1,8 +1,9 @@
 //! Parts of a plan that can be carried out without the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Plan, Step, StepId};
+use crate::stack::Selection;
 
 impl Plan {
     /// The steps that lose nothing and come after none that does; and the others, which wait until somebody agrees.
@@ -19,6 +20,33 @@ impl Plan {
         }
         let safe = self.only(|step| held.iter().all(|held| held.id != step.id));
         (safe, held)
+    }
+
+    /// The steps at what is selected, and those that the rest of the stack has to make room with. A deletion is left out when
+    /// something that is not selected would have to be deleted before it.
+    pub(super) fn selected(self, selection: &Selection) -> Self {
+        if *selection == Selection::Everything {
+            return self;
+        }
+        let mut kept: BTreeSet<StepId> = BTreeSet::new();
+        let goes = |step: &Step| step.call.deletes() && !selection.contains(&step.address);
+        for step in self.steps.iter().filter(|step| selection.contains(&step.address)) {
+            let waits_for_others = step.after.iter().any(|before| goes(&self.steps[before.0]));
+            if !(step.call.deletes() && waits_for_others) {
+                kept.insert(step.id);
+            }
+        }
+        // A step comes after those that it depends on.
+        for step in self.steps.iter().rev() {
+            if kept.contains(&step.id) {
+                let room = step.after.iter().filter(|before| {
+                    let before = &self.steps[before.0];
+                    !before.call.deletes() && !selection.contains(&before.address)
+                });
+                kept.extend(room);
+            }
+        }
+        self.only(|step| kept.contains(&step.id))
     }
 
     /// The steps that `keep` wants, each after those of the others that are kept: for those who know that the rest is not

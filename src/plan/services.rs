@@ -562,8 +562,11 @@ mod tests {
     fn a_name_of_somebody_else_is_refused() {
         let desired = two();
         let mut observed = FakeTarget::default().observe(&desired);
-        let foreign =
-            Foreign { arn: "container stackctl-orders-db".to_owned(), owner: Some("orders in /b".to_owned()) };
+        let foreign = Foreign {
+            arn: "container stackctl-orders-db".to_owned(),
+            owner: Some("orders in /b".to_owned()),
+            resource: None,
+        };
         observed.foreign.insert(address("db"), foreign);
         let problems = plan(&desired, &artifacts(&desired, 1), &observed, &facts()).unwrap_err();
         assert_eq!(

@@ -2,6 +2,8 @@
 
 mod provisioned;
 
+mod selected;
+
 mod ways_in;
 
 use super::{
@@ -455,18 +457,19 @@ fn names_that_somebody_else_has_are_problems() {
     tags.insert(TAG_STACK.into(), "payments".into());
     target.all.queues.get_mut("example-dlq").unwrap().tags.clear();
     let problems: Vec<String> = planned(&desired, &target).unwrap_err().iter().map(ToString::to_string).collect();
-    let help = "choose another name, delete it, or hand it over by tagging it `stackctl:stack=orders`; it is then changed to \
-                what the manifest says";
+    let help = |key| format!("`stackctl adopt queues.{key}` takes it over; or choose another name, or delete it");
     assert_eq!(
         problems,
         [
             format!(
                 "queues.example-dlq: `arn:aws:sqs:ap-northeast-1:000000000000:example-dlq` exists and is not of this \
-                 stack; {help}"
+                 stack; {}",
+                help("example-dlq")
             ),
             format!(
                 "queues.example-queue: `arn:aws:sqs:ap-northeast-1:000000000000:example-queue` belongs to the stack \
-                 `payments`; {help}"
+                 `payments`; {}",
+                help("example-queue")
             ),
         ]
     );

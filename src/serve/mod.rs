@@ -18,6 +18,7 @@ pub mod report;
 pub mod server;
 pub mod service;
 pub mod shutdown;
+pub mod stack_lock;
 pub mod state_dir;
 pub mod store;
 pub mod streams;

@@ -89,7 +89,7 @@ impl StateDir {
     /// # Errors
     /// Another engine has it.
     pub fn lock(&self) -> Result<StateLock, LockError> {
-        StateLock::take(self.path.join(LOCK_FILE))
+        StateLock::take(self.path.join(LOCK_FILE), &own_pid())
     }
 
     /// Takes the lock of those who start and stop the engine.
@@ -97,7 +97,15 @@ impl StateDir {
     /// # Errors
     /// Another process has it.
     pub fn lock_start(&self) -> Result<StateLock, LockError> {
-        StateLock::take(self.path.join(START_LOCK_FILE))
+        StateLock::take(self.path.join(START_LOCK_FILE), &own_pid())
+    }
+
+    /// Takes a lock of another name, whose file says `words` of who holds it.
+    ///
+    /// # Errors
+    /// Another process has it.
+    pub(super) fn lock_as(&self, name: &str, words: &str) -> Result<StateLock, LockError> {
+        StateLock::take(self.path.join(name), words)
     }
 
     /// The process that holds the engine's lock, `Some(None)` when it has not said which it is.
@@ -165,7 +173,7 @@ impl StateDir {
 }
 
 impl StateLock {
-    fn take(path: PathBuf) -> Result<Self, LockError> {
+    fn take(path: PathBuf, words: &str) -> Result<Self, LockError> {
         for _ in 0..LOCK_TRIES {
             let mut file = fs::OpenOptions::new()
                 .read(true)
@@ -181,7 +189,7 @@ impl StateLock {
                 Err(fs::TryLockError::Error(error)) => return Err(LockError::Failed(error)),
             }
             if is_at(&file, &path) {
-                write_pid(&mut file).map_err(LockError::Failed)?;
+                write_words(&mut file, words).map_err(LockError::Failed)?;
                 return Ok(Self { path, _file: file });
             }
         }
@@ -202,10 +210,14 @@ fn is_at(file: &fs::File, path: &Path) -> bool {
     found.is_ok_and(|found| file.metadata().map(identity).is_ok_and(|own| own == found))
 }
 
-fn write_pid(file: &mut fs::File) -> io::Result<()> {
+fn write_words(file: &mut fs::File, words: &str) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
-    file.write_all(format!("{}\n", std::process::id()).as_bytes())
+    file.write_all(format!("{words}\n").as_bytes())
+}
+
+fn own_pid() -> String {
+    std::process::id().to_string()
 }
 
 fn pid_in(mut file: &fs::File) -> Option<u32> {

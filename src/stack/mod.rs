@@ -11,6 +11,7 @@ mod desired;
 mod observed;
 #[cfg(test)]
 pub(crate) mod samples;
+mod selection;
 mod services;
 mod tags;
 mod targets;
@@ -19,6 +20,7 @@ mod toolchain;
 pub use containers::*;
 pub use desired::*;
 pub use observed::*;
+pub use selection::Selection;
 pub use services::*;
 pub use tags::{AWS_TAG_PREFIX, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Tags};
 pub use targets::*;

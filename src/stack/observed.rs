@@ -155,6 +155,16 @@ pub struct Foreign {
     pub arn: String,
     /// The stack that it belongs to, when it is tagged as one's.
     pub owner: Option<String>,
+    /// What it is, when it can be taken over.
+    pub resource: Option<ForeignResource>,
+}
+
+/// What can be taken over, because tags say whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ForeignResource {
+    Queue(Box<ObservedQueue>),
+    /// A function with its queue mappings, by UUID.
+    Function(FunctionName, Box<ObservedFunction>, BTreeMap<String, ObservedMapping>),
 }
 
 /// Whether a resource has come to rest as it was asked to be.
@@ -207,6 +217,21 @@ impl Observed {
             && self.mappings.is_empty()
             && !self.has_schedule_group
             && self.services == ObservedServices { images: self.services.images.clone(), ..ObservedServices::default() }
+    }
+
+    /// As it would be if what stands in the way at `address` were the stack's; `None` when nothing that can be taken over does.
+    pub fn with_adopted(&self, address: &Address) -> Option<Self> {
+        let mut observed = self.clone();
+        match observed.foreign.remove(address)?.resource? {
+            ForeignResource::Queue(queue) => {
+                observed.queues.insert(queue.arn.name.clone(), *queue);
+            }
+            ForeignResource::Function(name, function, mappings) => {
+                observed.functions.insert(name, *function);
+                observed.mappings.extend(mappings);
+            }
+        }
+        Some(observed)
     }
 
     /// What has not come to rest, in the order of addresses.

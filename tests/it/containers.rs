@@ -25,6 +25,7 @@ trials!(
     what_a_kill_leaves_is_cleared needs [Tool::Docker, Tool::Python],
     a_container_is_killed_at_its_timeout needs [Tool::Docker, Tool::Python],
     what_is_missing_is_said needs [Tool::Docker, Tool::Python],
+    provisioned_environments_are_containers_that_run_before_they_are_asked needs [Tool::Docker, Tool::Python]
 );
 
 /// A Lambda function in Go without any library: the Runtime API by hand.
@@ -364,6 +365,17 @@ fn a_container_is_held_to_its_limits() {
     );
     let left = stack.invoke("limited", &json!({"do": "exit"}));
     assert!(left.stdout.contains("Runtime exited with error: exit status 3"), "{}", left.stdout);
+    stack.down();
+}
+
+fn provisioned_environments_are_containers_that_run_before_they_are_asked() {
+    let manifest = python("ready", "timeout = \"20s\"\nconcurrency = { reserved = 4, provisioned = 2 }\n");
+    let stack = Stack::new("provisioned", &manifest);
+    stack.write("code/app.py", PYTHON_HANDLER).up();
+    let before = stack.containers();
+    assert_eq!(before.len(), 2, "{before:?}");
+    stack.answer("ready:live", &json!({}));
+    assert_eq!(stack.containers(), before, "one of them answered");
     stack.down();
 }
 

@@ -1,14 +1,17 @@
 //! Manifests converged through the genuine SDKs on the engine in this process.
 
+pub(crate) mod failing;
+
 use std::{future, path::Path, sync::Arc};
 
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use stackctl::{
     converge::{Patience, Progress, Provider, apply, wait_ready},
     manifest,
     model::{ArtifactDigest, Scope},
-    plan::{ArtifactInfo, Artifacts, Plan, Problem, ServiceFacts, TargetFacts, TargetKind, plan, teardown},
+    plan::{ArtifactInfo, Artifacts, Plan, Problem, ServiceFacts, TargetFacts, TargetKind, adoption, plan, teardown},
     provider::{AwsProvider, Endpoint},
-    stack::{Desired, Observed},
+    stack::{Address, Desired, Observed, Selection},
 };
 
 use crate::support::{
@@ -22,6 +25,7 @@ trials!(
     provisioned_concurrency_publishes_and_moves_an_alias,
     provisioned_concurrency_follows_the_load,
     what_others_own_is_never_touched,
+    what_somebody_else_made_is_taken_over,
     an_engine_that_is_not_there_says_what_to_do,
 );
 
@@ -110,10 +114,15 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::through(|http| http)
+    }
+
+    /// With a way to the engine that something is done to.
+    fn through(wrapped: impl FnOnce(SharedHttpClient) -> SharedHttpClient) -> Self {
         let world = World::new();
         let scope = Scope { account: stackctl::model::AccountId::DEFAULT, region: stackctl::model::Region::default() };
         let endpoint = Endpoint::open("http://127.0.0.1:4566", &scope);
-        let http = in_process::http_client(Arc::clone(&world.service));
+        let http = wrapped(in_process::http_client(Arc::clone(&world.service)));
         let facts = TargetFacts {
             name: "embedded".to_owned(),
             kind: TargetKind::Embedded,
@@ -131,9 +140,13 @@ impl Stage {
     }
 
     async fn plan(&self, desired: &Desired) -> Result<Plan, Vec<Problem>> {
+        self.plan_of(desired, &self.observe(desired).await)
+    }
+
+    fn plan_of(&self, desired: &Desired, observed: &Observed) -> Result<Plan, Vec<Problem>> {
         let info = ArtifactInfo::by_reference(self.artifact);
         let artifacts: Artifacts = desired.functions.keys().map(|key| (key.clone(), info.clone())).collect();
-        plan(desired, &artifacts, &self.observe(desired).await, &self.facts)
+        plan(desired, &artifacts, observed, &self.facts)
     }
 
     async fn apply(&self, plan: &Plan) {
@@ -149,7 +162,9 @@ impl Stage {
         self.apply(&plan).await;
         assert_eq!(self.plan(&desired).await.unwrap().to_string(), "nothing to change", "after\n{plan}");
         let (patience, progress) = (Patience::DEFAULT, Progress::silent());
-        wait_ready(&desired, &*self.provider, &patience, &progress, future::pending()).await.unwrap();
+        wait_ready((&desired, &Selection::Everything), &*self.provider, &patience, &progress, future::pending())
+            .await
+            .unwrap();
         plan
     }
 }
@@ -332,6 +347,45 @@ fn what_others_own_is_never_touched() {
         let other = other.replace("payer", "payer-f").replace("ordered", "pay-ordered");
         stage.converge(&other).await;
         assert!(stage.observe(&read(NOTHING)).await.is_empty());
+    });
+}
+
+fn what_somebody_else_made_is_taken_over() {
+    block_on(async {
+        let stage = Stage::new();
+        let (sqs, lambda) = (stage.world.sqs(), stage.world.lambda());
+        let delay = aws_sdk_sqs::types::QueueAttributeName::DelaySeconds;
+        let made = sqs.create_queue().queue_name("work").attributes(delay, "9").send().await.unwrap();
+        sqs.send_message().queue_url(made.queue_url().unwrap()).message_body("kept").send().await.unwrap();
+        let code = aws_sdk_lambda::types::FunctionCode::builder();
+        let code = code.s3_bucket(stackctl::model::ARTIFACTS_BUCKET).s3_key(stage.artifact.to_string()).build();
+        let create =
+            lambda.create_function().function_name("worker").role("arn:aws:iam::000000000000:role/r").code(code);
+        create.runtime("provided.al2023".into()).handler("bootstrap").send().await.unwrap();
+        let mapping = lambda.create_event_source_mapping().function_name("worker").batch_size(1);
+        mapping.event_source_arn("arn:aws:sqs:us-east-1:000000000000:work").send().await.unwrap();
+        let desired = read(EVERYTHING);
+        let problems: Vec<String> = stage.plan(&desired).await.unwrap_err().iter().map(ToString::to_string).collect();
+        assert!(
+            problems.iter().any(|text| text.contains("`stackctl adopt queues.work` takes it over")),
+            "{problems:?}"
+        );
+        assert!(problems.iter().any(|text| text.contains("`stackctl adopt functions.worker`")), "{problems:?}");
+        let observed = stage.observe(&desired).await;
+        let addresses = [Address::Queue("work".to_owned()), Address::Function("worker".to_owned())];
+        stage.apply(&adoption(&desired, &observed, &addresses)).await;
+        let plan = stage.converge(EVERYTHING).await.to_string();
+        for expected in [
+            "~ queues.work                        update: ",
+            "delay 9s -> 1s",
+            "~ functions.worker.triggers.work     update: batch_size 1 -> 100",
+        ] {
+            assert!(plan.contains(expected), "{expected}: {plan}");
+        }
+        assert_eq!(
+            stage.observe(&desired).await.queues.values().map(|queue| queue.approximate_messages).sum::<u64>(),
+            1
+        );
     });
 }
 

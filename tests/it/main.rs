@@ -13,6 +13,7 @@ mod building;
 mod clients;
 mod containers;
 mod converge;
+mod converging;
 mod crash;
 mod debugging;
 mod documents;
@@ -45,6 +46,8 @@ fn main() -> ExitCode {
             clients::all(),
             containers::all(),
             converge::all(),
+            converge::failing::all(),
+            converging::all(),
             crash::all(),
             debugging::all(),
             documents::all(),
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
             screen::all(),
             sdk_sqs::all(),
             services::all(),
+            services::around::all(),
             simulation::all(),
             team::all(),
             urls::all(),

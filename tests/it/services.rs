@@ -1,5 +1,7 @@
 //! Services on a real container engine, through the binary: Redis and PostgreSQL in images of this machine's own programs.
 
+pub(crate) mod around;
+
 use std::{
     fs,
     net::TcpListener,
@@ -311,11 +313,25 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn start() -> Self {
+        Self::with(None)
+    }
+
+    /// One that wants to know who asks.
+    fn private(htpasswd: &str) -> Self {
+        Self::with(Some(htpasswd))
+    }
+
+    fn with(htpasswd: Option<&str>) -> Self {
         let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
-        let config = format!(
+        let mut config = format!(
             "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:{port}\n",
             dir.path().join("images").display()
         );
+        if let Some(htpasswd) = htpasswd {
+            let file = dir.path().join("htpasswd");
+            fs::write(&file, htpasswd).unwrap();
+            config += &format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", file.display());
+        }
         let file = dir.path().join("config.yml");
         fs::write(&file, config).unwrap();
         let mut command = Command::new(Tool::DockerRegistry.path().unwrap());

@@ -9,6 +9,7 @@ use crate::{
         doctor::{Check, machine, tools},
         failure::{Failure, Message},
         project::Project,
+        services,
         terminal::count,
     },
     model::Isolation,
@@ -16,7 +17,7 @@ use crate::{
     stack::{Desired, PortChoice},
 };
 
-pub(crate) fn run(session: &Session) -> Result<(), Failure> {
+pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
     // Without a manifest the machine alone is looked at.
     let project = Project::find(session).ok();
     let desired = match &project {
@@ -34,6 +35,7 @@ pub(crate) fn run(session: &Session) -> Result<(), Failure> {
             checks.push(Check::bad("manifest", "the manifest has mistakes", "`stackctl check` says which"));
         }
         checks.push(leftovers(project));
+        checks.push(containers(project).await);
     }
     if session.terminal.json {
         session.terminal.print_json(&checks)?;
@@ -64,6 +66,25 @@ fn port_is_free(project: &Project, desired: &Desired) -> Check {
         .map_or_else(String::new, |holder| format!(" by `{}` (pid {})", holder.command, holder.pid));
     let help = "end that, or set `port = \"auto\"` under `[targets.embedded]`";
     Check::bad("port", format!("{port} is taken{holder}"), help)
+}
+
+/// What of this stack is on the container engine although nothing of it runs here.
+async fn containers(project: &Project) -> Check {
+    let name = "containers";
+    let Some((left, volumes)) = services::of_directory(project).await else {
+        return Check::good(name, "there is no engine of containers to ask");
+    };
+    let runs = StateDir::existing(&project.state_dir()).is_some_and(|state| state.holder().is_some());
+    match (left, volumes) {
+        (0, 0) => Check::good(name, "none of this stack are left over"),
+        (0, _) => Check::good(name, format!("{} of this stack", count(volumes as u64, "volume"))),
+        _ if runs => Check::good(name, format!("{left} of this stack, networks included, whose engine runs")),
+        _ => Check::bad(
+            name,
+            format!("{left} of this stack, networks included, and no engine runs"),
+            "`stackctl down` removes them, and `stackctl up` goes on with them",
+        ),
+    }
 }
 
 /// What an engine of this stack has left that was killed.

@@ -10,21 +10,22 @@ use crate::{
         converging::{coloured, failure, interrupted, progress},
         engine::Engine,
         failure::Failure,
-        images,
+        images, lock,
         project::Project,
         remote::Remote,
         services,
         terminal::{GREEN, YELLOW, count},
     },
     converge::{self, Patience, Provider},
+    docker,
     plan::{self, Call, ContainerCall},
     provider::DockerProvider,
-    serve::background::Stopped,
+    serve::{background::Stopped, stack_lock::STACK_LOCK_FILE, state_dir::StateLock},
     stack::Observed,
 };
 
 /// What the build and the engine keep in a state directory, besides files whose names begin with one of [`PREFIXES`].
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "artifacts",
     "build",
     "containers",
@@ -36,6 +37,7 @@ const OURS: [&str; 12] = [
     "port",
     "runtime",
     services::MARKER,
+    STACK_LOCK_FILE,
     "tmp",
 ];
 const PREFIXES: [&str; 2] = ["engine.", "start."];
@@ -52,6 +54,10 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
     {
         ask(session, engine).await?;
     }
+    let lock = match project.state_dir().exists() {
+        true => Some(lock::take(session, &project.state_dir(), "down").await?),
+        false => None,
+    };
     let left = Left::find(session, &project).await;
     if let Ok(left) = &left {
         left.ask(session, args).await?;
@@ -72,19 +78,21 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
         session.terminal.step(YELLOW, "removed", format_args!("{swept} that an earlier engine left behind"));
     }
     // An engine of containers that does not answer keeps nothing else alive, but the state directory, which knows of them.
-    left?.remove(session, args.keep).await?;
+    let left = left?;
+    left.remove(session, args.keep).await?;
     if args.keep && state_dir.exists() {
         build::prune(&state_dir);
         session.terminal.step(GREEN, "kept", format_args!("{}, for the next `up`", state_dir.display()));
         return Ok(());
     }
-    match images::remove_built(&state_dir).await {
+    let of_services = left.remove_images().await;
+    match images::remove_built(&state_dir).await.and_then(|of_functions| Ok(of_functions + of_services?)) {
         Ok(0) => {}
         Ok(images) => session.terminal.step(GREEN, "removed", count(images as u64, "image")),
         // They are in nobody's way.
         Err(error) => session.terminal.warn(format_args!("images that were built here may be left: {error}")),
     }
-    remove(session, &state_dir)
+    remove(session, &state_dir, lock)
 }
 
 /// Takes the stack down on the target that was named; what is of this machine's engine stays.
@@ -168,6 +176,16 @@ impl Left {
     }
 }
 
+impl Left {
+    /// Those that were built here.
+    async fn remove_images(&self) -> Result<usize, docker::Error> {
+        match &self.provider {
+            Some(provider) => provider.remove_built_images().await,
+            None => Ok(0),
+        }
+    }
+}
+
 fn plural(noun: &str, number: usize) -> String {
     if number == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
@@ -184,8 +202,8 @@ async fn ask(session: &Session, engine: &Engine) -> Result<(), Failure> {
     session.terminal.confirm(&danger, false).await
 }
 
-/// Removes what stackctl keeps there. What it does not know was put there by somebody else, and stays.
-fn remove(session: &Session, state_dir: &Path) -> Result<(), Failure> {
+/// Removes what stackctl keeps there, the lock last. What it does not know was put there by somebody else, and stays.
+fn remove(session: &Session, state_dir: &Path, lock: Option<StateLock>) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::while_doing(format_args!("empty `{}`", state_dir.display()))(error);
     let entries = match fs::read_dir(state_dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -193,10 +211,13 @@ fn remove(session: &Session, state_dir: &Path) -> Result<(), Failure> {
     };
     for entry in entries {
         let entry = entry.map_err(failed)?;
-        if is_ours(&entry.file_name().to_string_lossy()) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if is_ours(&name) && name != STACK_LOCK_FILE {
             remove_any(&entry.path()).map_err(failed)?;
         }
     }
+    drop(lock);
     match fs::remove_dir(state_dir) {
         Ok(()) => session.terminal.step(GREEN, "removed", state_dir.display()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -245,12 +266,12 @@ mod tests {
         }
         let terminal = Terminal { verbosity: Verbosity::Quiet, json: false };
         let session = Session { terminal, file: None, profile: None, port: None, target: None };
-        remove(&session, &state).unwrap();
+        remove(&session, &state, None).unwrap();
         let left: Vec<_> = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["theirs"]);
         fs::remove_file(state.join("theirs")).unwrap();
-        remove(&session, &state).unwrap();
+        remove(&session, &state, None).unwrap();
         assert!(!state.exists());
-        remove(&session, &state).unwrap();
+        remove(&session, &state, None).unwrap();
     }
 }

@@ -14,19 +14,28 @@ use crate::{
         place::Place,
         project::Project,
         remote::Remote,
+        selecting,
         services::Services,
     },
     plan::Plan,
-    stack::Desired,
+    stack::{Desired, Selection},
 };
 
 pub(crate) async fn run(session: &Session, args: &Arguments) -> Result<(), Failure> {
+    let plan = show(session, &args.only, args.locked).await?;
+    if args.exit_code && !plan.is_empty() { Err(Failure::Changes) } else { Ok(()) }
+}
+
+/// Prints what `up` would change of what is at `only`, or of everything.
+pub(super) async fn show(session: &Session, only: &[String], locked: bool) -> Result<Plan, Failure> {
     let project = Project::find(session)?;
     let desired = project.desired(session)?;
-    locking::check(session, &project, &desired, args.locked).await?;
+    locking::check(session, &project, &desired, locked).await?;
+    let selection = Selection::with_needs(&desired, &selecting::addresses(&desired, only)?);
+    let selected = (&desired, &selection);
     let plan = match session.elsewhere() {
-        Some(_) => elsewhere(session, &project, &desired).await?,
-        None => here(session, &project, &desired).await?,
+        Some(_) => elsewhere(session, &project, selected).await?,
+        None => here(session, &project, selected).await?,
     };
     if session.terminal.json {
         session.terminal.print_json(&plan)?;
@@ -38,30 +47,40 @@ pub(crate) async fn run(session: &Session, args: &Arguments) -> Result<(), Failu
         }
         session.terminal.print(plan.summary())?;
     }
-    if args.exit_code && !plan.is_empty() { Err(Failure::Changes) } else { Ok(()) }
+    Ok(plan)
 }
 
-async fn here(session: &Session, project: &Project, desired: &Desired) -> Result<Plan, Failure> {
-    let artifacts = artifacts::build(session, project, desired).await?;
-    let services = Services::open(session, project, desired).await?;
+async fn here(
+    session: &Session,
+    project: &Project,
+    (desired, selection): (&Desired, &Selection),
+) -> Result<Plan, Failure> {
+    let artifacts = artifacts::build(session, project, desired, selection).await?;
+    let services = Services::open(session, project, desired, selection).await?;
     match Engine::find(project).await? {
         Some(engine) => {
             engine.check_stack(&desired.name)?;
-            Converging::on(session, desired, &Place::Engine(Arc::new(engine)), &services).plan(&artifacts).await
+            let place = Place::Engine(Arc::new(engine));
+            Converging::on(session, (desired, selection), &place, &services).plan(&artifacts).await
         }
         None => {
             session.terminal.say("the engine is not running: this is the plan for one that holds nothing");
-            plan_from_nothing(session, desired, &artifacts, &services).await
+            plan_from_nothing(session, (desired, selection), &artifacts, &services).await
         }
     }
 }
 
-async fn elsewhere(session: &Session, project: &Project, desired: &Desired) -> Result<Plan, Failure> {
+async fn elsewhere(
+    session: &Session,
+    project: &Project,
+    (desired, selection): (&Desired, &Selection),
+) -> Result<Plan, Failure> {
     let remote = Remote::reach(session, project, desired).await?;
     remote.show(session);
     let desired = remote.desired.clone();
-    let artifacts = artifacts::build(session, project, &desired).await?;
+    let artifacts = artifacts::build(session, project, &desired, selection).await?;
     let artifacts = remote.packaged(session, project, artifacts).await?;
-    let services = Services::open(session, project, &desired).await?;
-    Converging::on(session, &desired, &Place::Remote(Arc::new(remote)), &services).plan(&artifacts).await
+    let services = Services::open(session, project, &desired, selection).await?;
+    let place = Place::Remote(Arc::new(remote));
+    Converging::on(session, (&desired, selection), &place, &services).plan(&artifacts).await
 }

@@ -9,19 +9,22 @@ use crate::{
         Session,
         args::{Up, Watch},
         artifacts,
-        converging::{Converging, coloured, interrupted},
+        converging::{Converging, coloured, converge_services, interrupted, plan_from_nothing},
+        engine::Engine,
         failure::Failure,
+        lock,
         locking::{self, Tools},
         place::Place,
         project::Project,
         remote::Remote,
+        selecting,
         services::Services,
         terminal::{BOLD, CYAN, GREEN, YELLOW},
     },
     engine::EngineConfig,
     plan::{ArtifactInfo, Artifacts, Danger, Plan, Summary, has_url_references},
-    serve::clock::Stopwatch,
-    stack::Desired,
+    serve::{clock::Stopwatch, state_dir::StateLock},
+    stack::{Address, Desired, Selection},
 };
 
 /// What `--json` prints.
@@ -50,6 +53,12 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
         )
         .await;
     }
+    if args.dry_run {
+        return tokio::select! {
+            shown = super::plan::show(session, &args.only, args.locked) => shown.map(drop),
+            () = interrupted() => Err(Failure::Interrupted),
+        };
+    }
     let watch = Stopwatch::start();
     let project = Project::find(session)?;
     let desired = project.desired(session)?;
@@ -57,12 +66,12 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
         prepared = Box::pin(prepare(session, args, &project, desired)) => prepared?,
         () = interrupted() => return Err(Failure::Interrupted),
     };
-    let Prepared { place, desired, services, plan, artifacts, .. } = &prepared;
+    let Prepared { place, desired, selection, services, plan, artifacts, .. } = &prepared;
     if only_plans(place, plan, args) {
         return print_planned(session, &prepared, &watch).await;
     }
     // Stops between two calls, not within one, and so hears Ctrl-C itself.
-    let converging = Converging::on(session, desired, place, services);
+    let converging = Converging::on(session, (desired, selection), place, services);
     converging.apply(plan).await?;
     let observed = converging.observe_urls().await?;
     if has_url_references(desired) {
@@ -129,8 +138,11 @@ async fn print_planned(session: &Session, prepared: &Prepared, watch: &Stopwatch
 
 /// What is known before the first change of the stack.
 struct Prepared {
+    /// No other command changes the stack meanwhile.
+    _lock: StateLock,
     place: Place,
     desired: Desired,
+    selection: Selection,
     services: Services,
     plan: Plan,
     artifacts: Artifacts,
@@ -157,33 +169,38 @@ impl Prepared {
 
 /// Everything before the first change of the stack.
 async fn prepare(session: &Session, args: &Up, project: &Project, desired: Desired) -> Result<Prepared, Failure> {
+    let lock = lock::take(session, &project.state_dir(), "up").await?;
     // Who we are elsewhere is known in a moment, and builds are not: nobody waits for them in vain.
     let reached = match session.elsewhere() {
         Some(_) => Some(Remote::reach(session, project, &desired).await?),
         None => None,
     };
     let mut desired = reached.as_ref().map_or(desired, |remote| remote.desired.clone());
+    let selection = Selection::with_needs(&desired, &selecting::addresses(&desired, &args.only)?);
     let tools = locking::check(session, project, &desired, args.locked).await?;
-    let mut artifacts = artifacts::build(session, project, &desired).await?;
-    if reached.is_none() {
-        locking::pin_bases(project, &mut desired).await?;
+    let mut artifacts = artifacts::build(session, project, &desired, &selection).await?;
+    match &reached {
+        None => locking::pin_bases(project, &mut desired).await?,
+        Some(remote) => {
+            remote.show(session);
+            artifacts = remote.packaged(session, project, artifacts).await?;
+            remote.prune(project, &artifacts);
+        }
     }
-    if let Some(remote) = &reached {
-        remote.show(session);
-        artifacts = remote.packaged(session, project, artifacts).await?;
-        remote.prune(project, &artifacts);
-    }
-    let services = Services::open(session, project, &desired).await?;
+    let services = Services::open(session, project, &desired, &selection).await?;
     let place = match reached {
         Some(remote) => Place::Remote(Arc::new(remote)),
-        None => Place::ensure(session, project, &desired).await?,
+        None => {
+            ready_services_first(session, project, (&desired, &selection), &services).await?;
+            Place::ensure(session, project, &desired).await?
+        }
     };
     services.remember(project)?;
-    let plan = Converging::on(session, &desired, &place, &services).plan(&artifacts).await?;
+    let plan = Converging::on(session, (&desired, &selection), &place, &services).plan(&artifacts).await?;
     if !only_plans(&place, &plan, args) {
         ask(session, args, &place, &plan).await?;
     }
-    Ok(Prepared { place, desired, services, plan, artifacts, tools })
+    Ok(Prepared { _lock: lock, place, desired, selection, services, plan, artifacts, tools })
 }
 
 /// Whether nobody looks and nobody has agreed to anything.
@@ -192,6 +209,27 @@ fn only_plans(place: &Place, plan: &Plan, args: &Up) -> bool {
         Place::Remote(remote) => remote.only_plans(args.yes) && !plan.is_empty(),
         Place::Engine(_) => false,
     }
+}
+
+/// An engine that starts with what it kept hands messages to functions at once: the services come up before it does.
+async fn ready_services_first(
+    session: &Session,
+    project: &Project,
+    (desired, selection): (&Desired, &Selection),
+    services: &Services,
+) -> Result<(), Failure> {
+    if services.provider.is_none() || !project.keeps_state() || Engine::find(project).await?.is_some() {
+        return Ok(());
+    }
+    let is_ahead = |address: &Address| matches!(address, Address::Service(_) | Address::Volume(_) | Address::Network);
+    let addresses = desired.addresses().into_iter().filter(|address| is_ahead(address) && selection.contains(address));
+    let ahead = Selection::with_needs(desired, &addresses.collect::<Vec<_>>());
+    if ahead == Selection::Everything {
+        return Ok(());
+    }
+    // What loses something is asked about later, with the rest of the plan.
+    let (plan, _) = plan_from_nothing(session, (desired, &ahead), &Artifacts::new(), services).await?.hold_dangers();
+    converge_services(session, (desired, &ahead), services, &plan).await
 }
 
 /// `4 created, 1 deleted`.

@@ -15,6 +15,7 @@ use crate::{
         Session,
         converging::{failure, progress},
         failure::{Failure, Message},
+        lock,
         place::Place,
         project::Project,
         services::Services,
@@ -23,7 +24,7 @@ use crate::{
     model::{ArtifactDigest, FunctionName},
     plan::{self, ArtifactInfo, Artifacts, Call, Plan, Step, TargetFacts},
     provider::WholeProvider,
-    stack::{Address, Desired, Observed, ObservedFunction, Readiness, TAG_BUILD},
+    stack::{Address, Desired, Observed, ObservedFunction, Readiness, Selection, TAG_BUILD},
 };
 
 /// Between two looks at a function that is not ready: the first wait, which doubles, and the longest.
@@ -96,8 +97,20 @@ impl Known {
     }
 }
 
+impl Deployed {
+    /// Nothing yet.
+    fn nothing(extent: Extent) -> Self {
+        let (place, known, plan, held) = (None, None, Plan::default(), Vec::new());
+        Self { extent, place, known, plan, held, result: Ok(()), took: DeployTimes::default() }
+    }
+}
+
 /// Carries an order out.
 pub(crate) async fn deploy(mut order: Order) -> Deployed {
+    let _lock = match lock::take(&order.session, &order.project.state_dir(), "watch").await {
+        Ok(lock) => lock,
+        Err(failure) => return Deployed { result: Err(failure), ..Deployed::nothing(order.extent) },
+    };
     if let (Extent::Code(functions), Some(known)) = (&order.extent, order.known.take()) {
         let functions = functions.clone();
         if let Some(deployed) = deploy_code(&order, &functions, known).await {
@@ -185,15 +198,7 @@ async fn until_ready(
 
 async fn deploy_everything(order: Order) -> Deployed {
     let started = Instant::now();
-    let mut deployed = Deployed {
-        extent: Extent::Everything,
-        place: None,
-        known: None,
-        plan: Plan::default(),
-        held: Vec::new(),
-        result: Ok(()),
-        took: DeployTimes::default(),
-    };
+    let mut deployed = Deployed::nothing(Extent::Everything);
     deployed.result = everything(&order, &mut deployed, started).await;
     if deployed.took.deploy.is_zero() {
         deployed.took.deploy = started.elapsed();
@@ -214,7 +219,7 @@ async fn everything(order: &Order, deployed: &mut Deployed, started: Instant) ->
             (&remote.desired, built)
         }
     };
-    let services = Services::open(session, &order.project, desired).await?;
+    let services = Services::open(session, &order.project, desired, &Selection::Everything).await?;
     services.remember(&order.project)?;
     let facts = place.facts(desired, &services);
     let provider = Arc::new(place.whole(&facts, &services));
@@ -234,7 +239,9 @@ async fn everything(order: &Order, deployed: &mut Deployed, started: Instant) ->
         return Err(failure(error));
     }
     deployed.took.deploy = started.elapsed();
-    let observed = converge::wait_ready(desired, &*provider, &patience, &progress, future::pending()).await;
+    let observed =
+        converge::wait_ready((desired, &Selection::Everything), &*provider, &patience, &progress, future::pending())
+            .await;
     let observed = observed.map_err(|not_ready| match not_ready {
         NotReady::Unobserved(error) => failure(&error),
         other => Failure::World(Message::new(other.to_string())),

@@ -15,8 +15,8 @@ use crate::{
     converge::{ErrorKind, ProviderError},
     model::{FunctionName, StackName},
     stack::{
-        Address, Architecture, Desired, Foreign, ImageConfig, LogFormat, Observed, ObservedFunction, Provisioned,
-        Readiness, TAG_STACK, Variables,
+        Address, Architecture, Desired, Foreign, ForeignResource, ImageConfig, LogFormat, Observed, ObservedFunction,
+        ObservedMapping, Provisioned, Readiness, TAG_STACK, Variables,
     },
 };
 
@@ -29,14 +29,22 @@ pub(super) struct FoundFunctions {
 }
 
 impl FoundFunctions {
-    pub(super) fn sort_into(self, observed: &mut Observed) {
+    /// `mappings` are those of all functions: a mapping is whose its function is.
+    pub(super) fn sort_into(self, mappings: Vec<(String, ObservedMapping)>, observed: &mut Observed) {
+        let mut by_function: BTreeMap<FunctionName, BTreeMap<String, ObservedMapping>> = BTreeMap::new();
+        for (uuid, mapping) in mappings {
+            by_function.entry(mapping.function.clone()).or_default().insert(uuid, mapping);
+        }
         for (name, function) in self.functions {
+            let mappings = by_function.remove(&name).unwrap_or_default();
             let owner = function.tags.get(TAG_STACK);
             if owner.is_some_and(|owner| owner == self.stack.as_str()) {
                 observed.functions.insert(name, function);
-            } else if let Some(key) = self.wanted.get(&name) {
-                let foreign = Foreign { arn: function.arn.clone(), owner: owner.cloned() };
-                observed.foreign.insert(Address::Function(key.clone()), foreign);
+                observed.mappings.extend(mappings);
+            } else if let Some(key) = self.wanted.get(&name).cloned() {
+                let (arn, owner) = (function.arn.clone(), owner.cloned());
+                let resource = Some(ForeignResource::Function(name, Box::new(function), mappings));
+                observed.foreign.insert(Address::Function(key), Foreign { arn, owner, resource });
             }
         }
     }
@@ -67,10 +75,11 @@ impl AwsProvider {
         let functions = side_by_side(names, |name| {
             let provider = self.clone();
             let stack = desired.name.clone();
-            let is_tracked = desired.functions.values().any(|function| {
-                function.name == name && matches!(function.provisioned_concurrency, Some(Provisioned::Tracked { .. }))
-            });
-            async move { provider.observe_function(name, &stack, is_tracked).await }
+            let wanted = desired.functions.values().find(|function| function.name == name);
+            let is_tracked = wanted
+                .is_some_and(|wanted| matches!(wanted.provisioned_concurrency, Some(Provisioned::Tracked { .. })));
+            let is_wanted = wanted.is_some();
+            async move { provider.observe_function(name, &stack, is_wanted, is_tracked).await }
         });
         Ok(functions.await?.into_iter().flatten().collect())
     }
@@ -91,6 +100,7 @@ impl AwsProvider {
         &self,
         name: FunctionName,
         stack: &StackName,
+        is_wanted: bool,
         is_tracked: bool,
     ) -> Result<Option<(FunctionName, ObservedFunction)>, ProviderError> {
         let _turn = self.observing.acquire().await;
@@ -99,7 +109,7 @@ impl AwsProvider {
         match output.map_err(|error| about.failed(&error)) {
             Ok(output) => {
                 let Some(mut function) = observed(output) else { return Ok(None) };
-                if function.tags.get(TAG_STACK).is_some_and(|owner| owner == stack.as_str()) {
+                if is_wanted || function.tags.get(TAG_STACK).is_some_and(|owner| owner == stack.as_str()) {
                     self.observe_live(&name, &mut function, is_tracked).await?;
                     self.observe_url(&name, &mut function).await?;
                 }

@@ -141,10 +141,8 @@ impl Provider for AwsProvider {
         let (queues, functions, mappings, schedules) = found.map_err(|error| self.explained(error))?;
         let mut observed = Observed::default();
         queues.sort_into(&mut observed);
-        functions.sort_into(&mut observed);
+        functions.sort_into(mappings, &mut observed);
         schedules.sort_into(&mut observed);
-        let owned = mappings.into_iter().filter(|(_, mapping)| observed.functions.contains_key(&mapping.function));
-        observed.mappings = owned.collect();
         Ok(observed)
     }
 

@@ -8,7 +8,7 @@ use super::{AwsProvider, error::About, owned::Owned, side_by_side::side_by_side}
 use crate::{
     converge::{ErrorKind, ProviderError},
     model::{QueueArn, QueueName, StackName},
-    stack::{Address, Desired, Foreign, Observed, ObservedQueue, TAG_STACK, Tags},
+    stack::{Address, Desired, Foreign, ForeignResource, Observed, ObservedQueue, TAG_STACK, Tags},
 };
 
 /// `MaxResults` of `ListQueues`: without it no page follows the first.
@@ -31,9 +31,10 @@ impl FoundQueues {
             let owner = queue.tags.get(TAG_STACK);
             if owner.is_some_and(|owner| owner == self.stack.as_str()) {
                 observed.queues.insert(queue.arn.name.clone(), queue);
-            } else if let Some(key) = self.wanted.get(&queue.arn.name) {
-                let foreign = Foreign { arn: queue.arn.to_string(), owner: owner.cloned() };
-                observed.foreign.insert(Address::Queue(key.clone()), foreign);
+            } else if let Some(key) = self.wanted.get(&queue.arn.name).cloned() {
+                let (arn, owner) = (queue.arn.to_string(), owner.cloned());
+                let foreign = Foreign { arn, owner, resource: Some(ForeignResource::Queue(Box::new(queue))) };
+                observed.foreign.insert(Address::Queue(key), foreign);
             }
         }
     }

@@ -54,7 +54,7 @@ impl AwsProvider {
         let owner = tags.tags().iter().find(|tag| tag.key() == TAG_STACK).map(|tag| tag.value().to_owned());
         if owner.as_ref() != Some(&group) {
             // In nobody's way when the manifest has no schedules.
-            let foreign = Some(Foreign { arn, owner }).filter(|_| !desired.schedules.is_empty());
+            let foreign = Some(Foreign { arn, owner, resource: None }).filter(|_| !desired.schedules.is_empty());
             return Ok(FoundSchedules { foreign, ..FoundSchedules::default() });
         }
         let mut pages = self.scheduler.list_schedules().group_name(&group).into_paginator().send();

@@ -11,7 +11,7 @@ use crate::{
     converge::{ErrorKind, ProviderError},
     docker::{
         BuildSpec, ContainerSpec, Context, Error, ErrorKind as DockerKind, HealthCheck, KIND_NETWORK, KIND_SERVICE,
-        KIND_VOLUME, LABEL_HASH, LABEL_KIND, LABEL_NAME, Mount, Network, NetworkJoin, PortBinding,
+        KIND_VOLUME, LABEL_HASH, Mount, Network, NetworkJoin, PortBinding,
     },
     plan::{ContainerCall, NewContainer, NewMountSource},
     stack::{Address, Condition, HealthTest, ImageBuild, Readiness, ServicePort},
@@ -141,9 +141,7 @@ impl DockerProvider {
             dockerfile: build.dockerfile.to_string_lossy().into_owned(),
             target: build.target.clone(),
             arguments: build.arguments.clone(),
-            labels: [(LABEL_KIND, KIND_SERVICE), (LABEL_NAME, key)]
-                .map(|(label, value)| (label.to_owned(), value.to_owned()))
-                .into(),
+            labels: self.ownership.labels(KIND_SERVICE, key, ""),
             platform: String::new(),
         };
         let mut last = std::collections::VecDeque::new();

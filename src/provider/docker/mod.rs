@@ -70,6 +70,20 @@ impl DockerProvider {
         self.docker.containers(&filter).await
     }
 
+    /// Removes the images that were built for the stack's services; how many names there were.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn remove_built_images(&self) -> Result<usize, docker::Error> {
+        let mut filter = self.ownership.directory_filter();
+        filter.push(format!("{LABEL_KIND}={KIND_SERVICE}"));
+        let mut removed = 0;
+        for name in self.docker.images_labelled(&filter).await? {
+            removed += usize::from(self.docker.untag(&name).await.is_ok());
+        }
+        Ok(removed)
+    }
+
     /// All that is the stack's, whatever the manifest says now.
     ///
     /// # Errors

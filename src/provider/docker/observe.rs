@@ -94,5 +94,5 @@ fn foreign(what: &str, name: &str, labels: &BTreeMap<String, String>) -> Foreign
         Some(directory) => format!("{stack} in {}", directory.trim_end_matches("/.stackctl")),
         None => stack.clone(),
     });
-    Foreign { arn: format!("{what} {name}"), owner }
+    Foreign { arn: format!("{what} {name}"), owner, resource: None }
 }

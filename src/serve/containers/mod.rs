@@ -216,6 +216,7 @@ impl Containers {
                 reach: &connected.reach,
                 machine: &connected.machine,
                 is_podman: connected.docker.info().is_podman,
+                user_processes_max: rustix::process::getrlimit(rustix::process::Resource::Nproc).maximum,
                 image: &prepared.image,
                 is_code: prepared.is_code,
                 user: (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw()),

@@ -21,7 +21,7 @@ use std::{
     sync::Arc,
 };
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::{GatewaySocket, Unavailable};
 use crate::docker::{ContainerSpec, Docker, KIND_NETWORK, Machine, NetworkJoin, Ownership};
@@ -30,6 +30,9 @@ use crate::docker::{ContainerSpec, Docker, KIND_NETWORK, Machine, NetworkJoin, O
 pub(super) const HOST_NAME: &str = "host.docker.internal";
 /// The name of this machine's own network, for Docker and Podman.
 const HOST_NETWORK: &str = "host";
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
 
 /// Which network containers of functions are in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,7 +132,9 @@ impl Reach {
             return Ok((Self::Named { network, port }, None));
         };
         let gateway = Arc::new(Gateway { address, subnet });
-        match bind(address, port).await {
+        // Podman makes the bridge when the first container comes, and its gateway is an address of this machine only then.
+        let is_local_podman = docker.info().is_podman && docker.is_local() && cfg!(target_os = "linux");
+        match bind(address, port, is_local_podman) {
             Ok(socket) => {
                 let port = socket.local_addr().map_or(port, |address| address.port());
                 let door = GatewaySocket { socket, gateway: Arc::clone(&gateway) };
@@ -143,11 +148,10 @@ impl Reach {
 
     /// A socket for the Runtime API of one environment.
     pub(in crate::serve) async fn runtime_api(&self) -> io::Result<TcpListener> {
-        let address = match self {
-            Self::Gateway { gateway, .. } => gateway.address,
-            Self::Named { .. } | Self::Shared { .. } => Ipv4Addr::LOCALHOST,
-        };
-        TcpListener::bind((address, 0)).await
+        match self {
+            Self::Gateway { gateway, .. } => listen(gateway.address, 0, true),
+            Self::Named { .. } | Self::Shared { .. } => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await,
+        }
     }
 
     /// The host under which a container finds this engine.
@@ -191,11 +195,25 @@ impl Reach {
 }
 
 /// The engine's own port when it is free there, so that URLs differ in their host alone, or any.
-async fn bind(address: Ipv4Addr, port: u16) -> io::Result<TcpListener> {
-    match TcpListener::bind((address, port)).await {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => TcpListener::bind((address, 0)).await,
+fn bind(address: Ipv4Addr, port: u16, ahead: bool) -> io::Result<TcpListener> {
+    match listen(address, port, ahead) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => listen(address, 0, ahead),
         bound => bound,
     }
+}
+
+/// Listens on an address of this machine, or, `ahead`, on one that will be.
+fn listen(address: Ipv4Addr, port: u16, ahead: bool) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    #[cfg(target_os = "linux")]
+    if ahead {
+        rustix::net::sockopt::set_ip_freebind(&socket, true)?;
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = ahead;
+    socket.bind(SocketAddr::from((address, port)))?;
+    socket.listen(BACKLOG)
 }
 
 /// The stack's own network, which services are in as well: made by whoever needs it first.

@@ -15,6 +15,8 @@ pub(super) const TASK_ROOT: &str = "/var/task";
 const LAYERS_ROOT: &str = "/opt";
 /// The only directory that a function may write to.
 const TEMPORARY: &str = "/tmp";
+/// Processes of one user, in whichever containers: what kernels number by default, to which Podman holds itself.
+const USER_PROCESSES_MAX: u64 = 32_768;
 /// Processes and threads together, and open files of each process (Lambda developer guide, "Lambda quotas").
 const PIDS_MAX: u32 = 1024;
 const FILES_MAX: u64 = 1024;
@@ -42,6 +44,8 @@ pub(super) struct Place<'a> {
     pub(super) reach: &'a Reach,
     pub(super) machine: &'a Machine,
     pub(super) is_podman: bool,
+    /// How many processes this process's user may have at most, where that is bounded.
+    pub(super) user_processes_max: Option<u64>,
     pub(super) image: &'a Image,
     /// Whether the image is the function's code.
     pub(super) is_code: bool,
@@ -93,8 +97,15 @@ pub(super) fn container_spec(spec: &LaunchSpec, place: &Place<'_>) -> ContainerS
         // Podman's is a package that few have.
         init: !place.is_podman,
         health: Some(crate::docker::HealthCheck::Disabled),
+        // The engine has its lines already, and Docker's copy would grow without bound.
+        keeps_no_log: true,
         ..ContainerSpec::default()
     };
+    // Podman adds a bound of its own, a million, to any that is named: more than it may set where it is not privileged.
+    if place.is_podman {
+        let most = place.user_processes_max.map_or(USER_PROCESSES_MAX, |most| most.min(USER_PROCESSES_MAX));
+        container.ulimits.push(Ulimit { name: "nproc", most });
+    }
     place.reach.join(&mut container);
     container
 }
@@ -241,6 +252,7 @@ mod tests {
             reach: &reach(),
             machine: &Machine { cpus: 2, ..Machine::default() },
             is_podman: false,
+            user_processes_max: Some(100),
             image,
             is_code,
             user: (1000, 100),

@@ -28,7 +28,7 @@ use crate::{
     model::IdSource,
     serve::{
         containers::{Admits, Containers, Prepared},
-        platform::MemoryMeter,
+        platform::{MemoryMeter, PrintedInto},
         report::Report,
     },
     task::Tasks,
@@ -153,10 +153,12 @@ impl Container {
             // It has ended already and has no address any more: nobody will call.
             (Some(_), None) => Admits::Only(IpAddr::from([0, 0, 0, 0])),
         };
+        let pid = found.and_then(|found| found.pid);
+        let pipes = pid.and_then(|pid| PrintedInto::of(pid, &self.id));
         // Where its address is on this machine's bridge, its process is this machine's too.
-        let pid = found.and_then(|found| found.pid).filter(|_| reach.told_apart_in().is_some());
+        let pid = pid.filter(|_| reach.told_apart_in().is_some());
         let memory = pid.map_or(Memory::Unknown, |pid| Memory::Told(MemoryMeter::of(pid)));
-        Ok((Printing::Streamed(StreamedOutput::new(printed)), memory, admits))
+        Ok((Printing::Streamed(StreamedOutput::new(printed, pipes)), memory, admits))
     }
 
     /// Waits until it has ended. Cancel safe: one call to Docker waits, however often this is asked.

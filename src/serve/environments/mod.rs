@@ -11,6 +11,7 @@ pub mod isolation;
 mod keeper;
 mod layers;
 mod lines;
+mod marks;
 mod memory;
 mod output;
 mod printed;
