@@ -146,7 +146,8 @@ impl Remote {
 
     /// What a plan has to know of it.
     pub(crate) fn facts(&self, services: &Services) -> TargetFacts {
-        let placeholder = || format!("arn:aws:iam::{}:role/{DEFAULT_ROLE_NAME}", self.scope.account);
+        let placeholder =
+            || format!("arn:{}:iam::{}:role/{DEFAULT_ROLE_NAME}", self.scope.region.partition(), self.scope.account);
         TargetFacts {
             name: self.name.clone(),
             kind: if self.connection.has_one_endpoint() { TargetKind::Endpoint } else { TargetKind::Aws },

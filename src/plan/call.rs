@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt};
 use super::{ContainerCall, PackageObject};
 use crate::{
     model::{ArtifactDigest, FunctionName, QueueArn, QueueName},
-    stack::{Architecture, FunctionUrl, ImageConfig, LogFormat, Pollers, ScheduleSettings, Tags, Variables},
+    stack::{
+        Architecture, FunctionUrl, ImageConfig, LogFormat, Pollers, ScheduleSettings, Tags, UrlPermission, Variables,
+    },
 };
 
 /// Queue attributes by AWS's names; an empty value takes the attribute away.
@@ -142,6 +144,16 @@ pub enum Call {
     },
     DeleteFunctionUrl {
         function: MappedFunction,
+    },
+    /// Lets everybody use a URL that needs no signature.
+    AllowUrl {
+        function: MappedFunction,
+        permission: UrlPermission,
+    },
+    /// Takes that back.
+    ForbidUrl {
+        function: MappedFunction,
+        permission: UrlPermission,
     },
     CreateScheduleGroup {
         name: String,
@@ -305,6 +317,8 @@ impl Call {
             Self::CreateFunctionUrl { .. } => "CreateFunctionUrlConfig",
             Self::UpdateFunctionUrl { .. } => "UpdateFunctionUrlConfig",
             Self::DeleteFunctionUrl { .. } => "DeleteFunctionUrlConfig",
+            Self::AllowUrl { .. } => "AddPermission",
+            Self::ForbidUrl { .. } => "RemovePermission",
             Self::CreateScheduleGroup { .. } => "CreateScheduleGroup",
             Self::DeleteScheduleGroup { .. } => "DeleteScheduleGroup",
             Self::CreateSchedule { .. } => "CreateSchedule",
@@ -336,6 +350,7 @@ impl Call {
 
     /// Whether there is nothing left to do when what the call is about does not exist.
     pub fn is_done_when_gone(&self) -> bool {
-        self.deletes() || matches!(self, Self::DeregisterScalableTarget { .. } | Self::DeleteScalingPolicy { .. })
+        let lets_go = matches!(self, Self::DeregisterScalableTarget { .. } | Self::DeleteScalingPolicy { .. });
+        self.deletes() || lets_go || matches!(self, Self::ForbidUrl { .. })
     }
 }

@@ -79,11 +79,7 @@ impl FakeTarget {
             Call::TagQueue { url, tags } => self.queue(url)?.tags.extend(tags.clone()),
             Call::UntagQueue { url, keys } => self.queue(url)?.tags.retain(|key, _| !keys.contains(key)),
             Call::DeleteQueue { url } => self.delete_queue(url)?,
-            Call::UploadPackage { .. } | Call::DeletePackage { .. } => self.apply_package(call)?,
-            Call::CreateFunction(new) => {
-                self.check_code(&new.code)?;
-                self.create_function(new)?;
-            }
+            Call::CreateFunction(new) => self.create_function(new)?,
             Call::UpdateFunctionCode { name, code, architecture } => {
                 self.check_code(code)?;
                 let function = self.function(name)?;
@@ -145,20 +141,13 @@ impl FakeTarget {
         Ok(())
     }
 
-    fn apply_package(&mut self, call: &Call) -> Result<(), String> {
+    /// URLs, schedules and packages.
+    fn apply_around(&mut self, call: &Call) -> Result<(), String> {
         match call {
             Call::UploadPackage { object, .. } => drop(self.objects.insert(object.to_string())),
             Call::DeletePackage { object } => {
                 self.objects.take(&object.to_string()).ok_or("no such object")?;
             }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// URLs and schedules.
-    fn apply_around(&mut self, call: &Call) -> Result<(), String> {
-        match call {
             Call::CreateFunctionUrl { function, settings } => {
                 let MappedFunction { name, alias } = function;
                 let found = self.function(name)?;
@@ -166,10 +155,27 @@ impl FakeTarget {
                     return Err(format!("{function} has a URL already, or is not there"));
                 }
                 let url = format!("http://url.example/{name}/");
-                found.url = Some(ObservedUrl { alias: alias.clone(), url, settings: settings.clone() });
+                found.url = Some(ObservedUrl {
+                    alias: alias.clone(),
+                    url,
+                    settings: settings.clone(),
+                    allowed: Default::default(),
+                });
             }
             Call::UpdateFunctionUrl { function, settings } => {
                 self.function(&function.name)?.url.as_mut().ok_or("no URL")?.settings = settings.clone();
+            }
+            Call::AllowUrl { function, permission } => {
+                let url = self.function(&function.name)?.url.as_mut().ok_or("no URL")?;
+                if !url.allowed.insert(*permission) {
+                    return Err(format!("{permission:?} is allowed already"));
+                }
+            }
+            Call::ForbidUrl { function, permission } => {
+                let url = self.function(&function.name)?.url.as_mut().ok_or("no URL")?;
+                if !url.allowed.remove(permission) {
+                    return Err(format!("{permission:?} is not allowed"));
+                }
             }
             Call::DeleteFunctionUrl { function } => {
                 self.function(&function.name)?.url.take().ok_or("no URL")?;
@@ -304,6 +310,7 @@ impl FakeTarget {
     }
 
     fn create_function(&mut self, new: &NewFunction) -> Result<(), String> {
+        self.check_code(&new.code)?;
         if self.all.functions.contains_key(&new.name) {
             return Err(format!("function {} exists", new.name));
         }

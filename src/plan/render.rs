@@ -129,6 +129,8 @@ impl Call {
             | Self::UpdateAlias { .. }
             | Self::DeleteAlias { .. } => "version",
             Self::CreateFunctionUrl { .. } => "create",
+            Self::AllowUrl { .. } => "allow",
+            Self::ForbidUrl { .. } => "forbid",
             Self::DeleteFunctionUrl { .. } => "delete",
             Self::TagQueue { .. } | Self::TagFunction { .. } => "tag",
             Self::UntagQueue { .. } | Self::UntagFunction { .. } => "untag",

@@ -1,6 +1,9 @@
 //! A stack as a target has it: what carries the stack's tags, and what stands in the way of its names.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::{Address, Architecture, FunctionUrl, ImageConfig, LogFormat, ObservedServices, Pollers, TAG_ADDRESS, Tags};
 use crate::model::{FunctionName, QueueArn, QueueName};
@@ -74,6 +77,31 @@ pub struct ObservedUrl {
     pub alias: Option<String>,
     pub url: String,
     pub settings: FunctionUrl,
+    /// What its policy lets everybody do of what a URL without signatures needs.
+    pub allowed: BTreeSet<UrlPermission>,
+}
+
+/// What everybody must be allowed for a URL to answer without a signature (Lambda developer guide, "Control access to Lambda
+/// function URLs").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UrlPermission {
+    /// `lambda:InvokeFunctionUrl`.
+    CallUrl,
+    /// `lambda:InvokeFunction`, through the URL alone.
+    InvokeThroughUrl,
+}
+
+impl UrlPermission {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::CallUrl, Self::InvokeThroughUrl];
+
+    /// By which the stack knows its own statement.
+    pub fn statement_id(self) -> &'static str {
+        match self {
+            Self::CallUrl => "stackctl-url",
+            Self::InvokeThroughUrl => "stackctl-url-invoke",
+        }
+    }
 }
 
 /// A schedule as a target has it or is told to make it.

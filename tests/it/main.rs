@@ -30,6 +30,7 @@ mod services;
 mod simulation;
 mod support;
 mod team;
+mod targets;
 mod urls;
 mod watch;
 
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
             services::around::all(),
             simulation::all(),
             team::all(),
+            targets::every(),
             urls::all(),
             watch::all(),
         ]

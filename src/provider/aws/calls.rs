@@ -119,6 +119,7 @@ impl AwsProvider {
             Call::CreateFunctionUrl { .. } | Call::UpdateFunctionUrl { .. } | Call::DeleteFunctionUrl { .. } => {
                 self.make_url(call).await
             }
+            Call::AllowUrl { .. } | Call::ForbidUrl { .. } => self.make_url_permission(call).await,
             _ => self.make_schedule(call).await,
         }
     }

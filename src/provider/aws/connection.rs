@@ -8,7 +8,11 @@ use aws_config::{
 };
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
 use aws_sdk_sqs::config::{Region as SdkRegion, retry::RetryConfig};
-use aws_smithy_http_client::tls::{Provider as TlsProvider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{
+    Connector,
+    proxy::ProxyConfig,
+    tls::{Provider as TlsProvider, rustls_provider::CryptoMode},
+};
 use aws_smithy_runtime_api::client::{http::SharedHttpClient, orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
 use aws_types::SdkConfig;
@@ -26,6 +30,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(300);
 /// Attempts of a call that was throttled or broke off: Lambda's control plane takes 15 calls a second (Lambda developer guide,
 /// "Lambda quotas").
 const ATTEMPTS_MAX: u32 = 8;
+/// Attempts of the first call: what does not answer it is not there.
+const IDENTITY_ATTEMPTS_MAX: u32 = 3;
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 const BACKOFF_LONGEST: Duration = Duration::from_secs(5);
 /// How long the chain of credentials may look: it may have to ask a server, or a browser.
@@ -162,7 +168,10 @@ impl Connection {
     /// There are no credentials, or they are not good for anything.
     pub async fn identity(&self) -> Result<Option<Identity>, AccessError> {
         self.check_credentials().await?;
-        let asked = Box::pin(aws_sdk_sts::Client::new(&self.config).get_caller_identity().send()).await;
+        let config = aws_sdk_sts::config::Builder::from(&self.config)
+            .retry_config(RetryConfig::standard().with_max_attempts(IDENTITY_ATTEMPTS_MAX));
+        let client = aws_sdk_sts::Client::from_conf(config.build());
+        let asked = Box::pin(client.get_caller_identity().send()).await;
         match asked {
             Ok(found) => {
                 let account = found.account().and_then(AccountId::parse);
@@ -261,6 +270,9 @@ impl AccessError {
                  `account` there",
                 found.account
             ),
+            Self::Unreachable { reason, .. } if reason.contains("certificate") => {
+                "SSL_CERT_FILE names a file of the certificates to trust, where this machine's are not enough".to_owned()
+            }
             Self::Unreachable { .. } => "is that the right address, and is there a way to it from here?".to_owned(),
             Self::Refused { .. } => "the target says why".to_owned(),
         }
@@ -299,9 +311,16 @@ fn http_for(url: &str) -> SharedHttpClient {
     if url.starts_with("https://") { tls_http() } else { client::plain_http() }
 }
 
-/// With the machine's own certificates.
+/// With the machine's own certificates, and through the proxy that `HTTPS_PROXY` and `NO_PROXY` name.
 fn tls_http() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().tls_provider(TlsProvider::Rustls(CryptoMode::Ring)).build_https()
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.tls_provider(TlsProvider::Rustls(CryptoMode::Ring)).build()
+    })
 }
 
 /// All of a chain's words in a line.

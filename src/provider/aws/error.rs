@@ -109,6 +109,7 @@ fn kind(operation: &str, code: &str, message: &str) -> ErrorKind {
         | "ProvisionedConcurrencyConfigNotFoundException" => ErrorKind::Gone,
         // `Function already exist: NAME` is no matter of time.
         "ResourceConflictException" if operation == "CreateFunction" => ErrorKind::Refused,
+        "ResourceConflictException" if message.contains("already exists") => ErrorKind::Refused,
         "ResourceConflictException" | "ResourceInUseException" | "ConcurrentUpdateException" => ErrorKind::Busy,
         "InvalidParameterValueException" | "ValidationException" if is_not_propagated(message) => {
             ErrorKind::NotPropagated

@@ -1,5 +1,7 @@
 //! Function URLs: how one is set, and what is told to make one.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_lambda::types::{Cors, FunctionUrlAuthType, FunctionUrlConfig, InvokeMode};
 
 use super::{AwsProvider, calls::send, error::About};
@@ -7,7 +9,7 @@ use crate::{
     converge::{ErrorKind, ProviderError},
     model::{FunctionArn, FunctionName},
     plan::{Call, MappedFunction},
-    stack::{FunctionUrl, LIVE_ALIAS, ObservedFunction, ObservedUrl, UrlCors},
+    stack::{FunctionUrl, LIVE_ALIAS, ObservedFunction, ObservedUrl, UrlCors, UrlPermission},
 };
 
 impl AwsProvider {
@@ -24,7 +26,60 @@ impl AwsProvider {
             }),
             None => self.single_url(name).await?,
         };
+        if let Some(found) = &mut function.url {
+            found.allowed = self.allowed(name, found.alias.clone()).await?;
+        }
         Ok(())
+    }
+
+    /// Which of the stack's own statements the policy has. The embedded engine is not asked: it lets everybody.
+    async fn allowed(
+        &self,
+        name: &FunctionName,
+        alias: Option<String>,
+    ) -> Result<BTreeSet<UrlPermission>, ProviderError> {
+        if self.elsewhere.is_none() {
+            return Ok(BTreeSet::new());
+        }
+        let about = About { operation: "GetPolicy", resource: name.as_str() };
+        let request = self.lambda.get_policy().function_name(name.as_str()).set_qualifier(alias);
+        let policy = match Box::pin(request.send()).await.map_err(|error| about.failed(&error)) {
+            Ok(found) => found.policy.unwrap_or_default(),
+            Err(error) if matches!(error.kind, ErrorKind::Gone | ErrorKind::Lacking) => String::new(),
+            Err(error) => return Err(error),
+        };
+        let policy: serde_json::Value = serde_json::from_str(&policy).unwrap_or_default();
+        let has = |permission: &UrlPermission| {
+            let statements = policy["Statement"].as_array().into_iter().flatten();
+            statements.into_iter().any(|statement| statement["Sid"] == permission.statement_id())
+        };
+        Ok(UrlPermission::ALL.into_iter().filter(has).collect())
+    }
+
+    /// Makes a call about who may use a URL.
+    pub(super) async fn make_url_permission(&self, call: &Call) -> Result<(), ProviderError> {
+        let (Call::AllowUrl { function, permission } | Call::ForbidUrl { function, permission }) = call else {
+            return Ok(());
+        };
+        let (name, alias) = (function.name.as_str(), function.alias.clone());
+        let about = About { operation: call.operation(), resource: name };
+        if let Call::ForbidUrl { .. } = call {
+            let request = self.lambda.remove_permission().function_name(name).set_qualifier(alias);
+            return send!(about, request.statement_id(permission.statement_id()));
+        }
+        let request = self.lambda.add_permission().function_name(name).set_qualifier(alias);
+        let request = request.statement_id(permission.statement_id()).principal("*");
+        let request = match permission {
+            UrlPermission::CallUrl => {
+                request.action("lambda:InvokeFunctionUrl").function_url_auth_type(FunctionUrlAuthType::None)
+            }
+            UrlPermission::InvokeThroughUrl => request.action("lambda:InvokeFunction").invoked_via_function_url(true),
+        };
+        match send!(about, request) {
+            // Our own, of a URL that somebody deleted.
+            Err(error) if error.message.contains("already exists") => Ok(()),
+            made => made,
+        }
     }
 
     /// `None` where there is no list of them.
@@ -119,7 +174,7 @@ fn of_live(
         streams: invoke_mode == Some(&InvokeMode::ResponseStream),
         cors,
     };
-    Some(ObservedUrl { alias, url: url.to_owned(), settings })
+    Some(ObservedUrl { alias, url: url.to_owned(), settings, allowed: BTreeSet::new() })
 }
 
 fn auth_type(settings: &FunctionUrl) -> FunctionUrlAuthType {
