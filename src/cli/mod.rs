@@ -11,6 +11,7 @@ mod engine;
 mod failure;
 mod images;
 mod input;
+mod localstack;
 mod lock;
 mod locking;
 mod place;

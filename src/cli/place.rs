@@ -8,6 +8,7 @@ use super::{
     converging,
     engine::{Engine, Queue, unknown},
     failure::Failure,
+    localstack,
     project::Project,
     remote::Remote,
     sdk,
@@ -73,7 +74,10 @@ impl Place {
     pub(crate) async fn ensure(session: &Session, project: &Project, desired: &Desired) -> Result<Self, Failure> {
         match session.elsewhere() {
             None => Ok(Self::Engine(Arc::new(Engine::ensure(session, project, desired).await?))),
-            Some(_) => Ok(Self::Remote(Arc::new(Remote::reach(session, project, desired).await?))),
+            Some(_) => {
+                localstack::ensure(session, project, desired).await?;
+                Ok(Self::Remote(Arc::new(Remote::reach(session, project, desired).await?)))
+            }
         }
     }
 

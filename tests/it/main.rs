@@ -29,8 +29,8 @@ mod sdk_sqs;
 mod services;
 mod simulation;
 mod support;
-mod team;
 mod targets;
+mod team;
 mod urls;
 mod watch;
 

@@ -25,6 +25,8 @@ trials!(
     functions_that_are_there_become_a_stack needs [Tool::Python, Tool::Node, Tool::Go],
     init_leaves_a_manifest_alone,
     an_image_stays_when_its_tag_moves needs [Tool::Docker, Tool::DockerRegistry],
+    a_version_that_wants_a_token_is_refused_at_once,
+    localstack_is_started_awaited_and_removed needs [Tool::Docker],
     a_second_clone_makes_the_same_artifacts needs [Tool::Python, Tool::Node, Tool::Go],
 );
 
@@ -305,6 +307,52 @@ fn an_image_stays_when_its_tag_moves() {
     for sweep in sweeps {
         assert_eq!(sweep.left(), Vec::<String>::new());
     }
+}
+
+fn a_version_that_wants_a_token_is_refused_at_once() {
+    let stack = Stack::new("[queues.jobs]\n[targets.localstack]\nimage = \"localstack/localstack:2026.3\"\nport = 1\n");
+    let expected =
+        ["runs only with an account's token", "`LOCALSTACK_AUTH_TOKEN` is not set", "localstack/localstack:4.14"];
+    stack.check_fails(&["up", "--target", "localstack"], 1, &expected);
+    stack.check_fails(
+        &["status", "--target", "localstack"],
+        1,
+        &["no LocalStack answers", "`stackctl up --target localstack`"],
+    );
+}
+
+/// A stand-in that answers the question for its health and nothing else: what is converged is not the point here.
+fn localstack_is_started_awaited_and_removed() {
+    let context = tempfile::tempdir().unwrap();
+    fs::copy("/bin/busybox", context.path().join("busybox")).unwrap();
+    fs::write(context.path().join("health"), "{\"services\": {\"sqs\": \"available\"}}").unwrap();
+    let dockerfile = "FROM scratch\nCOPY busybox /bin/busybox\nCOPY health /www/_localstack/health\n\
+                      CMD [\"/bin/busybox\", \"httpd\", \"-f\", \"-p\", \"4566\", \"-h\", \"/www\"]\n";
+    fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
+    let image = "stackctl-test-localstack";
+    succeed(docker(&["build", "-q", "-t", image, context.path().to_str().unwrap()]));
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let stack = Stack::new(&format!("[queues.jobs]\n[targets.localstack]\nimage = \"{image}\"\nport = {port}\n"));
+    let sweep = Sweep::of(stack.dir.path());
+    let mut up = stackctl(stack.dir.path(), &["up", "--target", "localstack"]);
+    up.env("LOCALSTACK_AUTH_TOKEN", "hunter2").env("SERVICES", "sqs,lambda");
+    let up = run(up);
+    assert!(up.stderr.contains(&format!("started  localstack  {image}, at http://127.0.0.1:{port}")), "{}", up.stderr);
+    assert!(!up.stderr.contains("hunter2"), "{}", up.stderr);
+    let inspected = succeed(docker(&["inspect", "stackctl-team-localstack"]));
+    for part in [
+        "SERVICES=sqs,lambda",
+        "LOCALSTACK_AUTH_TOKEN=hunter2",
+        "/var/lib/localstack",
+        "4559/tcp",
+        "/var/run/docker.sock",
+    ] {
+        assert!(inspected.contains(part), "no `{part}` in {inspected}");
+    }
+    succeed(docker(&["kill", "stackctl-team-localstack"]));
+    stack.succeed(&["down", "--target", "localstack", "--yes"]);
+    assert_eq!(sweep.left(), Vec::<String>::new());
+    succeed(docker(&["rmi", image]));
 }
 
 /// The four languages of the example, in two clones at paths of different lengths, the second from checked-in files alone.

@@ -10,7 +10,7 @@ use crate::{
         converging::{coloured, failure, interrupted, progress},
         engine::Engine,
         failure::Failure,
-        images, lock,
+        images, localstack, lock,
         project::Project,
         remote::Remote,
         services,
@@ -102,6 +102,11 @@ async fn elsewhere(session: &Session, args: &Down, project: &Project) -> Result<
         return Err(Failure::usage("`--keep` is about the embedded engine's state, and no target keeps one", help));
     }
     let desired = project.desired(session)?;
+    if let Some(port) = localstack::port(session, &desired)
+        && !localstack::is_ready(port).await
+    {
+        return localstack::remove(session, project, &desired).await;
+    }
     let remote = Remote::reach(session, project, &desired).await?;
     remote.show(session);
     let observed = remote.provider.observe(&desired).await.map_err(|error| failure(&error))?;
@@ -129,6 +134,7 @@ async fn elsewhere(session: &Session, args: &Down, project: &Project) -> Result<
         return Err(Failure::Interrupted);
     }
     left.remove(session, false).await?;
+    localstack::remove(session, project, &desired).await?;
     build::prune_packages(&project.state_dir(), &BTreeSet::new());
     if plan.is_empty() {
         session.terminal.say(format_args!("nothing of the stack `{}` is on `{}`", desired.name, remote.name));

@@ -12,7 +12,7 @@ use crate::{
         converging::{Converging, coloured, converge_services, interrupted, plan_from_nothing},
         engine::Engine,
         failure::Failure,
-        lock,
+        localstack, lock,
         locking::{self, Tools},
         place::Place,
         project::Project,
@@ -172,7 +172,10 @@ async fn prepare(session: &Session, args: &Up, project: &Project, desired: Desir
     let lock = lock::take(session, &project.state_dir(), "up").await?;
     // Who we are elsewhere is known in a moment, and builds are not: nobody waits for them in vain.
     let reached = match session.elsewhere() {
-        Some(_) => Some(Remote::reach(session, project, &desired).await?),
+        Some(_) => {
+            localstack::ensure(session, project, &desired).await?;
+            Some(Remote::reach(session, project, &desired).await?)
+        }
         None => None,
     };
     let mut desired = reached.as_ref().map_or(desired, |remote| remote.desired.clone());
