@@ -27,6 +27,7 @@ mod requirements;
 mod rust;
 mod source;
 mod toolchain;
+mod versions;
 
 use std::{
     path::{Path, PathBuf},
@@ -41,6 +42,7 @@ pub use inputs::{Added, Inputs};
 pub use package::{Package, package, prune_packages};
 pub use progress::{BuildEvent, Progress};
 pub use snapshot::Earlier;
+pub use versions::{satisfies, version, versions};
 
 use self::{adapter::Adapter, cache::Fingerprint, pack::Unfinished};
 use crate::{

@@ -24,11 +24,11 @@ pub(crate) async fn build(
     desired: &Desired,
     selection: &Selection,
 ) -> Result<Artifacts, Failure> {
-    let is_selected = |key: &String| selection.contains(&Address::Function(key.clone()));
     let mut artifacts = if session.elsewhere().is_some() { remote::images(desired)? } else { Artifacts::new() };
-    artifacts.retain(|key, _| is_selected(key));
+    artifacts.retain(|key, _| selection.contains(&Address::Function(key.clone())));
+    let is_built = |key: &String| !artifacts.contains_key(key) && selection.contains(&Address::Function(key.clone()));
     let functions: Vec<(&String, &DesiredFunction)> =
-        desired.functions.iter().filter(|(key, _)| is_selected(key) && !artifacts.contains_key(*key)).collect();
+        desired.functions.iter().filter(|(key, _)| is_built(key)).collect();
     let request = |(_, function): &(&String, &DesiredFunction)| request(session, project, &desired.name, function);
     let requests: Vec<_> = functions.iter().map(request).collect();
     let watch = Stopwatch::start();

@@ -37,6 +37,13 @@ pub(crate) fn port(desired: &Desired) -> PortChoice {
     }
 }
 
+/// Makes the engine listen at a port of the command line's; 0 is any free one.
+pub(crate) fn set_port(desired: &mut Desired, wanted: Option<u16>) {
+    if let (Some(wanted), Some(Target::Embedded { port, .. })) = (wanted, desired.targets.get_mut(TARGET)) {
+        *port = if wanted == 0 { PortChoice::Auto } else { PortChoice::Fixed(wanted) };
+    }
+}
+
 /// What the state of a stack's engine survives.
 pub(crate) fn durability(desired: &Desired) -> Durability {
     match desired.targets.get(TARGET) {

@@ -8,12 +8,14 @@ use super::{
     converging,
     engine::{Engine, Queue, unknown},
     failure::Failure,
+    localstack,
     project::Project,
     remote::Remote,
     sdk,
     services::Services,
 };
 use crate::{
+    model::Scope,
     plan::TargetFacts,
     provider::{AwsProvider, Endpoint, WholeProvider},
     stack::Desired,
@@ -72,7 +74,18 @@ impl Place {
     pub(crate) async fn ensure(session: &Session, project: &Project, desired: &Desired) -> Result<Self, Failure> {
         match session.elsewhere() {
             None => Ok(Self::Engine(Arc::new(Engine::ensure(session, project, desired).await?))),
-            Some(_) => Ok(Self::Remote(Arc::new(Remote::reach(session, project, desired).await?))),
+            Some(_) => {
+                localstack::ensure(session, project, desired).await?;
+                Ok(Self::Remote(Arc::new(Remote::reach(session, project, desired).await?)))
+            }
+        }
+    }
+
+    /// The stack's account and region there.
+    pub(crate) fn scope(&self) -> &Scope {
+        match self {
+            Self::Engine(engine) => &engine.scope,
+            Self::Remote(remote) => &remote.scope,
         }
     }
 

@@ -9,6 +9,7 @@ use super::{
     Session,
     converging::{DEFAULT_ROLE_NAME, failure},
     failure::{Failure, Message},
+    localstack,
     project::Project,
     services::Services,
     surroundings::variable,
@@ -63,9 +64,14 @@ impl Remote {
                 };
                 (connection, access, false)
             }
-            Some(Target::LocalStack { .. }) => {
-                let help = "start it yourself, and give the target another name and an `endpoint`";
-                return Err(Failure::world("the target `localstack` is not supported yet", help));
+            Some(Target::LocalStack { port, .. }) => {
+                let url = localstack::url(*port);
+                if !localstack::is_ready(*port).await {
+                    let help = format!("`stackctl up --target {name}` starts it");
+                    return Err(Failure::world(format!("no LocalStack answers at `{url}`"), help));
+                }
+                let scope = Scope { account: desired.account, region: desired.region.clone() };
+                (Connection::open(&url, &scope), Access::default(), false)
             }
             Some(Target::Embedded { .. }) | None => return Err(no_target(&name, desired)),
         };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-use super::{Condition, DesiredService, Target};
+use super::{Condition, DesiredService, Target, Toolchain};
 use crate::model::{AccountId, Debugging, FunctionIsolation, FunctionName, QueueName, Region, StackName};
 
 /// Everything that a manifest declares.
@@ -13,6 +13,8 @@ pub struct Desired {
     pub account: AccountId,
     /// Which `stackctl` the manifest needs, as written (`>=0.1`).
     pub requires: Option<String>,
+    /// Which versions of the programs that build and run functions it needs, as written.
+    pub required_tools: BTreeMap<Toolchain, String>,
     pub pool: Pool,
     /// By key in the manifest. The key is the name on the target, but for the `.fifo` that AWS wants.
     pub queues: BTreeMap<String, DesiredQueue>,

@@ -15,6 +15,7 @@ mod selection;
 mod services;
 mod tags;
 mod targets;
+mod toolchain;
 
 pub use containers::*;
 pub use desired::*;
@@ -23,3 +24,4 @@ pub use selection::Selection;
 pub use services::*;
 pub use tags::{AWS_TAG_PREFIX, TAG_ADDRESS, TAG_BUILD, TAG_STACK, Tags};
 pub use targets::*;
+pub use toolchain::Toolchain;

@@ -15,6 +15,7 @@ pub(crate) fn stack() -> Desired {
         region: Region::parse("ap-northeast-1").unwrap(),
         account: AccountId::DEFAULT,
         requires: None,
+        required_tools: BTreeMap::new(),
         pool: Pool {
             limit: limits::CONCURRENCY_DEFAULT,
             unreserved_minimum: limits::UNRESERVED_MIN,

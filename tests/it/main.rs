@@ -30,6 +30,7 @@ mod services;
 mod simulation;
 mod support;
 mod targets;
+mod team;
 mod urls;
 mod watch;
 
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
             services::all(),
             services::around::all(),
             simulation::all(),
+            team::all(),
             targets::every(),
             urls::all(),
             watch::all(),

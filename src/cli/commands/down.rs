@@ -10,7 +10,7 @@ use crate::{
         converging::{coloured, failure, interrupted, progress},
         engine::Engine,
         failure::Failure,
-        images, lock,
+        images, localstack, lock,
         project::Project,
         remote::Remote,
         services,
@@ -103,6 +103,11 @@ async fn elsewhere(session: &Session, args: &Down, project: &Project) -> Result<
     }
     let desired = project.desired(session)?;
     let _lock = lock::take(session, &project.state_dir(), "down").await?;
+    if let Some(port) = localstack::port(session, &desired)
+        && !localstack::is_ready(port).await
+    {
+        return localstack::remove(session, project, &desired).await;
+    }
     let remote = Remote::reach(session, project, &desired).await?;
     remote.show(session);
     let observed = remote.provider.observe(&desired).await.map_err(|error| failure(&error))?;
@@ -130,6 +135,7 @@ async fn elsewhere(session: &Session, args: &Down, project: &Project) -> Result<
         return Err(Failure::Interrupted);
     }
     left.remove(session, false).await?;
+    localstack::remove(session, project, &desired).await?;
     build::prune_packages(&project.state_dir(), &BTreeSet::new());
     if plan.is_empty() {
         session.terminal.say(format_args!("nothing of the stack `{}` is on `{}`", desired.name, remote.name));
@@ -266,7 +272,7 @@ mod tests {
             fs::write(state.join(name), "").unwrap();
         }
         let terminal = Terminal { verbosity: Verbosity::Quiet, json: false };
-        let session = Session { terminal, file: None, profile: None, target: None };
+        let session = Session { terminal, file: None, profile: None, port: None, target: None };
         remove(&session, &state, None).unwrap();
         let left: Vec<_> = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["theirs"]);

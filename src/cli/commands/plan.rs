@@ -10,6 +10,7 @@ use crate::{
         converging::{Converging, coloured, plan_from_nothing},
         engine::Engine,
         failure::Failure,
+        locking,
         place::Place,
         project::Project,
         remote::Remote,
@@ -21,18 +22,20 @@ use crate::{
 };
 
 pub(crate) async fn run(session: &Session, args: &Arguments) -> Result<(), Failure> {
-    let plan = show(session, &args.only).await?;
+    let plan = show(session, &args.only, args.locked).await?;
     if args.exit_code && !plan.is_empty() { Err(Failure::Changes) } else { Ok(()) }
 }
 
 /// Prints what `up` would change of what is at `only`, or of everything.
-pub(super) async fn show(session: &Session, only: &[String]) -> Result<Plan, Failure> {
+pub(super) async fn show(session: &Session, only: &[String], locked: bool) -> Result<Plan, Failure> {
     let project = Project::find(session)?;
     let desired = project.desired(session)?;
+    locking::check(session, &project, &desired, locked).await?;
     let selection = Selection::with_needs(&desired, &selecting::addresses(&desired, only)?);
+    let selected = (&desired, &selection);
     let plan = match session.elsewhere() {
-        Some(_) => elsewhere(session, &project, (&desired, &selection)).await?,
-        None => here(session, &project, (&desired, &selection)).await?,
+        Some(_) => elsewhere(session, &project, selected).await?,
+        None => here(session, &project, selected).await?,
     };
     if session.terminal.json {
         session.terminal.print_json(&plan)?;
@@ -52,17 +55,17 @@ async fn here(
     project: &Project,
     (desired, selection): (&Desired, &Selection),
 ) -> Result<Plan, Failure> {
-    let selected = (desired, selection);
     let artifacts = artifacts::build(session, project, desired, selection).await?;
     let services = Services::open(session, project, desired, selection).await?;
     match Engine::find(project).await? {
         Some(engine) => {
             engine.check_stack(&desired.name)?;
-            Converging::on(session, selected, &Place::Engine(Arc::new(engine)), &services).plan(&artifacts).await
+            let place = Place::Engine(Arc::new(engine));
+            Converging::on(session, (desired, selection), &place, &services).plan(&artifacts).await
         }
         None => {
             session.terminal.say("the engine is not running: this is the plan for one that holds nothing");
-            plan_from_nothing(session, selected, &artifacts, &services).await
+            plan_from_nothing(session, (desired, selection), &artifacts, &services).await
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `stackctl up`: the stack becomes what the manifest says.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
@@ -12,7 +12,8 @@ use crate::{
         converging::{Converging, coloured, converge_services, interrupted, plan_from_nothing},
         engine::Engine,
         failure::Failure,
-        lock,
+        localstack, lock,
+        locking::{self, Tools},
         place::Place,
         project::Project,
         remote::Remote,
@@ -21,7 +22,7 @@ use crate::{
         terminal::{BOLD, CYAN, GREEN, YELLOW},
     },
     engine::EngineConfig,
-    plan::{Artifacts, Danger, Plan, Summary, has_url_references},
+    plan::{ArtifactInfo, Artifacts, Danger, Plan, Summary, has_url_references},
     serve::{clock::Stopwatch, state_dir::StateLock},
     stack::{Address, Desired, Selection},
 };
@@ -29,47 +30,62 @@ use crate::{
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 struct Converged<'a> {
+    stack: &'a str,
     endpoint: &'a str,
+    account: String,
+    region: String,
+    took_ms: u128,
     /// Not where a plan is only shown: in CI, on AWS, without `--yes`.
     applied: bool,
     changed: Summary,
+    /// What each function was deployed from, by its key.
+    artifacts: BTreeMap<String, String>,
+    /// What `stackctl env` prints.
+    variables: BTreeMap<String, String>,
     steps: &'a Plan,
 }
 
 pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     if args.watch {
-        return super::watch::run(session, &Watch { yes: args.yes, only: Vec::new() }).await;
+        return super::watch::run(
+            session,
+            &Watch { port: args.port, locked: args.locked, yes: args.yes, only: Vec::new() },
+        )
+        .await;
     }
     if args.dry_run {
         return tokio::select! {
-            shown = super::plan::show(session, &args.only) => shown.map(drop),
+            shown = super::plan::show(session, &args.only, args.locked) => shown.map(drop),
             () = interrupted() => Err(Failure::Interrupted),
         };
     }
     let watch = Stopwatch::start();
     let project = Project::find(session)?;
     let desired = project.desired(session)?;
-    let selection = Selection::with_needs(&desired, &selecting::addresses(&desired, &args.only)?);
-    let Prepared { lock: _lock, place, desired, services, plan, artifacts } = tokio::select! {
-        prepared = Box::pin(prepare(session, args, &project, (desired, &selection))) => prepared?,
+    let prepared = tokio::select! {
+        prepared = Box::pin(prepare(session, args, &project, desired)) => prepared?,
         () = interrupted() => return Err(Failure::Interrupted),
     };
-    if only_plans(&place, &plan, args) {
-        return print_planned(session, &place, &plan);
+    let Prepared { place, desired, selection, services, plan, artifacts, .. } = &prepared;
+    if only_plans(place, plan, args) {
+        return print_planned(session, &prepared, &watch).await;
     }
     // Stops between two calls, not within one, and so hears Ctrl-C itself.
-    let converging = Converging::on(session, (&desired, &selection), &place, &services);
-    converging.apply(&plan).await?;
+    let converging = Converging::on(session, (desired, selection), place, services);
+    converging.apply(plan).await?;
     let observed = converging.observe_urls().await?;
-    if has_url_references(&desired) {
+    if has_url_references(desired) {
         // URLs that the target has just given out reach those who refer to them.
-        converging.apply(&converging.plan(&artifacts).await?).await?;
+        converging.apply(&converging.plan(artifacts).await?).await?;
     }
-    if let Place::Remote(remote) = &place
+    if !args.locked {
+        locking::keep(session, &project, desired, &prepared.tools).await?;
+    }
+    if let Place::Remote(remote) = place
         && !remote.is_aws()
     {
         // AWS itself keeps everything, though it may be a minute until it says so.
-        for line in converging.plan(&artifacts).await?.lines() {
+        for line in converging.plan(artifacts).await?.lines() {
             let (address, text) = (line.address.trim_end(), &line.text);
             session
                 .terminal
@@ -78,20 +94,19 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     }
     let terminal = session.terminal;
     if terminal.json {
-        let changed = plan.summary();
-        return terminal.print_json(&Converged { endpoint: place.endpoint(), applied: true, changed, steps: &plan });
+        return prepared.print_json(session, true, &watch).await;
     }
     let took = format!("{}.{:02} s", watch.elapsed().as_secs(), watch.elapsed().subsec_millis() / 10);
     terminal.step(GREEN, "ready", format_args!("{}: {}, in {took}", desired.name, done(plan.summary())));
-    if let Place::Engine(_) = &place {
-        say_experiments(session, &desired);
+    if let Place::Engine(_) = place {
+        say_experiments(session, desired);
     }
     terminal.step(GREEN, "endpoint", format_args!("{BOLD}{}{BOLD:#}", place.endpoint()));
     for (key, url) in observed {
         terminal.step(GREEN, "url", format_args!("{key}  {BOLD}{url}{BOLD:#}"));
     }
     if plan.summary().create > 0 {
-        terminal.say(next_commands(&desired, session.elsewhere()));
+        terminal.say(next_commands(desired, session.elsewhere()));
     }
     Ok(())
 }
@@ -111,65 +126,84 @@ fn say_experiments(session: &Session, desired: &Desired) {
 }
 
 /// A plan that is not carried out.
-fn print_planned(session: &Session, place: &Place, plan: &Plan) -> Result<(), Failure> {
+async fn print_planned(session: &Session, prepared: &Prepared, watch: &Stopwatch) -> Result<(), Failure> {
     session.terminal.step(YELLOW, "planned", "and not applied: CI is set, and `--yes` was not given");
     if session.terminal.json {
-        let changed = plan.summary();
-        return session.terminal.print_json(&Converged {
-            endpoint: place.endpoint(),
-            applied: false,
-            changed,
-            steps: plan,
-        });
+        return prepared.print_json(session, false, watch).await;
     }
+    let plan = &prepared.plan;
     plan.lines().iter().try_for_each(|line| session.terminal.print(coloured(line)))?;
     session.terminal.print(plan.summary())
 }
 
 /// What is known before the first change of the stack.
 struct Prepared {
-    lock: StateLock,
+    /// No other command changes the stack meanwhile.
+    _lock: StateLock,
     place: Place,
     desired: Desired,
+    selection: Selection,
     services: Services,
     plan: Plan,
     artifacts: Artifacts,
+    tools: Tools,
+}
+
+impl Prepared {
+    async fn print_json(&self, session: &Session, applied: bool, watch: &Stopwatch) -> Result<(), Failure> {
+        let digest = |(key, artifact): (&String, &ArtifactInfo)| (key.clone(), artifact.digest.to_string());
+        session.terminal.print_json(&Converged {
+            stack: self.desired.name.as_str(),
+            endpoint: self.place.endpoint(),
+            account: self.place.scope().account.to_string(),
+            region: self.place.scope().region.to_string(),
+            took_ms: watch.elapsed().as_millis(),
+            applied,
+            changed: self.plan.summary(),
+            artifacts: self.artifacts.iter().map(digest).collect(),
+            variables: if applied { super::env::variables(session).await? } else { BTreeMap::new() },
+            steps: &self.plan,
+        })
+    }
 }
 
 /// Everything before the first change of the stack.
-async fn prepare(
-    session: &Session,
-    args: &Up,
-    project: &Project,
-    (desired, selection): (Desired, &Selection),
-) -> Result<Prepared, Failure> {
+async fn prepare(session: &Session, args: &Up, project: &Project, desired: Desired) -> Result<Prepared, Failure> {
     let lock = lock::take(session, &project.state_dir(), "up").await?;
     // Who we are elsewhere is known in a moment, and builds are not: nobody waits for them in vain.
     let reached = match session.elsewhere() {
-        Some(_) => Some(Remote::reach(session, project, &desired).await?),
+        Some(_) => {
+            localstack::ensure(session, project, &desired).await?;
+            Some(Remote::reach(session, project, &desired).await?)
+        }
         None => None,
     };
-    let desired = reached.as_ref().map_or(desired, |remote| remote.desired.clone());
-    let mut artifacts = artifacts::build(session, project, &desired, selection).await?;
-    if let Some(remote) = &reached {
-        remote.show(session);
-        artifacts = remote.packaged(session, project, artifacts).await?;
-        remote.prune(project, &artifacts);
+    let mut desired = reached.as_ref().map_or(desired, |remote| remote.desired.clone());
+    let selection = Selection::with_needs(&desired, &selecting::addresses(&desired, &args.only)?);
+    let tools = locking::check(session, project, &desired, args.locked).await?;
+    let mut artifacts = artifacts::build(session, project, &desired, &selection).await?;
+    match &reached {
+        None => locking::pin_bases(project, &mut desired).await?,
+        Some(remote) => {
+            remote.show(session);
+            artifacts = remote.packaged(session, project, artifacts).await?;
+            remote.prune(project, &artifacts);
+        }
     }
-    let services = Services::open(session, project, &desired, selection).await?;
+    let services = Services::open(session, project, &desired, &selection).await?;
     let place = match reached {
         Some(remote) => Place::Remote(Arc::new(remote)),
         None => {
-            ready_services_first(session, project, (&desired, selection), &services).await?;
+            ready_services_first(session, project, (&desired, &selection), &services).await?;
             Place::ensure(session, project, &desired).await?
         }
     };
     services.remember(project)?;
-    let plan = Converging::on(session, (&desired, selection), &place, &services).plan(&artifacts).await?;
+    let plan = Converging::on(session, (&desired, &selection), &place, &services).plan(&artifacts).await?;
     if !only_plans(&place, &plan, args) {
         ask(session, args, &place, &plan).await?;
     }
-    Ok(Prepared { lock, place, desired, services, plan, artifacts })
+    Ok(Prepared { _lock: lock, place, desired, selection, services, plan, artifacts, tools })
 }
 
 /// Whether nobody looks and nobody has agreed to anything.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     model::{Durability, Isolation, limits},
-    stack::ContainerNetwork,
+    stack::{ContainerNetwork, Toolchain},
 };
 
 /// More than any stack has; bounds what a manifest can ask for.
@@ -86,11 +86,39 @@ static STACK: Table = table(
         ),
         key(
             "requires",
-            Shape::Text(Text::Rule(&rules::REQUIRES)),
+            Shape::Either(&[VERSION, Shape::Table(&REQUIRES)]),
             Derived("any version"),
             "",
-            "The stackctl that the manifest needs, like `\">=0.1\"`.",
+            "The stackctl that the manifest needs, like `\">=0.1\"`, or a table of what else it needs.",
         ),
+    ],
+);
+
+const VERSION: Shape = Shape::Text(Text::Rule(&rules::REQUIRES));
+
+/// A tool that `requires` may name.
+const fn required(toolchain: Toolchain, doc: &'static str) -> Key {
+    key(toolchain.as_str(), VERSION, Derived("any version"), "", doc)
+}
+
+static REQUIRES: Table = table(
+    "The versions that the stack needs: `\">=1.24\"`, `\"3.12\"` for 3.12 and what is compatible with it, `\"=3.12\"` for \
+     any 3.12.",
+    &[
+        key("stackctl", VERSION, Derived("any version"), "", "Of stackctl itself."),
+        required(Toolchain::Esbuild, "Of the esbuild that bundles a function."),
+        required(Toolchain::Go, "Of the Go that a function is built with, as its `go.mod` chooses it."),
+        required(Toolchain::Gradle, "Of the Gradle that a function is built with."),
+        required(Toolchain::Java, "Of the JDK that a function is built with."),
+        required(Toolchain::Maven, "Of the Maven that a function is built with."),
+        required(Toolchain::Node, "Of the Node.js that runs a function here."),
+        required(Toolchain::Pip, "Of the pip that installs requirements."),
+        required(Toolchain::Python, "Of the Python that runs a function here, and installs its requirements."),
+        required(
+            Toolchain::Rust,
+            "Of the rustc that a function is built with, as its `rust-toolchain.toml` chooses it.",
+        ),
+        required(Toolchain::Uv, "Of the uv that installs requirements."),
     ],
 );
 

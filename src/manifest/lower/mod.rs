@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     model::{AccountId, Region, StackName, limits},
-    stack::{Desired, Pool, Template},
+    stack::{Desired, Pool, Template, Toolchain},
 };
 
 /// The port of local targets that name none: LocalStack's, which every client's documentation names.
@@ -48,7 +48,7 @@ impl Lowering<'_> {
     fn stack(&mut self) -> Option<Desired> {
         let root = Fields::new(Some(self.root), &ROOT);
         let stack = root.table("stack");
-        self.requires(&stack);
+        let requires = self.requires(&stack);
         let queues = root.table("queues").others().filter_map(|(key, fields)| self.queue(key, &fields)).collect();
         let functions =
             root.table("functions").others().filter_map(|(key, fields)| self.function(key, &fields)).collect();
@@ -61,7 +61,8 @@ impl Lowering<'_> {
             name: stack.text("name").and_then(|name| StackName::parse(&name).ok()).or_else(unnamed)?,
             region: stack.text("region").and_then(|region| Region::parse(&region)).unwrap_or_default(),
             account: stack.text("account").and_then(|account| AccountId::parse(&account)).unwrap_or(AccountId::DEFAULT),
-            requires: stack.text("requires"),
+            requires,
+            required_tools: required_tools(&stack),
             pool: pool(&root.table("concurrency")),
             queues,
             functions,
@@ -71,11 +72,14 @@ impl Lowering<'_> {
         })
     }
 
-    fn requires(&mut self, stack: &Fields<'_>) {
-        let (Some(node), Ok(version)) = (stack.node("requires"), semver::Version::parse(self.cx.version)) else {
-            return;
-        };
-        let Some(text) = node.as_text() else { return };
+    /// What is asked of stackctl itself; it is there, and so is looked at now.
+    fn requires(&mut self, stack: &Fields<'_>) -> Option<String> {
+        let node = match stack.node("requires") {
+            Some(node) if node.as_text().is_none() => node.get("stackctl"),
+            node => node,
+        }?;
+        let text = node.as_text()?;
+        let version = semver::Version::parse(self.cx.version).ok()?;
         if semver::VersionReq::parse(text).is_ok_and(|requirement| !requirement.matches(&version)) {
             let problem =
                 Problem::mistake("requires", format!("the manifest needs stackctl `{text}`, and this is `{version}`"))
@@ -83,6 +87,7 @@ impl Lowering<'_> {
                     .help("install a version that the manifest asks for, or change `requires`");
             self.problems.push(problem);
         }
+        Some(text.to_owned())
     }
 
     fn templates(&mut self, table: Option<&Node>) -> BTreeMap<String, Template> {
@@ -124,6 +129,12 @@ impl Lowering<'_> {
 /// Stands in for a missing name, which was reported.
 fn unnamed() -> Option<StackName> {
     StackName::parse("unnamed").ok()
+}
+
+/// What is asked of the programs that build and run functions.
+fn required_tools(stack: &Fields<'_>) -> BTreeMap<Toolchain, String> {
+    let entries = stack.node("requires").map(Node::entries).unwrap_or_default().iter();
+    entries.filter_map(|entry| Some((Toolchain::parse(&entry.key)?, entry.node.as_text()?.to_owned()))).collect()
 }
 
 fn pool(fields: &Fields<'_>) -> Pool {

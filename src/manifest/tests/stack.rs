@@ -144,6 +144,13 @@ fn every_value_of_a_function_arrives(function: &DesiredFunction) {
 }
 
 #[test]
+fn a_stack_may_require_tools() {
+    let stack = desired("[stack]\nname = \"s\"\nrequires = { stackctl = \">=0.1\", go = \">=1.24\" }\n");
+    assert_eq!(stack.requires.as_deref(), Some(">=0.1"));
+    assert_eq!(stack.required_tools, [(crate::stack::Toolchain::Go, ">=1.24".to_owned())].into());
+}
+
+#[test]
 fn yaml_is_the_same_stack() {
     let reading = read(&yaml(FULL_YAML), &context());
     assert_eq!(reading.desired, Some(desired(FULL)), "{}", show(&reading));

@@ -16,6 +16,22 @@ error: the manifest needs stackctl `>=0.2`, and this is `0.1.0`
     );
     check_in_stack(
         r#"
+requires = { stackctl = "<0.1", go = "new", gopher = "1" }
+"#,
+        r#"
+error: the manifest needs stackctl `<0.1`, and this is `0.1.0`
+  4:25 "<0.1": not met
+  help: install a version that the manifest asks for, or change `requires`
+error: `go` is `new`, which is not a version requirement
+  4:38 "new": not a version requirement
+  help: a version requirement is a comparison like `>=0.1`, several are separated by commas
+error: unknown key `gopher` in `stack.requires`
+  4:45 gopher: unknown key
+  help: the keys here are `stackctl`, `esbuild`, `go`, `gradle`, `java`, `maven`, `node`, `pip`, `python`, `rust` and `uv`
+"#,
+    );
+    check_in_stack(
+        r#"
 requires = ">=0.1, <1"
 "#,
         "",
