@@ -189,8 +189,8 @@ pub(crate) fn on_target(session: &Session, desired: Desired) -> Result<Desired, 
 }
 
 fn say_shortly(session: &Session, problem: &Problem) {
-    match (problem.severity(), problem.kind()) {
-        (Some(Severity::Warning), _) | (_, manifest::Kind::NotEnforced) => session.terminal.warn(problem),
+    match problem.severity() {
+        Some(Severity::Warning) => session.terminal.warn(problem),
         _ => session.terminal.detail(format_args!("advice: {problem}")),
     }
 }

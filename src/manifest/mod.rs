@@ -11,7 +11,6 @@ mod lint;
 mod lock;
 mod lower;
 mod overlay;
-mod pending;
 mod problem;
 mod schema;
 mod suggest;
@@ -22,7 +21,7 @@ mod units;
 use std::path::{Path, PathBuf};
 
 pub use lock::{Difference, ImageUser, Lock, LockError, Use, Wanted, is_pinned, unpinned};
-pub use problem::{Kind, Problem};
+pub use problem::Problem;
 pub use schema::schema;
 
 use format::{OVERLAY, ROOT};
@@ -87,8 +86,6 @@ pub fn read(source: &Source, cx: &Context<'_>) -> Reading {
     }
     if problems.iter().any(Problem::is_error) {
         desired = None;
-    } else {
-        problems.extend(pending::not_enforced(&root));
     }
     Reading { desired, problems: order(problems, &files) }
 }
