@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{ContainerCall, PackageObject};
+use super::{ContainerCall, LayerVersion, PackageObject};
 use crate::{
     model::{ArtifactDigest, FunctionName, QueueArn, QueueName},
     stack::{
-        Architecture, FunctionUrl, ImageConfig, LogFormat, Pollers, ScheduleSettings, Tags, UrlPermission, Variables,
+        Architecture, FunctionUrl, ImageConfig, LayerMark, LogFormat, Pollers, ScheduleSettings, Tags, UrlPermission,
+        Variables,
     },
 };
 
@@ -44,6 +45,16 @@ pub enum Call {
     /// Lambda has a copy.
     DeletePackage {
         object: PackageObject,
+    },
+    /// From the artifact of the mark's digest, in the target's store of artifacts.
+    PublishLayerVersion {
+        name: String,
+        runtimes: Vec<String>,
+        mark: LayerMark,
+    },
+    DeleteLayerVersion {
+        name: String,
+        version: u64,
     },
     CreateFunction(Box<NewFunction>),
     UpdateFunctionCode {
@@ -236,6 +247,7 @@ pub struct FunctionSettings {
     pub ephemeral_storage_mb: u32,
     pub log_format: LogFormat,
     pub environment: Variables,
+    pub layers: Vec<LayerVersion>,
 }
 
 /// What of [`FunctionSettings`] changes; `UpdateFunctionConfiguration` leaves the rest as it is.
@@ -252,6 +264,8 @@ pub struct FunctionChanges {
     pub log_format: Option<LogFormat>,
     /// All variables: the call replaces them as a whole.
     pub environment: Option<Variables>,
+    /// All of them: the call replaces them as a whole.
+    pub layers: Option<Vec<LayerVersion>>,
 }
 
 /// What a mapping can be told.
@@ -293,6 +307,8 @@ impl Call {
             Self::DeleteQueue { .. } => "DeleteQueue",
             Self::UploadPackage { .. } => "PutObject",
             Self::DeletePackage { .. } => "DeleteObject",
+            Self::PublishLayerVersion { .. } => "PublishLayerVersion",
+            Self::DeleteLayerVersion { .. } => "DeleteLayerVersion",
             Self::CreateFunction(_) => "CreateFunction",
             Self::UpdateFunctionCode { .. } => "UpdateFunctionCode",
             Self::UpdateFunctionConfiguration { .. } => "UpdateFunctionConfiguration",
@@ -342,7 +358,7 @@ impl Call {
     pub fn deletes(&self) -> bool {
         match self {
             Self::DeleteQueue { .. } | Self::DeleteFunction { .. } | Self::DeleteMapping { .. } => true,
-            Self::DeleteSchedule { .. } | Self::DeleteScheduleGroup { .. } => true,
+            Self::DeleteSchedule { .. } | Self::DeleteScheduleGroup { .. } | Self::DeleteLayerVersion { .. } => true,
             Self::Container(call) => call.deletes(),
             _ => false,
         }

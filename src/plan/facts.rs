@@ -49,7 +49,7 @@ impl Default for ServiceFacts {
     }
 }
 
-/// What each function is deployed from, by the function's key.
+/// What each function is deployed from, by the function's key; and each layer, by [`layer_artifact`](super::layer_artifact).
 pub type Artifacts = BTreeMap<String, ArtifactInfo>;
 
 /// A built artifact.

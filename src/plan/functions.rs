@@ -6,7 +6,7 @@ use super::{
     Action, ArtifactInfo, Call, FunctionChanges, FunctionCode, FunctionSettings, NewFunction, PackageObject, StepId,
     TargetKind,
     draft::{Draft, Inputs, NewStep},
-    queues, scaling,
+    layers, queues, scaling,
     semantic::{duration, name_changes, optional},
     services,
     tags::{TagChanges, owned},
@@ -27,7 +27,7 @@ const DIGEST_SHOWN: usize = 8;
 pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
     for (key, function) in &inputs.desired.functions {
         let Some(new) = resolve(draft, key, function, inputs) else { continue };
-        let awaited = services::awaited_by(draft, function, inputs);
+        let awaited = [services::awaited_by(draft, function, inputs), layers::awaited_by(draft, function)].concat();
         match inputs.observed.functions.get(&function.name) {
             Some(found) => update(draft, key, found, new, awaited, inputs),
             None => {
@@ -100,6 +100,7 @@ fn resolve(draft: &mut Draft, key: &str, function: &DesiredFunction, inputs: &In
         ephemeral_storage_mb: function.ephemeral_storage_mb,
         log_format: function.log_format,
         environment: environment?,
+        layers: layers::wanted(function, inputs),
     };
     let artifact = artifact?;
     let mut tags = owned(inputs.desired, &address(key), &function.tags);
@@ -260,6 +261,10 @@ fn configuration_changes(found: &ObservedFunction, new: &FunctionSettings) -> (F
         changes.environment = Some(new.environment.clone());
         let names = name_changes(&found.environment.0, &new.environment.0);
         causes.push(format!("environment: {}", names.join(", ")));
+    }
+    if let Some(cause) = layers::change(&found.layers, &new.layers) {
+        changes.layers = Some(new.layers.clone());
+        causes.push(cause);
     }
     (changes, causes.join(", "))
 }

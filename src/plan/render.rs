@@ -110,10 +110,12 @@ impl Call {
             | Self::CreateSchedule { .. }
             | Self::CreateScheduleGroup { .. } => "create",
             Self::DeleteQueue { .. }
+            | Self::DeleteLayerVersion { .. }
             | Self::DeleteFunction { .. }
             | Self::DeleteMapping { .. }
             | Self::DeleteSchedule { .. }
             | Self::DeleteScheduleGroup { .. } => "delete",
+            Self::PublishLayerVersion { .. } => "publish",
             Self::UpdateFunctionCode { .. } => "update code",
             Self::UploadPackage { .. } => "upload",
             Self::DeletePackage { .. } => "remove",

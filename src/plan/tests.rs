@@ -1,5 +1,6 @@
 //! Plans as text, from pairs of stacks: the first is on the target, the second is wanted.
 
+mod layers;
 mod provisioned;
 
 mod selected;

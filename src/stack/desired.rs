@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-use super::{Condition, DesiredService, Target, Toolchain};
+use super::{Condition, DesiredLayer, DesiredService, LayerReference, Target, Toolchain};
 use crate::model::{AccountId, Debugging, FunctionIsolation, FunctionName, QueueName, Region, StackName};
 
 /// Everything that a manifest declares.
@@ -19,6 +19,7 @@ pub struct Desired {
     /// By key in the manifest. The key is the name on the target, but for the `.fifo` that AWS wants.
     pub queues: BTreeMap<String, DesiredQueue>,
     pub functions: BTreeMap<String, DesiredFunction>,
+    pub layers: BTreeMap<String, DesiredLayer>,
     pub schedules: BTreeMap<String, DesiredSchedule>,
     pub services: BTreeMap<String, DesiredService>,
     pub targets: BTreeMap<String, Target>,
@@ -111,6 +112,8 @@ pub struct DesiredFunction {
     /// Role ARN; the embedded engine accepts any.
     pub role: Option<String>,
     pub environment: BTreeMap<String, Template>,
+    /// In the order in which they are laid over each other.
+    pub layers: Vec<LayerReference>,
     pub reserved_concurrency: Option<u32>,
     pub provisioned_concurrency: Option<Provisioned>,
     pub triggers: Vec<Trigger>,
@@ -382,6 +385,7 @@ impl Template {
 pub enum Address {
     Queue(String),
     Function(String),
+    Layer(String),
     /// A function's trigger, by the queue's key.
     Trigger {
         function: String,
@@ -402,6 +406,7 @@ impl fmt::Display for Address {
         match self {
             Self::Queue(key) => write!(f, "queues.{key}"),
             Self::Function(key) => write!(f, "functions.{key}"),
+            Self::Layer(key) => write!(f, "layers.{key}"),
             Self::Trigger { function, queue } => write!(f, "functions.{function}.triggers.{queue}"),
             Self::Service(key) => write!(f, "services.{key}"),
             Self::Schedule(key) => write!(f, "schedules.{key}"),

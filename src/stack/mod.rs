@@ -8,6 +8,7 @@ pub const SCALING_POLICY: &str = "stackctl-utilization";
 
 mod containers;
 mod desired;
+mod layers;
 mod observed;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -19,6 +20,7 @@ mod toolchain;
 
 pub use containers::*;
 pub use desired::*;
+pub use layers::*;
 pub use observed::*;
 pub use selection::Selection;
 pub use services::*;

@@ -5,7 +5,10 @@ use std::{
     fmt,
 };
 
-use super::{Address, Architecture, FunctionUrl, ImageConfig, LogFormat, ObservedServices, Pollers, TAG_ADDRESS, Tags};
+use super::{
+    Address, Architecture, FunctionUrl, ImageConfig, LogFormat, ObservedLayerVersion, ObservedServices, Pollers,
+    TAG_ADDRESS, Tags,
+};
 use crate::model::{FunctionName, QueueArn, QueueName};
 
 /// What was found on a target.
@@ -15,6 +18,8 @@ pub struct Observed {
     pub queues: BTreeMap<QueueName, ObservedQueue>,
     /// The functions tagged as this stack's.
     pub functions: BTreeMap<FunctionName, ObservedFunction>,
+    /// The versions of layers whose description says that they are this stack's, by ARN.
+    pub layers: BTreeMap<String, ObservedLayerVersion>,
     /// The queue mappings of the functions above, by UUID. Not every endpoint can tag a mapping, so a mapping belongs to
     /// whoever owns its function.
     pub mappings: BTreeMap<String, ObservedMapping>,
@@ -61,6 +66,8 @@ pub struct ObservedFunction {
     pub architecture: Architecture,
     pub log_format: LogFormat,
     pub environment: Variables,
+    /// The ARNs of the layers' versions, in order.
+    pub layers: Vec<String>,
     /// `CodeSha256`: Base64 of the SHA-256 of the package.
     pub code_sha256: String,
     pub tags: Tags,
@@ -243,6 +250,7 @@ impl Observed {
         self.queues.is_empty()
             && self.functions.is_empty()
             && self.mappings.is_empty()
+            && self.layers.is_empty()
             && !self.has_schedule_group
             && self.services == ObservedServices { images: self.services.images.clone(), ..ObservedServices::default() }
     }

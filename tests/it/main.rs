@@ -23,6 +23,7 @@ mod explained;
 mod keeping;
 mod layers;
 mod looking;
+mod manifest_layers;
 mod screen;
 mod sdk_control;
 mod sdk_sqs;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
             layers::all(),
             explained::all(),
             looking::all(),
+            manifest_layers::all(),
             sdk_control::all(),
             screen::all(),
             sdk_sqs::all(),

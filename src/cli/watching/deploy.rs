@@ -22,9 +22,9 @@ use crate::{
     },
     converge::{self, NotReady, Patience, Progress, Provider},
     model::{ArtifactDigest, FunctionName},
-    plan::{self, ArtifactInfo, Artifacts, Call, Plan, Step, TargetFacts},
+    plan::{self, ArtifactInfo, Artifacts, Call, Plan, Step, TargetFacts, layer_artifact},
     provider::WholeProvider,
-    stack::{Address, Desired, Observed, ObservedFunction, Readiness, Selection, TAG_BUILD},
+    stack::{Address, Desired, LayerReference, Observed, ObservedFunction, Readiness, Selection, TAG_BUILD},
 };
 
 /// Between two looks at a function that is not ready: the first wait, which doubles, and the longest.
@@ -229,6 +229,7 @@ async fn everything(order: &Order, deployed: &mut Deployed, started: Instant) ->
     let plan = plan::plan(desired, &artifacts, &observed, &facts).map_err(|problems| unplanned(session, problems))?;
     let plan = plan.only(|step| match &step.address {
         Address::Function(key) | Address::Trigger { function: key, .. } => !unbuilt.contains(key),
+        Address::Layer(key) => !unbuilt.contains(&layer_artifact(key)),
         _ => true,
     });
     let (plan, held) = if order.may_lose { (plan, Vec::new()) } else { plan.hold_dangers() };
@@ -261,6 +262,7 @@ fn unplanned(session: &Session, mut problems: Vec<plan::Problem>) -> Failure {
 /// functions of which there is neither, whose steps have to be left out.
 fn artifacts_of_all(desired: &Desired, built: &Artifacts, observed: &Observed) -> (Artifacts, BTreeSet<String>) {
     let (mut artifacts, mut unbuilt) = (built.clone(), BTreeSet::new());
+    unbuilt_layers(desired, observed, &mut artifacts, &mut unbuilt);
     for (key, function) in &desired.functions {
         if artifacts.contains_key(key) {
             continue;
@@ -273,4 +275,23 @@ fn artifacts_of_all(desired: &Desired, built: &Artifacts, observed: &Observed) -
         artifacts.insert(key.clone(), ArtifactInfo { digest, image: None, code_sha256: None, object: None });
     }
     (artifacts, unbuilt)
+}
+
+/// The same for layers: functions of a layer that is nowhere are left out with it.
+fn unbuilt_layers(desired: &Desired, observed: &Observed, artifacts: &mut Artifacts, unbuilt: &mut BTreeSet<String>) {
+    for key in desired.layers.keys() {
+        if artifacts.contains_key(&layer_artifact(key)) {
+            continue;
+        }
+        let versions = observed.layers.values().filter(|found| found.mark.key == *key);
+        let newest = versions.max_by_key(|found| found.version).map(|found| found.mark.digest);
+        let digest = newest.unwrap_or_else(|| {
+            unbuilt.insert(layer_artifact(key));
+            let has_it = |layer: &LayerReference| *layer == LayerReference::Declared(key.clone());
+            let users = desired.functions.iter().filter(|(_, function)| function.layers.iter().any(has_it));
+            unbuilt.extend(users.map(|(key, _)| key.clone()));
+            ArtifactDigest::from_bytes([0; 32])
+        });
+        artifacts.insert(layer_artifact(key), ArtifactInfo { digest, image: None, object: None, code_sha256: None });
+    }
 }

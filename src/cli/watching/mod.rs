@@ -36,8 +36,8 @@ use super::{
 };
 use crate::{
     build::{self, BuildRequest, Earlier},
-    plan::{Artifacts, Step},
-    stack::{Build, Desired, DesiredFunction},
+    plan::{Artifacts, Step, layer_artifact},
+    stack::{Address, Build, Desired},
     watch::{Builds, Built, Change, Watch, WatchError},
 };
 
@@ -205,30 +205,37 @@ impl<'a> Watching<'a> {
     /// Each function's builds know of each other.
     fn remember_builds(&mut self) {
         let mut before = std::mem::take(&mut self.earlier);
-        let keys = self.desired.functions.keys();
-        self.earlier = keys.map(|key| (key.clone(), before.remove(key).unwrap_or_default())).collect();
+        let keys = keys(&self.desired).into_iter();
+        self.earlier = keys.map(|key| (key.clone(), before.remove(&key).unwrap_or_default())).collect();
     }
 
     fn requests(&self) -> BTreeMap<String, BuildRequest> {
         let is_elsewhere = self.session.elsewhere().is_some();
-        let functions = self.desired.functions.iter();
-        functions
+        let (session, project, desired) = (self.session, &self.project, &self.desired);
+        let function =
+            |(key, function)| (String::clone(key), artifacts::request(session, project, &desired.name, function));
+        let layer =
+            |(key, layer): (&String, _)| (layer_artifact(key), artifacts::layer_request(session, project, key, layer));
+        let requests = desired
+            .functions
+            .iter()
             .filter(|(_, function)| !(is_elsewhere && function.is_image()))
-            .map(|(key, function)| {
-                let earlier = self.earlier.get(key).cloned().unwrap_or_default();
-                let mut request = artifacts::request(self.session, &self.project, &self.desired.name, function);
-                if let Some(progress) = self.view.build_progress(key) {
+            .map(function)
+            .chain(desired.layers.iter().map(layer));
+        requests
+            .map(|(key, mut request)| {
+                if let Some(progress) = self.view.build_progress(&key) {
                     request.progress = progress;
                 }
-                request.earlier = earlier;
-                (key.clone(), request)
+                request.earlier = self.earlier.get(&key).cloned().unwrap_or_default();
+                (key, request)
             })
             .collect()
     }
 
     /// The first round: all is built and deployed.
     fn start_everything(&mut self, now: Instant) {
-        let functions = self.desired.functions.keys().cloned().collect();
+        let functions = keys(&self.desired);
         self.everything = true;
         self.saves.begin(NewSave {
             paths: Vec::new(),
@@ -248,10 +255,11 @@ impl<'a> Watching<'a> {
         let Change { manifest, mut functions, paths, paths_count, first } = change;
         let manifest = manifest && self.read_manifest()?;
         if manifest {
-            functions.extend(self.desired.functions.keys().cloned());
+            functions.extend(keys(&self.desired));
             self.everything = true;
         }
-        functions.retain(|key| self.desired.functions.contains_key(key));
+        let known = keys(&self.desired);
+        functions.retain(|key| known.contains(key));
         functions.retain(|key| !self.only_writes_itself(key, &paths, manifest));
         if !manifest && functions.is_empty() {
             return Ok(());
@@ -274,8 +282,12 @@ impl<'a> Watching<'a> {
 
     /// A command that writes other bytes into its source at every run would supersede itself for ever.
     fn only_writes_itself(&mut self, key: &str, paths: &[PathBuf], manifest: bool) -> bool {
-        let is_command = |function: &DesiredFunction| matches!(function.build, Build::Command { .. });
-        if manifest || !self.builds.is_building(key) || !self.desired.functions.get(key).is_some_and(is_command) {
+        let function = self.desired.functions.get(key).map(|function| &function.build);
+        let layer = || {
+            self.desired.layers.iter().find(|(layer, _)| layer_artifact(layer) == key).map(|(_, layer)| &layer.build)
+        };
+        let is_command = matches!(function.or_else(layer), Some(Build::Command { .. }));
+        if manifest || !self.builds.is_building(key) || !is_command {
             self.superseding.remove(key);
             return false;
         }
@@ -317,10 +329,10 @@ impl<'a> Watching<'a> {
         self.desired = Arc::new(desired);
         self.artifacts.extend(images);
         self.remember_builds();
-        let desired = &self.desired;
-        self.artifacts.retain(|key, _| desired.functions.contains_key(key));
-        self.to_deploy.retain(|key| desired.functions.contains_key(key));
-        for key in self.saves.waiting().into_iter().filter(|key| !desired.functions.contains_key(key)) {
+        let known = keys(&self.desired);
+        self.artifacts.retain(|key, _| known.contains(key));
+        self.to_deploy.retain(|key| known.contains(key));
+        for key in self.saves.waiting().into_iter().filter(|key| !known.contains(key)) {
             self.builds.cancel(&key);
             self.saves.forget(&key);
         }
@@ -386,7 +398,7 @@ impl<'a> Watching<'a> {
             return;
         }
         let extent = if self.everything || self.to_deploy.iter().any(|key| !self.serves(key)) {
-            if self.desired.functions.keys().any(|key| self.builds.is_building(key)) {
+            if keys(&self.desired).iter().any(|key| self.builds.is_building(key)) {
                 return;
             }
             self.everything = false;
@@ -481,9 +493,16 @@ async fn reach(session: &Session, args: &args::Watch, project: &Project, desired
     Ok(place)
 }
 
+/// What is built: functions by their keys, and layers.
+fn keys(desired: &Desired) -> BTreeSet<String> {
+    let layers = desired.layers.keys().map(|key| layer_artifact(key));
+    desired.functions.keys().cloned().chain(layers).collect()
+}
+
 fn function_of(step: &Step) -> Option<String> {
     match &step.address {
-        crate::stack::Address::Function(key) => Some(key.clone()),
+        Address::Function(key) => Some(key.clone()),
+        Address::Layer(key) => Some(layer_artifact(key)),
         _ => None,
     }
 }

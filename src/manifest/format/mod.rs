@@ -5,6 +5,7 @@
 
 mod builds;
 mod functions;
+mod layers;
 mod queues;
 mod rules;
 mod schedules;
@@ -114,6 +115,8 @@ pub(super) enum Text {
     Path,
     /// A queue's key in this manifest.
     QueueKey,
+    /// A layer's key in this manifest, or the ARN of a version.
+    Layer,
 }
 
 /// A legal form of a text.

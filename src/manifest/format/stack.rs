@@ -8,7 +8,9 @@ use super::{
     Presence::RequiredWithout,
     Shape, Table, Text,
     functions::{CONCURRENCY_MAX, FUNCTIONS},
-    key, map,
+    key,
+    layers::LAYERS,
+    map,
     queues::QUEUES,
     rules,
     schedules::SCHEDULES,
@@ -27,13 +29,23 @@ const PROFILES_MAX: usize = 100;
 /// A whole manifest.
 pub(in crate::manifest) static ROOT: Table = table(
     "A stack of SQS queues and Lambda functions: https://stackctl.dev",
-    &[STACK_KEY, CONCURRENCY_KEY, QUEUES_KEY, FUNCTIONS_KEY, SCHEDULES_KEY, SERVICES_KEY, TARGETS_KEY, PROFILES_KEY],
+    &[
+        STACK_KEY,
+        CONCURRENCY_KEY,
+        QUEUES_KEY,
+        FUNCTIONS_KEY,
+        LAYERS_KEY,
+        SCHEDULES_KEY,
+        SERVICES_KEY,
+        TARGETS_KEY,
+        PROFILES_KEY,
+    ],
 );
 
 /// What a profile or a local overlay can set.
 pub(in crate::manifest) static OVERLAY: Table = table(
     "What this profile changes. Tables are merged, everything else is replaced.",
-    &[STACK_KEY, CONCURRENCY_KEY, QUEUES_KEY, FUNCTIONS_KEY, SCHEDULES_KEY, SERVICES_KEY, TARGETS_KEY],
+    &[STACK_KEY, CONCURRENCY_KEY, QUEUES_KEY, FUNCTIONS_KEY, LAYERS_KEY, SCHEDULES_KEY, SERVICES_KEY, TARGETS_KEY],
 );
 
 const STACK_KEY: Key = key("stack", Shape::Table(&STACK), Required, "", "The stack itself, at least its `name`.");
@@ -47,6 +59,8 @@ const CONCURRENCY_KEY: Key = key(
 const QUEUES_KEY: Key = key("queues", Shape::Table(&QUEUES), Derived("no queues"), "", "The queues, by name.");
 const FUNCTIONS_KEY: Key =
     key("functions", Shape::Table(&FUNCTIONS), Derived("no functions"), "", "The functions, by name.");
+const LAYERS_KEY: Key =
+    key("layers", Shape::Table(&LAYERS), Derived("no layers"), "", "What functions share at `/opt`, by name.");
 const SCHEDULES_KEY: Key =
     key("schedules", Shape::Table(&SCHEDULES), Derived("no schedules"), "", "The schedules, by name.");
 const SERVICES_KEY: Key = key(

@@ -5,6 +5,7 @@
 
 mod fields;
 mod function;
+mod layer;
 mod queue;
 mod reference;
 mod schedule;
@@ -57,8 +58,14 @@ impl Lowering<'_> {
         let services: BTreeMap<_, _> =
             root.table("services").others().map(|(key, fields)| (key.to_owned(), self.service(key, &fields))).collect();
         self.no_circles(&services);
+        let name = stack.text("name").and_then(|name| StackName::parse(&name).ok()).or_else(unnamed)?;
+        let layers = root
+            .table("layers")
+            .others()
+            .map(|(key, fields)| (key.to_owned(), self.layer(&name, key, &fields)))
+            .collect();
         Some(Desired {
-            name: stack.text("name").and_then(|name| StackName::parse(&name).ok()).or_else(unnamed)?,
+            name,
             region: stack.text("region").and_then(|region| Region::parse(&region)).unwrap_or_default(),
             account: stack.text("account").and_then(|account| AccountId::parse(&account)).unwrap_or(AccountId::DEFAULT),
             requires,
@@ -66,6 +73,7 @@ impl Lowering<'_> {
             pool: pool(&root.table("concurrency")),
             queues,
             functions,
+            layers,
             schedules,
             services,
             targets: self.targets(&root.table("targets")),

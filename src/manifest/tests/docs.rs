@@ -100,6 +100,7 @@ fn words(shape: &Shape) -> String {
         Shape::Bytes { min, max, .. } => format!("size, {} to {}", show_bytes(*min), show_bytes(*max)),
         Shape::OneOf(words) => words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(" or "),
         Shape::Text(Text::QueueKey) => "name of a queue".to_owned(),
+        Shape::Text(Text::Layer) => "name of a layer or ARN".to_owned(),
         Shape::Text(Text::Path) => "path".to_owned(),
         Shape::Text(_) => "string".to_owned(),
         Shape::List { item, .. } => format!("list ({})", words(item)),

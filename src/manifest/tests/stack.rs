@@ -208,7 +208,7 @@ fn no_key_is_ignored() {
 fn the_full_manifest_has_every_key() {
     let (root, _) = from_toml::parse(crate::manifest::tree::FileId::default(), FULL);
     // `none` is the default.
-    let expected = [".functions.*.build.none"];
+    let expected = [".functions.*.build.none", ".layers.*.build.none"];
     let mut absent = Vec::new();
     missing(&[&root], &ROOT, "", &mut |path| absent.push(path.to_owned()));
     assert_eq!(absent, expected);

@@ -20,7 +20,10 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use super::{AwsProvider, error::About};
 use crate::{
     converge::ProviderError,
-    plan::{Call, FunctionChanges, FunctionCode, MappingChanges, MappingSettings, NewFunction, QueueAttributes},
+    plan::{
+        Call, FunctionChanges, FunctionCode, LayerVersion, MappingChanges, MappingSettings, NewFunction,
+        QueueAttributes,
+    },
     stack::{Architecture, ImageConfig, LogFormat, Pollers, Tags, Variables},
 };
 
@@ -58,7 +61,8 @@ impl AwsProvider {
             Call::UploadPackage { .. } | Call::DeletePackage { .. } => self.make_package(call).await,
             Call::CreateFunction(new) => {
                 let code = self.code(about(new.name.as_str()), &new.code).await?;
-                send!(about(new.name.as_str()), create_function(lambda.create_function(), new, code))
+                let request = create_function(lambda.create_function(), new, code);
+                send!(about(new.name.as_str()), request.set_layers(self.given_layers(&new.settings.layers)))
             }
             Call::UpdateFunctionCode { name, code, architecture } => {
                 let code = self.code(about(name.as_str()), code).await?;
@@ -72,7 +76,8 @@ impl AwsProvider {
             }
             Call::UpdateFunctionConfiguration { name, changes } => {
                 let request = lambda.update_function_configuration().function_name(name.as_str());
-                send!(about(name.as_str()), configure(request, changes))
+                let layers = changes.layers.as_ref().map(|layers| self.layer_arns(layers));
+                send!(about(name.as_str()), configure(request, changes).set_layers(layers))
             }
             Call::TagFunction { arn, tags } => {
                 send!(about(arn), lambda.tag_resource().resource(arn).set_tags(Some(map(tags))))
@@ -113,6 +118,11 @@ impl AwsProvider {
         }
     }
 
+    /// `None` without layers: some endpoints know nothing of them.
+    fn given_layers(&self, layers: &[LayerVersion]) -> Option<Vec<String>> {
+        (!layers.is_empty()).then(|| self.layer_arns(layers))
+    }
+
     /// Makes a call about what is around functions and queues.
     async fn make_around(&self, call: &Call) -> Result<(), ProviderError> {
         match call {
@@ -120,6 +130,7 @@ impl AwsProvider {
                 self.make_url(call).await
             }
             Call::AllowUrl { .. } | Call::ForbidUrl { .. } => self.make_url_permission(call).await,
+            Call::PublishLayerVersion { .. } | Call::DeleteLayerVersion { .. } => self.make_layer(call).await,
             _ => self.make_schedule(call).await,
         }
     }

@@ -148,6 +148,7 @@ pub(super) fn observed(output: GetFunctionOutput) -> Option<ObservedFunction> {
             _ => LogFormat::Text,
         },
         environment: Variables(environment.into_iter().flatten().collect()),
+        layers: found.layers().iter().filter_map(|layer| layer.arn().map(str::to_owned)).collect(),
         code_sha256: text(found.code_sha256()),
         readiness: readiness(&found),
         tags: output.tags.into_iter().flatten().collect(),

@@ -7,6 +7,7 @@ mod connection;
 mod error;
 mod features;
 mod functions;
+mod layers;
 mod mappings;
 mod owned;
 mod packages;
@@ -56,6 +57,8 @@ pub struct AwsProvider {
     observing: Arc<Semaphore>,
     /// The version that was published last of each function, for the step that follows.
     published: Arc<Mutex<BTreeMap<FunctionName, String>>>,
+    /// The ARN of the version that was published last of each layer, for the steps that follow.
+    published_layers: Arc<Mutex<BTreeMap<String, String>>>,
     url: Arc<str>,
     /// `None` of the embedded engine, which has all features and no Resource Groups Tagging API, and finds code by reference.
     elsewhere: Option<Elsewhere>,
@@ -96,6 +99,7 @@ impl AwsProvider {
             scaling: ScalingClient::new(config),
             observing: Arc::new(Semaphore::new(OBSERVING_AT_ONCE_MAX)),
             published: Arc::default(),
+            published_layers: Arc::default(),
             url: url.into(),
             elsewhere,
         }
@@ -137,9 +141,10 @@ impl Provider for AwsProvider {
             self.observe_functions(desired, owned.as_ref()),
             self.observe_mappings(),
             self.observe_schedules(desired),
+            self.observe_layers(desired),
         );
-        let (queues, functions, mappings, schedules) = found.map_err(|error| self.explained(error))?;
-        let mut observed = Observed::default();
+        let (queues, functions, mappings, schedules, layers) = found.map_err(|error| self.explained(error))?;
+        let mut observed = Observed { layers, ..Observed::default() };
         queues.sort_into(&mut observed);
         functions.sort_into(mappings, &mut observed);
         schedules.sort_into(&mut observed);

@@ -133,5 +133,6 @@ fn runs_the_same(a: &ObservedFunction, b: &ObservedFunction) -> bool {
         && a.architecture == b.architecture
         && a.log_format == b.log_format
         && a.environment == b.environment
+        && a.layers == b.layers
         && a.description == b.description
 }

@@ -196,3 +196,34 @@ fn schedules_have_one_target() {
   help: add `[functions.g]`",
     );
 }
+
+#[test]
+fn layers_are_declared_or_versions_of_others() {
+    let function = |layers: &str| {
+        format!("[functions.f]\nruntime = \"provided.al2023\"\nlayers = {layers}\n[layers.shared]\nsource = \"shared\"")
+    };
+    check_in_stack(&function(r#"["shared", "arn:aws:lambda:us-east-1:123456789012:layer:theirs:4"]"#), "");
+    check_in_stack(
+        &function(r#"["shard"]"#),
+        "error: `shard` is no layer of this manifest
+  5:11 \"shard\": no such layer
+  help: did you mean `shared`?",
+    );
+    check_in_stack(
+        &function(r#"["arn:aws:lambda:us-east-1:123456789012:layer:theirs"]"#),
+        "error: `arn:aws:lambda:us-east-1:123456789012:layer:theirs` is not the ARN of a layer's version
+  5:11 \"arn:aws:lambda:us-east-1:123456789012:layer:theirs\": bad ARN
+  help: it looks like `arn:aws:lambda:us-east-1:123456789012:layer:NAME:1`",
+    );
+    check_in_stack(
+        "[functions.f]\nimage = \"shop:1\"\nlayers = [\"shared\"]\n[layers.shared]",
+        "error: `layers` of `functions.f`: an image has no layers
+  5:10 [\"shared\"]: does not go with it
+  help: put into the image what they have",
+    );
+    check_in_stack(
+        "[layers.shared]\nbuild = \"python\"",
+        "error: `build` must be `none`, not `python`
+  4:9 \"python\": unknown",
+    );
+}
