@@ -1,6 +1,6 @@
 //! Where a stack can be converged, and what it is there.
 
-use super::{ContainerNetwork, Desired, PortChoice, Reference, TemplatePart};
+use super::{ContainerNetwork, Desired, DesiredLayer, PortChoice, Reference, TemplatePart};
 use crate::model::{AccountId, Durability, FunctionName, Isolation, NameError, QueueName, Region, StackName};
 
 /// Where a stack can be converged.
@@ -99,6 +99,9 @@ impl Desired {
             let name = named(&function.name);
             function.name = FunctionName::parse(&name).map_err(broken(name))?;
         }
+        for (key, layer) in &mut self.layers {
+            layer.name = DesiredLayer::name_of(&self.name, key);
+        }
         Ok(self)
     }
 
@@ -148,7 +151,7 @@ impl Desired {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::{Provisioned, Template, samples};
+    use crate::stack::{Build, Provisioned, Template, samples};
 
     fn orders() -> Desired {
         let mut stack = samples::stack();
@@ -162,6 +165,13 @@ mod tests {
         worker.depends_on.push("db".to_owned());
         stack.functions.insert("worker".to_owned(), worker);
         stack.services.insert("db".to_owned(), samples::service("postgres"));
+        let layer = DesiredLayer {
+            name: DesiredLayer::name_of(&stack.name, "shared"),
+            source: "/code/shared".into(),
+            build: Build::None,
+            runtimes: Vec::new(),
+        };
+        stack.layers.insert("shared".to_owned(), layer);
         stack
     }
 
@@ -172,6 +182,7 @@ mod tests {
         assert_eq!((stack.name.as_str(), stack.region.as_str()), ("ann-orders", "eu-west-1"));
         assert_eq!(stack.queues["jobs"].name.as_str(), "ann-jobs.fifo");
         assert_eq!(stack.functions["worker"].name.as_str(), "ann-worker");
+        assert_eq!(stack.layers["shared"].name, "ann-orders-shared");
         let access = Access { name_prefix: "a".repeat(60), ..Access::default() };
         assert_eq!(orders().on(&access).unwrap_err().0, format!("{}orders", "a".repeat(60)));
         assert_eq!(orders().on(&Access::default()), Ok(orders()));
