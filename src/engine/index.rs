@@ -3,8 +3,9 @@
 
 use std::{
     borrow::Borrow,
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     hash::{BuildHasherDefault, Hash, Hasher},
+    ops::RangeBounds,
 };
 
 /// Entries by key.
@@ -58,6 +59,77 @@ impl<K: Eq + Hash + Ord, V> Index<K, V> {
         let mut all: Vec<_> = self.entries.iter().collect();
         all.sort_unstable_by_key(|(key, _)| *key);
         all
+    }
+}
+
+/// Entries by key that are walked over in the order of their keys as well. A look goes through the hashes alone: in a tree
+/// of ten thousand it would go through four nodes, each of them far away.
+#[derive(Debug)]
+pub(super) struct Ordered<K, V> {
+    /// In boxes: the table stays small, and what is looked for is the only thing that is far away.
+    entries: Index<K, Box<V>>,
+    keys: BTreeSet<K>,
+}
+
+impl<K, V> Default for Ordered<K, V> {
+    fn default() -> Self {
+        Self { entries: Index::default(), keys: BTreeSet::new() }
+    }
+}
+
+impl<K: Clone + Eq + Hash + Ord, V> Ordered<K, V> {
+    pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.get(key).map(AsRef::as_ref)
+    }
+
+    pub(super) fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.get_mut(key).map(AsMut::as_mut)
+    }
+
+    pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        self.keys.insert(key.clone());
+        self.entries.insert(key, Box::new(value)).map(|before| *before)
+    }
+
+    pub(super) fn remove<Q: Eq + Hash + Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        self.keys.remove(key);
+        self.entries.remove(key).map(|value| *value)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// In their order, as all that follows.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.keys.iter()
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.iter().map(|(_, value)| value)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.keys.iter().filter_map(|key| Some((key, self.get(key)?)))
+    }
+
+    /// Those whose keys lie in `range`.
+    pub(super) fn range<Q, R>(&self, range: R) -> impl Iterator<Item = (&K, &V)>
+    where
+        Q: Ord + ?Sized,
+        R: RangeBounds<Q>,
+        K: Borrow<Q>,
+    {
+        self.keys.range::<Q, R>(range).filter_map(|key| Some((key, self.get::<K>(key)?)))
     }
 }
 
@@ -117,6 +189,22 @@ mod tests {
             // That many balls thrown at random into 16,384 bins hit 7,500 of them.
             assert!(places.len() > 7_000, "{} bins at {shift}", places.len());
         }
+    }
+
+    #[test]
+    fn ordered_entries_are_found_and_walked_over() {
+        let mut ordered = Ordered::default();
+        for key in [3, 1, 2, 4] {
+            ordered.insert(key, key * 10);
+        }
+        assert_eq!(ordered.insert(4, 41), Some(40), "in the place of the one before");
+        assert_eq!(ordered.remove(&2), Some(20));
+        assert_eq!(ordered.remove(&2), None);
+        *ordered.get_mut(&3).unwrap() += 1;
+        assert_eq!(ordered.iter().collect::<Vec<_>>(), [(&1, &10), (&3, &31), (&4, &41)]);
+        assert_eq!(ordered.range(2..4).collect::<Vec<_>>(), [(&3, &31)]);
+        assert_eq!(ordered.keys().copied().zip(ordered.values().copied()).last(), Some((4, 41)));
+        assert_eq!((ordered.len(), ordered.get(&2), ordered.get(&1)), (3, None, Some(&10)));
     }
 
     #[test]

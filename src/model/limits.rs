@@ -65,6 +65,9 @@ pub const MAPPING_CONCURRENCY_MAX: u32 = 1_000;
 pub const MAPPING_BATCH_MAX: u32 = 10_000;
 /// `BatchSize` of a FIFO queue's mapping, and of any mapping without a batching window.
 pub const MAPPING_BATCH_WITHOUT_WINDOW_MAX: u32 = 10;
+/// Batches at once that one provisioned poller invokes (Lambda developer guide, "Using provisioned mode with an Amazon SQS
+/// event source mapping").
+pub const BATCHES_PER_POLLER: u32 = 10;
 /// `MaximumBatchingWindowInSeconds`.
 pub const MAPPING_WINDOW_MAX_S: u32 = 300;
 /// `ProvisionedPollerConfig`, smallest of both.

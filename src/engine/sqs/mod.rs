@@ -50,12 +50,15 @@ pub use records::{
 };
 pub use redrive::{RedriveAllowPolicy, RedrivePolicy};
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
 use self::{move_tasks::MoveTasks, queue::Queue, queues::Graves};
-use super::{Cx, RequestToken, index::Index};
+use super::{
+    Cx, RequestToken,
+    index::{Index, Ordered},
+};
 use crate::model::{AccountId, QueueName, Scope, Timestamp};
 
 /// Names a queue inside its account and region; not reused when a queue of the same name is created again.
@@ -65,8 +68,8 @@ pub struct QueueId(pub u64);
 /// The queues of one account and region.
 #[derive(Debug, Default)]
 pub struct Sqs {
-    queues: BTreeMap<QueueId, Queue>,
-    by_name: BTreeMap<QueueName, QueueId>,
+    queues: Ordered<QueueId, Queue>,
+    by_name: Ordered<QueueName, QueueId>,
     graves: Graves,
     last_id: u64,
     /// At most one entry a queue, never later than its next deadline: a fired one that comes too early is a no-op.

@@ -92,9 +92,9 @@ impl Sqs {
             None => cx.scope.account,
             Some(text) => AccountId::parse(text).ok_or_else(does_not_exist)?,
         };
-        match self.by_name.get_key_value(name) {
-            Some((name, _)) if owner == cx.scope.account => {
-                Ok(Response::GetQueueUrl { queue: name.clone(), account: owner })
+        match self.by_name.get(name).and_then(|id| self.queues.get(id)) {
+            Some(queue) if owner == cx.scope.account => {
+                Ok(Response::GetQueueUrl { queue: queue.stored.name.clone(), account: owner })
             }
             _ => Err(does_not_exist()),
         }

@@ -13,7 +13,10 @@ use super::{
     queue::{Queue, sequence_number},
     validate,
 };
-use crate::model::limits::{DELAY_MAX_S, MESSAGE_MAX_BYTES};
+use crate::{
+    engine::index::Ordered,
+    model::limits::{DELAY_MAX_S, MESSAGE_MAX_BYTES},
+};
 
 /// A message that passed every check.
 struct Draft {
@@ -99,7 +102,7 @@ impl Sqs {
     }
 }
 
-fn id_is_fifo(queues: &BTreeMap<QueueId, Queue>, id: QueueId) -> bool {
+fn id_is_fifo(queues: &Ordered<QueueId, Queue>, id: QueueId) -> bool {
     queues.get(&id).is_some_and(Queue::is_fifo)
 }
 

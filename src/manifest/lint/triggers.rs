@@ -83,6 +83,24 @@ impl Lint<'_> {
                 .at(place(&["max_concurrency"]), "and a cap")
                 .help("AWS refuses both: each poller has ten batches in flight at most, so `max` is a cap already");
             self.report(problem);
+            return;
+        }
+        let batches = max.saturating_mul(limits::BATCHES_PER_POLLER);
+        if let Some(most) = joint.function.reserved_concurrency.filter(|most| *most > 0 && batches > *most) {
+            let function = joint.function_key;
+            let fewer = match most / limits::BATCHES_PER_POLLER {
+                fit @ limits::POLLERS_MIN.. => format!(", or set `max = {fit}` or less"),
+                _ => String::new(),
+            };
+            let message =
+                format!("{max} pollers have up to {batches} batches in flight, and `{function}` reserves only {most}");
+            let problem = Problem::warning("pollers_above_reserved", message)
+                .at(place(&["provisioned_pollers", "max"]), "ten batches for each")
+                .at(self.place(&["functions", function, "concurrency", "reserved"]), "its cap")
+                .help(format!(
+                    "what is above is throttled, and each throttle counts as a receive: reserve {batches}{fewer}"
+                ));
+            self.report(problem);
         }
     }
 

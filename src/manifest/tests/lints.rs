@@ -275,6 +275,31 @@ warning: `max_concurrency` is 5, and `f` reserves only 4
   help: what is above is throttled, and each throttle counts as a receive: set `max_concurrency` to 4 or less
 "#,
     );
+    for (reserved, fewer) in [(25, ", or set `max = 2` or less"), (15, "")] {
+        check_in_stack(
+            &format!(
+                r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = {{ queue = "q-dlq" }}
+[functions.f]
+runtime = "provided.al2023"
+concurrency = {{ reserved = {reserved} }}
+[[functions.f.triggers]]
+queue = "q"
+provisioned_pollers = {{ min = 2, max = 3 }}
+"#
+            ),
+            &format!(
+                r#"
+warning: 3 pollers have up to 30 batches in flight, and `f` reserves only {reserved}
+  12:40 3: ten batches for each
+  9:28 {reserved}: its cap
+  help: what is above is throttled, and each throttle counts as a receive: reserve 30{fewer}
+"#
+            ),
+        );
+    }
     check_in_stack(
         r#"
 [queues.q-dlq]

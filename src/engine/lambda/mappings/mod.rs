@@ -27,6 +27,7 @@ use super::{Lambda, MappingActivity};
 use crate::{
     engine::{
         RestoreError,
+        index::{Index, Ordered},
         sqs::{LeaseId, QueueId, Sqs},
     },
     model::Timestamp,
@@ -43,10 +44,10 @@ pub(super) struct BatchId(pub(super) u64);
 /// The mappings of one account and region.
 #[derive(Debug, Default)]
 pub(super) struct Mappings {
-    by_id: BTreeMap<MappingId, Mapping>,
+    by_id: Ordered<MappingId, Mapping>,
     by_uuid: BTreeMap<String, MappingId>,
-    by_queue: BTreeMap<QueueId, Feeds>,
-    running: BTreeMap<BatchId, Running>,
+    by_queue: Index<QueueId, Feeds>,
+    running: Index<BatchId, Running>,
     /// Those that were throttled for want of a slot in the pool, in the order in which free ones are offered to them.
     pool_line: VecDeque<MappingId>,
     /// Those that were throttled by their function's reservation.
@@ -121,7 +122,7 @@ impl Mappings {
             self.leave(sqs, before, id);
         }
         if let Some(queue) = found {
-            let feeds = self.by_queue.entry(queue).or_default();
+            let feeds = self.by_queue.get_or_insert_with(&queue, Feeds::default);
             if !feeds.mappings.contains(&id) {
                 feeds.mappings.push(id);
             }

@@ -1,7 +1,7 @@
 //! How many batches of one mapping may run at once. Pure: `now` comes from the caller.
 
 use super::settings::Pollers;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, limits::BATCHES_PER_POLLER};
 
 /// Batches at once of a standard queue's mapping, at first and when idle (Lambda developer guide, "services-sqs-scaling").
 pub(super) const CONCURRENCY_START: u32 = 5;
@@ -12,8 +12,6 @@ const GROWTH_PER_MINUTE: u64 = 300;
 /// The same with provisioned pollers (Lambda developer guide, "Using provisioned mode with an Amazon SQS event source
 /// mapping").
 const POLLERS_GROWTH_PER_MINUTE: u64 = 1_000;
-/// Batches at once that one provisioned poller invokes.
-const BATCHES_PER_POLLER: u32 = 10;
 /// A minute in milliseconds over the thousandths of a batch: so many parts has one batch a minute for each millisecond.
 const PARTS: u64 = 60;
 /// How long nothing runs before a mapping is back at its start.
