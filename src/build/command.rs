@@ -30,7 +30,11 @@ pub(super) async fn fill(
         Architecture::X86_64 => "x86_64",
         Architecture::Arm64 => "arm64",
     };
-    let environment = [("STACKCTL_FUNCTION", request.function.as_str()), ("STACKCTL_ARCHITECTURE", architecture)];
+    let name = match request.function.split_once('.') {
+        Some((_, layer)) => ("STACKCTL_LAYER", layer),
+        None => ("STACKCTL_FUNCTION", request.function.as_str()),
+    };
+    let environment = [name, ("STACKCTL_ARCHITECTURE", architecture)];
     shell.run(&["-c", run], &environment, Stdout::Shown).await?;
     let (artifact, dir) = (normal(&request.source.join(artifact)), dir.to_owned());
     off_thread(request, move |request| take(request, &artifact, &dir)).await?;

@@ -82,8 +82,13 @@ pub(super) fn identity(request: &BuildRequest) -> String {
 
 /// The program that would run, behind all links.
 fn on_path(environment: &ToolEnvironment, name: &str) -> Option<PathBuf> {
-    let mut candidates = env::split_paths(&environment.search_path).map(|folder| folder.join(name));
-    candidates.find(|candidate| candidate.is_file())?.canonicalize().ok()
+    every_on_path(environment, name).next()?.canonicalize().ok()
+}
+
+/// Every program of that name, the one that would run first.
+pub(super) fn every_on_path(environment: &ToolEnvironment, name: &str) -> impl Iterator<Item = PathBuf> {
+    let candidates = env::split_paths(&environment.search_path).map(|folder| folder.join(name));
+    candidates.filter(|candidate| candidate.is_file()).collect::<Vec<_>>().into_iter()
 }
 
 /// What rustup writes when toolchains come, change, or another becomes the default.
@@ -97,7 +102,7 @@ fn rustup(environment: &ToolEnvironment) -> Vec<PathBuf> {
     files
 }
 
-fn stamp(file: &Path) -> Option<(PathBuf, u64, i64, i64, u64)> {
+pub(super) fn stamp(file: &Path) -> Option<(PathBuf, u64, i64, i64, u64)> {
     let metadata = fs::metadata(file).ok()?;
     Some((file.to_owned(), metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino()))
 }

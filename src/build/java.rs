@@ -17,7 +17,10 @@ use super::{
     toolchain::{Stdout, Tool},
     tree::{self, Rules},
 };
-use crate::model::{ArtifactDigest, JAVA_RUNTIME_DIR, RUNTIME_DIR};
+use crate::{
+    model::{ArtifactDigest, JAVA_RUNTIME_DIR, RUNTIME_DIR},
+    stack::Toolchain,
+};
 
 /// AWS's runtime for Java, which its own images and managed runtimes are made of.
 const RUNTIME_CLIENT: &str = "com.amazonaws:aws-lambda-java-runtime-interface-client";
@@ -87,6 +90,16 @@ fn build_tool(source: &Path, named: Option<&str>) -> Result<BuildTool, BuildErro
             "`source` is the directory of the function's own build file",
         )),
     }
+}
+
+/// The build tool of the machine that is used; `None` when the project brings its own, or says nothing.
+pub(super) fn tool(source: &Path, named: Option<&str>) -> Option<Toolchain> {
+    let (tool, wrapper) = match build_tool(source, named).ok()? {
+        BuildTool::Maven => (Toolchain::Maven, "mvnw"),
+        BuildTool::Gradle => (Toolchain::Gradle, "gradlew"),
+    };
+    let has_wrapper = source.ancestors().any(|dir| dir.join(wrapper).is_file());
+    (!has_wrapper).then_some(tool)
 }
 
 async fn maven(request: &BuildRequest, dir: &Path) -> Result<Elsewhere, BuildError> {

@@ -21,11 +21,13 @@ mod identity;
 mod java;
 mod kept;
 mod node_modules;
+mod package;
 mod python;
 mod requirements;
 mod rust;
 mod source;
 mod toolchain;
+mod versions;
 
 use std::{
     path::{Path, PathBuf},
@@ -37,13 +39,15 @@ use std::{
 pub use error::BuildError;
 pub use identity::{TOOL_VARIABLES, ToolEnvironment};
 pub use inputs::{Added, Inputs};
+pub use package::{Package, package, prune_packages};
 pub use progress::{BuildEvent, Progress};
 pub use snapshot::Earlier;
+pub use versions::{satisfies, version, versions};
 
 use self::{adapter::Adapter, cache::Fingerprint, pack::Unfinished};
 use crate::{
-    model::{ArtifactDigest, FunctionName},
-    stack::{Architecture, Build, DesiredFunction},
+    model::ArtifactDigest,
+    stack::{Address, Architecture, Build, DesiredFunction, DesiredLayer},
 };
 
 /// How long each command of a build may take.
@@ -54,7 +58,8 @@ pub const BUILDS_AT_ONCE: usize = 2;
 /// What is built, and where to.
 #[derive(Clone, Debug)]
 pub struct BuildRequest {
-    pub function: FunctionName,
+    /// The function's name; of a layer its address, `layers.NAME`, which no function's name can be.
+    pub function: String,
     /// Absolute.
     pub source: PathBuf,
     pub build: Build,
@@ -92,7 +97,7 @@ impl BuildRequest {
     /// The request for a function of a manifest, without progress.
     pub fn of(function: &DesiredFunction, state_dir: &Path) -> Self {
         Self {
-            function: function.name.clone(),
+            function: function.name.to_string(),
             source: adapter::normal(&function.source),
             build: function.build.clone(),
             runtime: function.runtime.clone(),
@@ -103,6 +108,28 @@ impl BuildRequest {
             state_dir: state_dir.to_owned(),
             leave_out: Vec::new(),
             watch: function.watch.clone(),
+            timeout: BUILD_TIMEOUT,
+            progress: Progress::silent(),
+            earlier: Earlier::default(),
+            image: None,
+        }
+    }
+
+    /// The request for the layer of this key, without progress.
+    pub fn of_layer(key: &str, layer: &DesiredLayer, state_dir: &Path) -> Self {
+        Self {
+            function: Address::Layer(key.to_owned()).to_string(),
+            source: adapter::normal(&layer.source),
+            build: layer.build.clone(),
+            runtime: String::new(),
+            handler: String::new(),
+            // A layer may be for either; a command finds out what it needs.
+            architecture: Architecture::X86_64,
+            debug: false,
+            environment: ToolEnvironment::default(),
+            state_dir: state_dir.to_owned(),
+            leave_out: Vec::new(),
+            watch: Vec::new(),
             timeout: BUILD_TIMEOUT,
             progress: Progress::silent(),
             earlier: Earlier::default(),

@@ -57,6 +57,9 @@ pub(crate) struct Global {
     /// Overlay the manifest with its [profiles.NAME].
     #[arg(long, global = true, value_name = "NAME", env = "STACKCTL_PROFILE", hide_env_values = true)]
     pub(crate) profile: Option<String>,
+    /// Work on this target of the manifest instead of the embedded engine.
+    #[arg(long, global = true, value_name = "NAME", env = "STACKCTL_TARGET", hide_env_values = true)]
+    pub(crate) target: Option<String>,
     /// Print data as JSON, for programs.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -74,12 +77,25 @@ pub(crate) struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write a stack.toml with a first function.
-    #[command(after_help = "Examples:\n  stackctl init            here\n  stackctl init orders     in a new directory")]
+    /// Write a stack.toml of the functions that are there, or with a first one.
+    #[command(
+        after_help = "Examples:\n  stackctl init            here\n  stackctl init orders     in a new directory\n\nFunctions in Go, \
+                            Rust, Java, JavaScript, TypeScript and Python are recognised by their handlers; those that read SQS \
+                            events get a queue. Where there is a manifest, only .gitignore is written."
+    )]
     Init(Init),
     /// Read the manifest and say all that is wrong with it.
     #[command(after_help = "Examples:\n  stackctl check\n  stackctl check --json     for an editor or CI")]
     Check,
+    /// Write down, in stack.lock, which images and toolchains the stack is made with.
+    #[command(
+        after_help = "Examples:\n  stackctl lock                          lock what is new, let go what is unused\n  stackctl lock \
+                            --update                 take everything as it is now\n  stackctl lock --update postgres:16 go     an image \
+                            and a tool\n  stackctl lock --check                  compare, and end with 1 when something \
+                            differs\n\n`up` locks what is new by itself. Check the file in: `stackctl up --locked` refuses \
+                            to differ from it."
+    )]
+    Lock(Lock),
     /// Show what `up` would change.
     #[command(
         after_help = "Examples:\n  stackctl plan\n  stackctl plan --exit-code     0: nothing to change, 2: changes\n  stackctl plan --only functions.worker"
@@ -96,7 +112,7 @@ pub(crate) enum Command {
     #[command(
         after_help = "Examples:\n  stackctl up\n  stackctl up --yes           lose messages without being asked, if it \
                             comes to that\n  stackctl up --only functions.worker     with what it needs; nothing else changes, nothing else \
-                            is deleted\n  stackctl up --dry-run       as `stackctl plan`\n  stackctl -f api.toml up     another manifest\n\nThe engine goes on in the \
+                            is deleted\n  stackctl up --dry-run       as `stackctl plan`\n  stackctl -f api.toml up     another manifest\n  stackctl up --locked --port 0 --json     for CI\n\nThe engine goes on in the \
                             background; `stackctl down` ends it."
     )]
     Up(Up),
@@ -169,7 +185,13 @@ pub(crate) enum Command {
     )]
     Redrive(Redrive),
     /// Print the variables with which AWS's tools and SDKs find the stack.
-    #[command(after_help = "Examples:\n  eval \"$(stackctl env)\"\n  stackctl env --format dotenv >.env.local")]
+    #[command(
+        after_help = "Examples:\n  eval \"$(stackctl env)\"\n  stackctl env --format dotenv >.env.local\n  stackctl \
+                            env --format fish | source\n  stackctl env --format dotenv >>\"$GITHUB_ENV\"\n\nBeside AWS's own variables it has \
+                            STACKCTL_QUEUE_KEY_URL, _ARN and _NAME for each queue, STACKCTL_FUNCTION_KEY_NAME, _ARN and _URL for each \
+                            function, and STACKCTL_SERVICE_KEY_HOST and _PORT. What would be taken before them (AWS_PROFILE, \
+                            AWS_SESSION_TOKEN, ...) is unset."
+    )]
     Env(Env),
     /// Run a command with those variables.
     #[command(
@@ -212,7 +234,20 @@ pub(crate) struct Init {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Lock {
+    /// Take anew what is locked: everything, or the images, tools and functions that are named.
+    #[arg(long, value_name = "NAME", num_args = 0.., conflicts_with = "check")]
+    pub(crate) update: Option<Vec<String>>,
+    /// Change nothing; end with 1 when something here differs.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Plan {
+    /// Refuse to differ from stack.lock.
+    #[arg(long)]
+    pub(crate) locked: bool,
     /// End with 2 when there are changes.
     #[arg(long)]
     pub(crate) exit_code: bool,
@@ -239,6 +274,15 @@ pub(crate) struct Up {
     /// Stay, and go on as files are saved: `stackctl watch`.
     #[arg(short, long, conflicts_with_all = ["only", "dry_run"])]
     pub(crate) watch: bool,
+    /// Refuse to differ from stack.lock: in images, and in what functions are built and run with.
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// Another port of the engine than the manifest's; 0 takes a free one, and keeps it.
+    #[arg(long, env = "STACKCTL_PORT", hide_env_values = true)]
+    pub(crate) port: Option<u16>,
+    /// Accepted for habit: `up` always waits until all is ready.
+    #[arg(long)]
+    pub(crate) wait: bool,
     /// Only this and what it needs, by its address (functions.worker); may be repeated. Nothing else is changed or deleted.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) only: Vec<String>,
@@ -249,6 +293,12 @@ pub(crate) struct Up {
 
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
+    /// Another port of the engine than the manifest's; 0 takes a free one, and keeps it.
+    #[arg(long, env = "STACKCTL_PORT", hide_env_values = true)]
+    pub(crate) port: Option<u16>,
+    /// Refuse to differ from stack.lock when it begins.
+    #[arg(long)]
+    pub(crate) locked: bool,
     /// Lose messages without being asked, if a change of the manifest comes to that.
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -380,8 +430,9 @@ pub(crate) struct Redrive {
 
 #[derive(Debug, Args)]
 pub(crate) struct Env {
-    /// `shell` for eval, `dotenv` for a file of NAME=VALUE lines.
-    #[arg(long, default_value = "shell", conflicts_with = "json")]
+    /// `shell` for eval in sh, bash and zsh, `fish` and `powershell` for theirs; `dotenv` for a file of NAME=VALUE lines, as Docker
+    /// and GitHub Actions read them.
+    #[arg(long, value_enum, default_value = "shell")]
     pub(crate) format: EnvFormat,
 }
 
@@ -389,6 +440,9 @@ pub(crate) struct Env {
 pub(crate) enum EnvFormat {
     Shell,
     Dotenv,
+    Fish,
+    Json,
+    Powershell,
 }
 
 #[derive(Debug, Args)]
@@ -451,6 +505,15 @@ impl Cli {
     /// The manifest that was named, in either way.
     pub(crate) fn file(&self) -> Option<PathBuf> {
         self.file_before.clone().or_else(|| self.global.file.clone())
+    }
+
+    /// The port of a stack's engine, of those commands that may start it.
+    pub(crate) fn port(&self) -> Option<u16> {
+        match &self.command {
+            Command::Up(up) => up.port,
+            Command::Watch(watch) => watch.port,
+            _ => None,
+        }
     }
 }
 

@@ -6,16 +6,16 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     Session,
-    engine::Engine,
     failure::{Failure, Message},
+    place::Place,
     services::Services,
     terminal::{CYAN, GREEN, RED, Terminal, YELLOW},
 };
 use crate::{
     converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError, Report},
     model::{Durability, Isolation, Scope},
-    plan::{self, Action, Artifacts, Call, ContainerCall, Line, Mark, Plan, Step, TargetFacts},
-    provider::{AwsProvider, Endpoint, WholeProvider},
+    plan::{self, Action, Artifacts, Call, ContainerCall, Line, Mark, Plan, Step, TargetFacts, TargetKind},
+    provider::WholeProvider,
     stack::{
         Address, ContainerNetwork, Desired, DesiredFunction, Observed, PortChoice, Selection, TAG_ADDRESS, TAG_BUILD,
         TAG_STACK, Target,
@@ -25,7 +25,7 @@ use crate::{
 /// The target's key in the manifest.
 const TARGET: &str = "embedded";
 /// The role of functions that name none: the engine asks no role for permission.
-const DEFAULT_ROLE_NAME: &str = "stackctl";
+pub(crate) const DEFAULT_ROLE_NAME: &str = "stackctl";
 /// Where an engine listens whose manifest does not say.
 const DEFAULT_PORT: u16 = 4566;
 
@@ -34,6 +34,13 @@ pub(crate) fn port(desired: &Desired) -> PortChoice {
     match desired.targets.get(TARGET) {
         Some(Target::Embedded { port, .. }) => *port,
         _ => PortChoice::Fixed(DEFAULT_PORT),
+    }
+}
+
+/// Makes the engine listen at a port of the command line's; 0 is any free one.
+pub(crate) fn set_port(desired: &mut Desired, wanted: Option<u16>) {
+    if let (Some(wanted), Some(Target::Embedded { port, .. })) = (wanted, desired.targets.get_mut(TARGET)) {
+        *port = if wanted == 0 { PortChoice::Auto } else { PortChoice::Fixed(wanted) };
     }
 }
 
@@ -75,7 +82,7 @@ pub(crate) fn expected_endpoint(desired: &Desired) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// A stack on an engine.
+/// A stack at a place.
 #[derive(Debug)]
 pub(crate) struct Converging<'a> {
     session: &'a Session,
@@ -89,11 +96,11 @@ impl<'a> Converging<'a> {
     pub(crate) fn on(
         session: &'a Session,
         (desired, selection): (&'a Desired, &'a Selection),
-        engine: &Engine,
+        place: &Place,
         services: &Services,
     ) -> Self {
-        let facts = facts(desired, engine.endpoint.clone(), services);
-        let provider = Arc::new(whole(engine, &facts, services));
+        let facts = place.facts(desired, services);
+        let provider = Arc::new(place.whole(&facts, services));
         Self { session, desired, selection, provider, facts }
     }
 
@@ -101,7 +108,7 @@ impl<'a> Converging<'a> {
         self.provider.observe(self.desired).await.map_err(|error| failure(&error))
     }
 
-    /// What would make the engine hold what the manifest says.
+    /// What would make the target hold what the manifest says.
     pub(crate) async fn plan(&self, artifacts: &Artifacts) -> Result<Plan, Failure> {
         self.plan_from(artifacts, &self.observe().await?)
     }
@@ -166,16 +173,18 @@ fn ready(waited: Result<Observed, NotReady>) -> Result<(), Failure> {
     }
 }
 
-/// What carries a plan out: the engine, and the container engine where the stack has services.
-pub(crate) fn whole(engine: &Engine, facts: &TargetFacts, services: &Services) -> WholeProvider {
-    let aws = AwsProvider::new(&Endpoint::open(engine.endpoint.clone(), &facts.scope));
-    WholeProvider::new(aws, services.provider.clone())
-}
-
+/// What a plan has to know of the embedded engine.
 pub(crate) fn facts(desired: &Desired, endpoint: String, services: &Services) -> TargetFacts {
     let scope = scope(desired);
     let default_role = Some(format!("arn:aws:iam::{}:role/{DEFAULT_ROLE_NAME}", scope.account));
-    TargetFacts { name: TARGET.to_owned(), scope, endpoint, default_role, services: services.facts.clone() }
+    TargetFacts {
+        name: TARGET.to_owned(),
+        kind: TargetKind::Embedded,
+        scope,
+        endpoint,
+        default_role,
+        services: services.facts.clone(),
+    }
 }
 
 /// The plan for an engine that does not run yet, and so holds nothing; services may be there all the same.
@@ -241,6 +250,9 @@ pub(crate) fn progress(session: &Session) -> Progress {
         Event::StepDone { step: Step { call: Call::Container(call), action, address, cause, .. }, .. } => {
             container_done(terminal, call, *action, address, cause);
         }
+        Event::StepDone { step: Step { call: Call::UploadPackage { .. }, address, cause, .. }, .. } => {
+            terminal.step(GREEN, "uploaded", format_args!("{address}  {cause}"));
+        }
         Event::StepDone { step, .. } if is_bookkeeping(&step.call) => {
             terminal.detail(format_args!("{}: {}", step.address, step.text()));
         }
@@ -293,9 +305,10 @@ fn container_done(terminal: Terminal, call: &ContainerCall, action: Action, addr
     }
 }
 
-/// Whether a call only writes down what another one did, in the tags that are stackctl's own.
+/// Whether a call only writes down what another one did, in the tags that are stackctl's own, or tidies up after it.
 pub(crate) fn is_bookkeeping(call: &Call) -> bool {
     match call {
+        Call::DeletePackage { .. } => true,
         Call::TagQueue { tags, .. } | Call::TagFunction { tags, .. } => {
             tags.keys().all(|tag| [TAG_STACK, TAG_ADDRESS, TAG_BUILD].contains(&tag.as_str()))
         }

@@ -203,13 +203,14 @@ fn arguments(project: &Project, desired: &Desired) -> Result<Vec<String>, Failur
         ("--network", network(desired).to_owned()),
         ("--first-retry-delay", format!("{}s", desired.pool.first_retry_delay_s)),
     ] {
-        arguments.extend([flag.to_owned(), value]);
+        // In one word: a stack's name may begin with a hyphen.
+        arguments.push(format!("{flag}={value}"));
     }
     Ok(arguments)
 }
 
 /// An error that names what there is instead.
-fn unknown(kind: &str, name: &str, names: &[&str]) -> Failure {
+pub(crate) fn unknown(kind: &str, name: &str, names: &[&str]) -> Failure {
     let text = format!("there is no {kind} `{name}`");
     let similar = names
         .iter()
@@ -261,12 +262,12 @@ mod tests {
 
     #[test]
     fn the_engine_of_a_stack_is_started_with_what_the_manifest_says() {
-        let text = "[stack]\nname = \"orders\"\nregion = \"eu-west-1\"\n[concurrency]\nlimit = 50\ntime_factor = 3\nfirst_retry_delay = \"2s\"\n[targets.embedded]\nport = 4600\n";
+        let text = "[stack]\nname = \"-orders\"\nregion = \"eu-west-1\"\n[concurrency]\nlimit = 50\ntime_factor = 3\nfirst_retry_delay = \"2s\"\n[targets.embedded]\nport = 4600\n";
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("stack.toml");
         std::fs::write(&file, text).unwrap();
         let terminal = Terminal { verbosity: Verbosity::Quiet, json: false };
-        let session = Session { terminal, file: Some(file), profile: None };
+        let session = Session { terminal, file: Some(file), profile: None, port: None, target: None };
         let project = Project::find(&session).unwrap();
         let arguments = arguments(&project, &project.desired(&session).unwrap()).unwrap();
         let line = ["stackctl".to_owned()].into_iter().chain(arguments);
@@ -274,7 +275,7 @@ mod tests {
         assert_eq!(serve.state, Some(project.state_dir()));
         assert_eq!(
             (serve.port, serve.detached_for.unwrap().as_str(), serve.region.as_str(), serve.concurrency_limit),
-            (4600, "orders", "eu-west-1", 50)
+            (4600, "-orders", "eu-west-1", 50)
         );
         let delay = std::time::Duration::from_secs(2);
         assert_eq!((serve.unreserved_minimum, serve.time_factor, serve.first_retry_delay), (5, 3, delay));

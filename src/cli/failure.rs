@@ -108,7 +108,7 @@ impl Message {
     pub(crate) fn of_build(function: &str, error: &BuildError) -> Self {
         Self {
             output: error.output().map(str::to_owned),
-            text: format!("functions.{function}: {error}"),
+            text: format!("{}: {error}", super::artifacts::address_of(function)),
             help: error.help(),
         }
     }

@@ -11,8 +11,16 @@ mod engine;
 mod failure;
 mod images;
 mod input;
+mod localstack;
 mod lock;
+mod locking;
+mod place;
 mod project;
+mod recognised;
+mod remote;
+mod remote_logs;
+mod remote_queues;
+mod remote_status;
 mod sdk;
 mod selecting;
 mod services;
@@ -40,6 +48,10 @@ pub(crate) struct Session {
     /// The manifest that was named.
     pub(crate) file: Option<PathBuf>,
     pub(crate) profile: Option<String>,
+    /// Where the engine listens instead of where the manifest says; 0 is any free port.
+    pub(crate) port: Option<u16>,
+    /// The target that was named.
+    pub(crate) target: Option<String>,
 }
 
 impl Session {
@@ -50,7 +62,8 @@ impl Session {
             (false, false) => Verbosity::Normal,
         };
         let terminal = Terminal { verbosity, json: cli.global.json };
-        Self { terminal, file: cli.file(), profile: cli.global.profile.clone() }
+        let (profile, target) = (cli.global.profile.clone(), cli.global.target.clone());
+        Self { terminal, file: cli.file(), profile, port: cli.port(), target }
     }
 }
 
@@ -88,12 +101,14 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
 }
 
 fn run(session: &Session, command: Command) -> Result<(), Failure> {
+    place::refuse_elsewhere(session, &command)?;
     match command {
         Command::Init(args) => commands::init::run(session, &args),
         Command::Check => commands::check::run(session),
         Command::Doctor => wait_for(commands::doctor::run(session)),
         Command::Schema => commands::schema::run(session),
         Command::Completions(args) => commands::completions::run(&args),
+        Command::Lock(args) => wait_for(commands::lock::run(session, &args)),
         Command::Plan(args) => wait_for(commands::plan::run(session, &args)),
         Command::Up(args) => block_on(commands::up::run(session, &args)),
         Command::Adopt(args) => wait_for(commands::adopt::run(session, &args)),

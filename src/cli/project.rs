@@ -9,20 +9,25 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, JSONReportHandl
 
 use super::{
     Session,
+    converging::set_port,
     failure::{Failure, Message},
+    locking,
+    remote::no_target,
     surroundings::{variable, working_directory},
     terminal::count,
 };
 use crate::{
     manifest::{self, Context, Problem, Source},
     serve::store::STORE_FILE,
-    stack::Desired,
+    stack::{Desired, Target},
 };
 
 /// Names that are looked for, in this order.
 pub(crate) const MANIFEST_NAMES: [&str; 3] = ["stack.toml", "stack.yaml", "stack.yml"];
 /// The state directory's name, beside the manifest.
 pub(crate) const STATE_DIR: &str = ".stackctl";
+/// What a lock's name ends in, beside the manifest of the same stem.
+const LOCK_EXTENSION: &str = "lock";
 /// Width of diagnostics.
 const DIAGNOSTIC_WIDTH: usize = 100;
 
@@ -84,9 +89,42 @@ impl Project {
         self.dir.join(format!("{stem}.local.{ending}"))
     }
 
-    /// The manifest's text with everything that overlays it, understood.
+    /// `stack.lock` beside `stack.toml`; it need not exist.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.dir.join(self.file.file_stem().unwrap_or_default()).with_extension(LOCK_EXTENSION)
+    }
+
+    /// The names of the manifest's own profiles.
+    pub(crate) fn profiles(&self) -> Vec<String> {
+        read_file(&self.file).map(|text| manifest::profiles(&self.source(text))).unwrap_or_default()
+    }
+
+    /// The stack as the checked-in files alone say it, with one of their profiles; `None` when it cannot be understood here.
+    pub(crate) fn shared(&self, profile: Option<&str>) -> Option<Desired> {
+        let source = self.source(read_file(&self.file).ok()?);
+        manifest::read(&source, &self.context(profile, None)).desired
+    }
+
+    fn source(&self, text: String) -> Source {
+        Source { path: self.shown.clone(), text }
+    }
+
+    fn context<'a>(&'a self, profile: Option<&'a str>, overlay: Option<&'a Source>) -> Context<'a> {
+        Context { base: &self.dir, env: &variable, profile, overlay, version: env!("CARGO_PKG_VERSION") }
+    }
+
+    /// The manifest's text with everything that overlays it, understood, and held to what is locked.
     pub(crate) fn read(&self, session: &Session) -> Result<manifest::Reading, Failure> {
-        let source = Source { path: self.shown.clone(), text: read_file(&self.file)? };
+        let mut reading = self.read_unpinned(session)?;
+        if let Some(desired) = &mut reading.desired {
+            set_port(desired, session.port);
+            locking::pin(self, desired)?;
+        }
+        Ok(reading)
+    }
+
+    fn read_unpinned(&self, session: &Session) -> Result<manifest::Reading, Failure> {
+        let source = self.source(read_file(&self.file)?);
         let overlay_file = self.overlay_file();
         let overlay = match fs::read_to_string(&overlay_file) {
             Ok(text) => {
@@ -95,35 +133,64 @@ impl Project {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(unreadable(&overlay_file, &error)),
         };
-        let context = Context {
-            base: &self.dir,
-            env: &variable,
-            profile: session.profile.as_deref(),
-            overlay: overlay.as_ref(),
-            version: env!("CARGO_PKG_VERSION"),
-        };
-        Ok(manifest::read(&source, &context))
+        Ok(manifest::read(&source, &self.context(session.profile.as_deref(), overlay.as_ref())))
     }
 
-    /// The stack, for a command that is about something else than the manifest: mistakes in full, all else in a line.
+    /// The stack as it is on the target that was named, for a command that is about something else than the manifest: mistakes
+    /// in full, all else in a line.
     pub(crate) fn desired(&self, session: &Session) -> Result<Desired, Failure> {
         let reading = self.read(session)?;
+        let desired = reading.desired.clone().map(|desired| on_target(session, desired)).transpose()?;
+        sound(session, manifest::Reading { desired, ..reading })
+    }
+
+    /// The same with images as the manifest names them.
+    pub(crate) fn desired_unpinned(&self, session: &Session) -> Result<Desired, Failure> {
+        sound(session, self.read_unpinned(session)?)
+    }
+
+    /// The same without a word about a sound manifest.
+    pub(crate) fn desired_quietly(&self, session: &Session) -> Result<Desired, Failure> {
+        let reading = self.read(session)?;
         match reading.desired {
-            Some(desired) => {
-                reading.problems.iter().for_each(|problem| say_shortly(session, problem));
-                if reading.problems.iter().any(|problem| problem.severity() == Some(Severity::Warning)) {
-                    session.terminal.say("`stackctl check` says where, and what to do");
-                }
-                Ok(desired)
-            }
+            Some(desired) => on_target(session, desired),
             None => Err(print_problems(session, &reading.problems)),
         }
     }
 }
 
+/// The stack of a sound manifest, and what is to be said of it.
+fn sound(session: &Session, reading: manifest::Reading) -> Result<Desired, Failure> {
+    match reading.desired {
+        Some(desired) => {
+            reading.problems.iter().for_each(|problem| say_shortly(session, problem));
+            if reading.problems.iter().any(|problem| problem.severity() == Some(Severity::Warning)) {
+                session.terminal.say("`stackctl check` says where, and what to do");
+            }
+            Ok(desired)
+        }
+        None => Err(print_problems(session, &reading.problems)),
+    }
+}
+
+/// A stack under the names that it has on the target that was named.
+pub(crate) fn on_target(session: &Session, desired: Desired) -> Result<Desired, Failure> {
+    let Some(name) = session.elsewhere() else { return Ok(desired) };
+    let access = match desired.targets.get(name) {
+        Some(Target::Aws(aws)) => aws.access.clone(),
+        Some(Target::Endpoint(endpoint)) => endpoint.access.clone(),
+        Some(Target::Embedded { .. } | Target::LocalStack { .. }) => return Ok(desired),
+        None => return Err(no_target(name, &desired)),
+    };
+    desired.on(&access).map_err(|(wanted, error)| {
+        let text = format!("the target `{name}` makes the name `{wanted}`, and {error}");
+        Failure::ManifestMessage(Message::new(text).help(format!("shorten `name_prefix` under `[targets.{name}]`")))
+    })
+}
+
 fn say_shortly(session: &Session, problem: &Problem) {
-    match (problem.severity(), problem.kind()) {
-        (Some(Severity::Warning), _) | (_, manifest::Kind::NotEnforced) => session.terminal.warn(problem),
+    match problem.severity() {
+        Some(Severity::Warning) => session.terminal.warn(problem),
         _ => session.terminal.detail(format_args!("advice: {problem}")),
     }
 }
@@ -187,6 +254,10 @@ mod tests {
         let check = |file: &str, overlay: &str| {
             let project = Project::at(PathBuf::from(file), PathBuf::from(file), Path::new("/"));
             assert_eq!(project.overlay_file(), PathBuf::from(overlay));
+            assert_eq!(
+                project.lock_file(),
+                PathBuf::from(overlay.split(".local").next().unwrap()).with_extension("lock")
+            );
             assert_eq!(project.state_dir(), PathBuf::from("/nowhere/.stackctl"));
         };
         check("/nowhere/stack.toml", "/nowhere/stack.local.toml");

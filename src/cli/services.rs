@@ -1,6 +1,9 @@
 //! The stack's services on this machine's container engine: found, and asked what it has.
 
-use std::fs;
+use std::{
+    fs::{self, DirBuilder},
+    os::unix::fs::DirBuilderExt,
+};
 
 use super::{
     Session,
@@ -80,7 +83,9 @@ impl Services {
             return Ok(());
         }
         let marker = project.state_dir().join(MARKER);
-        fs::write(&marker, "").map_err(Failure::while_doing(format_args!("write `{}`", marker.display())))
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(project.state_dir());
+        made.and_then(|()| fs::write(&marker, ""))
+            .map_err(Failure::while_doing(format_args!("write `{}`", marker.display())))
     }
 }
 

@@ -52,7 +52,7 @@ impl Patience {
             ErrorKind::Busy => Some(self.busy),
             ErrorKind::NotPropagated => Some(self.not_propagated),
             ErrorKind::Awaiting => Some(self.awaiting),
-            ErrorKind::Gone | ErrorKind::Unreachable | ErrorKind::Refused => None,
+            ErrorKind::Gone | ErrorKind::Lacking | ErrorKind::Unreachable | ErrorKind::Refused => None,
         }
     }
 }

@@ -61,6 +61,8 @@ pub enum ErrorKind {
     Awaiting,
     /// What the call is about does not exist.
     Gone,
+    /// The target does not have this operation.
+    Lacking,
     /// Nobody answered.
     Unreachable,
     /// Anything else: asking again would change nothing.

@@ -18,9 +18,9 @@ use crate::{
         plan,
     },
     stack::{
-        Condition, DeadLetter, Desired, Fifo, MountSource, RedriveAllow, Reference, Selection, ServiceMount, Template,
-        TemplatePart,
-        samples::{fifo_queue, function, queue, service, stack, text, trigger},
+        Condition, DeadLetter, Desired, Fifo, LayerReference, MountSource, RedriveAllow, Reference, Selection,
+        ServiceMount, Template, TemplatePart,
+        samples::{fifo_queue, function, layer, queue, service, stack, text, trigger},
     },
 };
 
@@ -74,6 +74,11 @@ fn random_stack(ids: &mut IdSource) -> Desired {
         queue.redrive_allow = pick(ids, &[RedriveAllow::All, RedriveAllow::None, RedriveAllow::ByQueue(source)]);
         desired.queues.insert((*key).to_owned(), queue);
     }
+    for key in ["x", "y", "z"].into_iter().filter(|_| ids.below(2) == 0).collect::<Vec<_>>() {
+        let mut layer = layer(key);
+        layer.runtimes = pick(ids, &[vec![], vec!["python3.13".to_owned()]]);
+        desired.layers.insert(key.to_owned(), layer);
+    }
     let services = random_services(&mut desired, ids);
     let mut unreserved = RESERVABLE;
     for key in ["f", "g", "h", "i"].into_iter().filter(|_| ids.below(3) > 0).collect::<Vec<_>>() {
@@ -84,6 +89,8 @@ fn random_stack(ids: &mut IdSource) -> Desired {
         function.reserved_concurrency = pick(ids, &[None, Some(0), Some(100), Some(800)]).filter(|n| *n <= unreserved);
         unreserved -= function.reserved_concurrency.unwrap_or_default();
         function.tags = random_tags(ids);
+        let layers = desired.layers.keys().filter(|_| ids.below(2) == 0);
+        function.layers = layers.cloned().map(LayerReference::Declared).collect();
         for queue in keys.iter().filter(|_| ids.below(3) == 0).collect::<Vec<_>>() {
             let url = TemplatePart::Reference(Reference::QueueUrl((*queue).to_owned()));
             function.environment.insert(queue.to_uppercase(), Template(vec![url]));

@@ -1,6 +1,6 @@
 //! Images: looked for, pulled, built.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use bollard::{
     body_try_stream, models as api,
@@ -79,11 +79,22 @@ impl Docker {
     /// # Errors
     /// The engine does not answer.
     pub async fn image(&self, name: &str) -> Result<Option<Image>, Error> {
-        match self.client.inspect_image(name).await.map_err(Error::of("inspect the image", name)) {
+        match self.client.inspect_image(plain(name).as_ref()).await.map_err(Error::of("inspect the image", name)) {
             Ok(found) => Ok(Some(from_api(found))),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// What the registry has under a name now: `sha256:...`, of all architectures together where there are several. Nothing is
+    /// pulled.
+    ///
+    /// # Errors
+    /// The registry cannot be reached, or has no such image.
+    pub async fn registry_digest(&self, name: &str) -> Result<Option<String>, Error> {
+        let call = "look in the registry for";
+        let found = self.client.inspect_registry_image(plain(name).as_ref(), None).await;
+        Ok(found.map_err(Error::of(call, name))?.descriptor.digest)
     }
 
     /// Pulls an image; `say` hears what goes on, a line each (`a1b2c3: Downloading 10 of 30 MB`).
@@ -92,7 +103,8 @@ impl Docker {
     /// The registry cannot be reached, or does not have the image for this architecture.
     pub async fn pull(&self, name: &str, platform: Option<&str>, mut say: impl FnMut(&str)) -> Result<(), Error> {
         let call = "pull the image";
-        let (image, tag) = split_tag(name);
+        let plain = plain(name);
+        let (image, tag) = split_tag(&plain);
         let options = CreateImageOptions {
             from_image: Some(image.to_owned()),
             tag: Some(tag.to_owned()),
@@ -155,6 +167,30 @@ impl Docker {
     /// Whether an image can run here without emulation.
     pub fn can_run(&self, image: &Image) -> bool {
         image.architecture.is_empty() || image.architecture == self.info().architecture
+    }
+}
+
+impl Image {
+    /// The digest by which the registry of `name` knows it; `None` for an image that came from somewhere else.
+    pub fn digest_of(&self, name: &str) -> Option<&str> {
+        let plain = plain(name);
+        let (repository, _) = split_tag(&plain);
+        self.digests.iter().find_map(|known| {
+            let (known, digest) = known.split_once('@')?;
+            // Podman writes the registry before a name that has none.
+            let before = known.strip_suffix(repository)?;
+            ["", "docker.io/", "docker.io/library/"].contains(&before).then_some(digest)
+        })
+    }
+}
+
+/// A name as every engine takes it: with a digest it has no tag.
+pub(super) fn plain(name: &str) -> Cow<'_, str> {
+    match name.split_once('@') {
+        Some((tagged, digest)) if split_tag(tagged).0.len() < tagged.len() => {
+            format!("{}@{digest}", split_tag(tagged).0).into()
+        }
+        _ => name.into(),
     }
 }
 
@@ -230,6 +266,27 @@ mod tests {
         check("localhost:5000/redis", ("localhost:5000/redis", "latest"));
         check("localhost:5000/redis:7", ("localhost:5000/redis", "7"));
         check("redis@sha256:ab", ("redis", "sha256:ab"));
+    }
+
+    #[test]
+    fn a_digest_makes_a_tag_superfluous() {
+        let check = |name, expected| assert_eq!(plain(name), expected, "{name}");
+        check("redis:7@sha256:ab", "redis@sha256:ab");
+        check("localhost:5000/redis@sha256:ab", "localhost:5000/redis@sha256:ab");
+        check("localhost:5000/redis:7@sha256:ab", "localhost:5000/redis@sha256:ab");
+        check("redis:7", "redis:7");
+    }
+
+    #[test]
+    fn the_registrys_digest_is_that_of_its_own_name() {
+        let digests = ["localhost:5000/redis@sha256:aa", "docker.io/library/redis@sha256:bb"].map(str::to_owned);
+        let api = api::ImageInspect { repo_digests: Some(digests.into()), ..Default::default() };
+        let image = from_api(api);
+        let check = |name, expected| assert_eq!(image.digest_of(name), expected, "{name}");
+        check("localhost:5000/redis:7", Some("sha256:aa"));
+        check("redis:7", Some("sha256:bb"));
+        check("dis:7", None);
+        check("postgres:16", None);
     }
 
     #[test]

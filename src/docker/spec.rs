@@ -10,6 +10,8 @@ use std::{
 
 use bollard::models as api;
 
+use super::image::plain;
+
 /// A container as it is created. `Debug` shows the environment's names only: values are often secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ContainerSpec {
@@ -123,7 +125,7 @@ impl ContainerSpec {
             api::NetworkingConfig { endpoints_config: Some(HashMap::from([(join.network.clone(), settings)])) }
         });
         api::ContainerCreateBody {
-            image: Some(self.image.clone()),
+            image: Some(plain(&self.image).into_owned()),
             entrypoint: self.entrypoint.clone(),
             cmd: self.command.clone(),
             env: Some(self.environment.iter().map(|(name, value)| format!("{name}={value}")).collect()),

@@ -18,15 +18,15 @@ pub struct Record {
     pub entry: RecordEntry,
 }
 
-/// The change, by service.
+/// The change, by service. What is written seldom is boxed, so that messages stay small.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum RecordEntry {
     Sqs(SqsRecord),
-    Lambda(LambdaRecord),
-    Autoscaling(AutoscalingRecord),
-    Identity(IdentityRecord),
-    Logs(LogsRecord),
-    Scheduler(SchedulerRecord),
+    Lambda(Box<LambdaRecord>),
+    Autoscaling(Box<AutoscalingRecord>),
+    Identity(Box<IdentityRecord>),
+    Logs(Box<LogsRecord>),
+    Scheduler(Box<SchedulerRecord>),
 }
 
 /// The key of a record. The order of keys is the order in which [`super::Engine::restore`] wants the records: what is
@@ -90,31 +90,31 @@ impl From<SqsRecord> for RecordEntry {
 
 impl From<SchedulerRecord> for RecordEntry {
     fn from(record: SchedulerRecord) -> Self {
-        Self::Scheduler(record)
+        Self::Scheduler(Box::new(record))
     }
 }
 
 impl From<LambdaRecord> for RecordEntry {
     fn from(record: LambdaRecord) -> Self {
-        Self::Lambda(record)
+        Self::Lambda(Box::new(record))
     }
 }
 
 impl From<AutoscalingRecord> for RecordEntry {
     fn from(record: AutoscalingRecord) -> Self {
-        Self::Autoscaling(record)
+        Self::Autoscaling(Box::new(record))
     }
 }
 
 impl From<IdentityRecord> for RecordEntry {
     fn from(record: IdentityRecord) -> Self {
-        Self::Identity(record)
+        Self::Identity(Box::new(record))
     }
 }
 
 impl From<LogsRecord> for RecordEntry {
     fn from(record: LogsRecord) -> Self {
-        Self::Logs(record)
+        Self::Logs(Box::new(record))
     }
 }
 

@@ -218,20 +218,20 @@ impl World {
     pub(super) fn restore(&mut self, now: Timestamp, entry: RecordEntry) -> Result<(), RestoreError> {
         match entry {
             RecordEntry::Sqs(record) => self.sqs.restore(now, &self.scope, record),
-            RecordEntry::Lambda(record) => self.lambda.restore(now, &mut self.sqs, record),
+            RecordEntry::Lambda(record) => self.lambda.restore(now, &mut self.sqs, *record),
             RecordEntry::Logs(record) => {
-                self.logs.restore(record);
+                self.logs.restore(*record);
                 Ok(())
             }
             RecordEntry::Identity(record) => {
-                self.identity.restore(record);
+                self.identity.restore(*record);
                 Ok(())
             }
             RecordEntry::Autoscaling(record) => {
-                self.autoscaling.restore(record);
+                self.autoscaling.restore(*record);
                 Ok(())
             }
-            RecordEntry::Scheduler(record) => self.scheduler.restore(record),
+            RecordEntry::Scheduler(record) => self.scheduler.restore(*record),
         }
     }
 

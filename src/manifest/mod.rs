@@ -8,9 +8,9 @@ mod format;
 mod from_toml;
 mod from_yaml;
 mod lint;
+mod lock;
 mod lower;
 mod overlay;
-mod pending;
 mod problem;
 mod schema;
 mod suggest;
@@ -20,7 +20,8 @@ mod units;
 
 use std::path::{Path, PathBuf};
 
-pub use problem::{Kind, Problem};
+pub use lock::{Difference, ImageUser, Lock, LockError, Use, Wanted, is_pinned, unpinned};
+pub use problem::Problem;
 pub use schema::schema;
 
 use format::{OVERLAY, ROOT};
@@ -85,10 +86,16 @@ pub fn read(source: &Source, cx: &Context<'_>) -> Reading {
     }
     if problems.iter().any(Problem::is_error) {
         desired = None;
-    } else {
-        problems.extend(pending::not_enforced(&root));
     }
     Reading { desired, problems: order(problems, &files) }
+}
+
+/// The names of a manifest's profiles, as far as it can be parsed.
+pub fn profiles(source: &Source) -> Vec<String> {
+    let parse = if is_yaml(&source.path) { from_yaml::parse } else { from_toml::parse };
+    let (tree, _) = parse(tree::FileId::default(), &source.text);
+    let entries = tree.get("profiles").map(Node::entries).unwrap_or_default().iter();
+    entries.map(|entry| entry.key.clone()).collect()
 }
 
 /// All files into one tree, the overlay and then the chosen profile laid over the manifest.

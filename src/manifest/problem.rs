@@ -9,23 +9,11 @@ use super::tree::{Files, Span};
 /// The prefix of every code that [`Problem::code`] gives.
 const CODE_PREFIX: &str = "stackctl::manifest::";
 
-/// Why a [`Problem`] is reported; what a command shows may depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// The manifest cannot be understood, or AWS would refuse it. Always an error.
-    Mistake,
-    /// It is accepted, and known to go wrong in production. Warnings and advice.
-    Lint,
-    /// A setting that is part of the format and that the embedded engine does not enforce yet. Always advice.
-    NotEnforced,
-}
-
 /// One finding about a manifest: message, place and the way out.
 ///
 /// [`fmt::Display`] is the message alone; the rest is in [`Diagnostic`].
 #[derive(Clone, Debug)]
 pub struct Problem {
-    kind: Kind,
     severity: Severity,
     code: &'static str,
     message: String,
@@ -43,21 +31,21 @@ struct Label {
 impl Problem {
     /// A mistake; `code` is the last part of [`Diagnostic::code`].
     pub(super) fn mistake(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Kind::Mistake, Severity::Error, code, message.into())
+        Self::new(Severity::Error, code, message.into())
     }
 
     /// Something that is accepted and should not stay so.
     pub(super) fn warning(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Kind::Lint, Severity::Warning, code, message.into())
+        Self::new(Severity::Warning, code, message.into())
     }
 
     /// Something worth knowing.
-    pub(super) fn advice(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(kind, Severity::Advice, code, message.into())
+    pub(super) fn advice(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Advice, code, message.into())
     }
 
-    fn new(kind: Kind, severity: Severity, code: &'static str, message: String) -> Self {
-        Self { kind, severity, code, message, help: None, labels: Vec::new(), source: None }
+    fn new(severity: Severity, code: &'static str, message: String) -> Self {
+        Self { severity, code, message, help: None, labels: Vec::new(), source: None }
     }
 
     /// Points at `span`; the first label is where the problem is, the others are what it has to do with.
@@ -125,11 +113,6 @@ impl Problem {
             self.help = Some(self.help.map_or(place.clone(), |help| format!("{help}\n{place}")));
         }
         self
-    }
-
-    /// Why it is reported.
-    pub fn kind(&self) -> Kind {
-        self.kind
     }
 
     /// Whether the manifest cannot be used as it is.

@@ -65,7 +65,7 @@ fn of_text(text: Text) -> Map<String, Value> {
     match text {
         Text::Free { max } => object(json!({ "type": "string", "maxLength": max })),
         Text::Path => object(json!({ "type": "string", "minLength": 1 })),
-        Text::Template | Text::QueueKey => object(json!({ "type": "string" })),
+        Text::Template | Text::QueueKey | Text::Layer => object(json!({ "type": "string" })),
         Text::Rule(rule) if rule.noun == "a runtime" => {
             let names: Vec<_> = runtimes().collect();
             object(json!({ "anyOf": [{ "enum": names }, { "type": "string", "pattern": VARIABLE_PATTERN }] }))
@@ -114,7 +114,7 @@ fn of_key(key: &Key, partial: bool) -> Map<String, Value> {
         Presence::Default(text) => {
             _ = schema.insert("default".to_owned(), to_json(&from_toml::parse_value(text)));
         }
-        Presence::Required | Presence::Derived(_) => {}
+        Presence::Required | Presence::RequiredWithout(_) | Presence::Derived(_) => {}
     }
     if let Some((min, max)) = range(&key.shape) {
         description.push_str(&format!("\n\nFrom {min} to {max}."));

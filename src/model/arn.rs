@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccountId, FunctionName, QueueName, Region, Scope};
 
-/// `arn:aws:sqs:REGION:ACCOUNT:NAME`.
+/// `arn:PARTITION:sqs:REGION:ACCOUNT:NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct QueueArn {
     pub scope: Scope,
     pub name: QueueName,
 }
 
-/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`.
+/// `arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FunctionArn {
     pub scope: Scope,
@@ -22,7 +22,7 @@ pub struct FunctionArn {
     pub qualifier: Option<String>,
 }
 
-/// `arn:aws:lambda:REGION:ACCOUNT:event-source-mapping:UUID`.
+/// `arn:PARTITION:lambda:REGION:ACCOUNT:event-source-mapping:UUID`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MappingArn {
     pub scope: Scope,
@@ -62,20 +62,23 @@ impl MappingArn {
 
 impl fmt::Display for QueueArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "arn:aws:sqs:{}:{}:{}", self.scope.region, self.scope.account, self.name)
+        let Scope { account, region } = &self.scope;
+        write!(f, "arn:{}:sqs:{region}:{account}:{}", region.partition(), self.name)
     }
 }
 
 impl fmt::Display for FunctionArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "arn:aws:lambda:{}:{}:function:{}", self.scope.region, self.scope.account, self.name)?;
+        let Scope { account, region } = &self.scope;
+        write!(f, "arn:{}:lambda:{region}:{account}:function:{}", region.partition(), self.name)?;
         self.qualifier.as_ref().map_or(Ok(()), |qualifier| write!(f, ":{qualifier}"))
     }
 }
 
 impl fmt::Display for MappingArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "arn:aws:lambda:{}:{}:event-source-mapping:{}", self.scope.region, self.scope.account, self.uuid)
+        let Scope { account, region } = &self.scope;
+        write!(f, "arn:{}:lambda:{region}:{account}:event-source-mapping:{}", region.partition(), self.uuid)
     }
 }
 
@@ -104,6 +107,9 @@ mod tests {
             "arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST",
         ] {
             assert_eq!(FunctionArn::parse(function).unwrap().to_string(), function);
+        }
+        for queue in ["arn:aws-cn:sqs:cn-north-1:123456789012:q", "arn:aws-us-gov:sqs:us-gov-west-1:123456789012:q"] {
+            assert_eq!(QueueArn::parse(queue).unwrap().to_string(), queue);
         }
     }
 

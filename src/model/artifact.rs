@@ -13,6 +13,8 @@ pub const JAVA_RUNTIME_DIR: &str = "java";
 pub const RUNTIME_DIR: &str = "runtime";
 /// The folder of a state directory that holds the artifacts.
 pub const ARTIFACTS_DIR: &str = "artifacts";
+/// The folder of a state directory that holds the artifacts' zip files.
+pub const PACKAGES_DIR: &str = "packages";
 /// The folder of a state directory with what builds know of earlier ones: `FUNCTION.json`, whose `artifact` is the last.
 pub const BUILD_DIR: &str = "build";
 /// `S3Bucket` of a function whose code is already in the engine's store; `S3Key` is the digest in hexadecimal.
@@ -45,6 +47,12 @@ impl ArtifactDigest {
     /// Beside the directory: how many bytes are in it, in digits. It need not exist; whoever writes a directory may write it.
     pub fn size_file_in(&self, state_dir: &Path) -> PathBuf {
         state_dir.join(ARTIFACTS_DIR).join(format!("{self}.size"))
+    }
+
+    /// Where its zip file is, when a target needs one: `<state>/packages/<64 hex digits>.zip`, written under another name and
+    /// renamed. Disposable.
+    pub fn package_file_in(&self, state_dir: &Path) -> PathBuf {
+        state_dir.join(PACKAGES_DIR).join(format!("{self}.zip"))
     }
 
     /// Reads 64 hexadecimal digits; `None` for anything else.

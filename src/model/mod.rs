@@ -18,7 +18,9 @@ mod time;
 
 pub use access_key::{account_of_access_key_id, issue_access_key_id};
 pub use arn::{FunctionArn, MappingArn, QueueArn};
-pub use artifact::{ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest, BUILD_DIR, JAVA_RUNTIME_DIR, RUNTIME_DIR};
+pub use artifact::{
+    ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest, BUILD_DIR, JAVA_RUNTIME_DIR, PACKAGES_DIR, RUNTIME_DIR,
+};
 pub use container_names::{image_name, network_name, resource_name};
 pub use debugging::{DEBUG_VARIABLE, Debugging};
 pub use durability::Durability;

@@ -64,6 +64,18 @@ impl Region {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The partition that it is in, as ARNs begin (AWS General Reference, "Amazon Resource Names").
+    pub fn partition(&self) -> &'static str {
+        let partitions = [
+            ("cn-", "aws-cn"),
+            ("us-gov-", "aws-us-gov"),
+            ("us-isob-", "aws-iso-b"),
+            ("us-iso-", "aws-iso"),
+            ("eusc-", "aws-eusc"),
+        ];
+        partitions.iter().find(|(start, _)| self.0.starts_with(start)).map_or("aws", |(_, partition)| partition)
+    }
 }
 
 impl Default for Region {
@@ -107,5 +119,8 @@ mod tests {
         assert_eq!(Region::parse(""), None);
         assert_eq!(Region::parse("EU"), None);
         assert_eq!(Region::parse("a/b"), None);
+        for (name, partition) in [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")] {
+            assert_eq!(Region::parse(name).unwrap().partition(), partition);
+        }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::ContainerCall;
+use super::{ContainerCall, LayerVersion, PackageObject};
 use crate::{
     model::{ArtifactDigest, FunctionName, QueueArn, QueueName},
-    stack::{Architecture, FunctionUrl, ImageConfig, LogFormat, Pollers, ScheduleSettings, Tags, Variables},
+    stack::{
+        Architecture, FunctionUrl, ImageConfig, LayerMark, LogFormat, Pollers, ScheduleSettings, Tags, UrlPermission,
+        Variables,
+    },
 };
 
 /// Queue attributes by AWS's names; an empty value takes the attribute away.
@@ -33,6 +36,25 @@ pub enum Call {
     },
     DeleteQueue {
         url: String,
+    },
+    /// Puts a package where the call after it finds it.
+    UploadPackage {
+        digest: ArtifactDigest,
+        object: PackageObject,
+    },
+    /// Lambda has a copy.
+    DeletePackage {
+        object: PackageObject,
+    },
+    /// From the artifact of the mark's digest, in the target's store of artifacts.
+    PublishLayerVersion {
+        name: String,
+        runtimes: Vec<String>,
+        mark: LayerMark,
+    },
+    DeleteLayerVersion {
+        name: String,
+        version: u64,
     },
     CreateFunction(Box<NewFunction>),
     UpdateFunctionCode {
@@ -134,6 +156,16 @@ pub enum Call {
     DeleteFunctionUrl {
         function: MappedFunction,
     },
+    /// Lets everybody use a URL that needs no signature.
+    AllowUrl {
+        function: MappedFunction,
+        permission: UrlPermission,
+    },
+    /// Takes that back.
+    ForbidUrl {
+        function: MappedFunction,
+        permission: UrlPermission,
+    },
     CreateScheduleGroup {
         name: String,
         tags: Tags,
@@ -193,8 +225,9 @@ pub struct NewFunction {
 /// Where a function's code is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FunctionCode {
-    /// In the target's store of artifacts.
+    /// In the target's store of artifacts, or sent with the call.
     Artifact(ArtifactDigest),
+    Object(PackageObject),
     /// `ImageUri`.
     Image(String),
 }
@@ -214,6 +247,7 @@ pub struct FunctionSettings {
     pub ephemeral_storage_mb: u32,
     pub log_format: LogFormat,
     pub environment: Variables,
+    pub layers: Vec<LayerVersion>,
 }
 
 /// What of [`FunctionSettings`] changes; `UpdateFunctionConfiguration` leaves the rest as it is.
@@ -230,6 +264,8 @@ pub struct FunctionChanges {
     pub log_format: Option<LogFormat>,
     /// All variables: the call replaces them as a whole.
     pub environment: Option<Variables>,
+    /// All of them: the call replaces them as a whole.
+    pub layers: Option<Vec<LayerVersion>>,
 }
 
 /// What a mapping can be told.
@@ -269,6 +305,10 @@ impl Call {
             Self::TagQueue { .. } => "TagQueue",
             Self::UntagQueue { .. } => "UntagQueue",
             Self::DeleteQueue { .. } => "DeleteQueue",
+            Self::UploadPackage { .. } => "PutObject",
+            Self::DeletePackage { .. } => "DeleteObject",
+            Self::PublishLayerVersion { .. } => "PublishLayerVersion",
+            Self::DeleteLayerVersion { .. } => "DeleteLayerVersion",
             Self::CreateFunction(_) => "CreateFunction",
             Self::UpdateFunctionCode { .. } => "UpdateFunctionCode",
             Self::UpdateFunctionConfiguration { .. } => "UpdateFunctionConfiguration",
@@ -293,6 +333,8 @@ impl Call {
             Self::CreateFunctionUrl { .. } => "CreateFunctionUrlConfig",
             Self::UpdateFunctionUrl { .. } => "UpdateFunctionUrlConfig",
             Self::DeleteFunctionUrl { .. } => "DeleteFunctionUrlConfig",
+            Self::AllowUrl { .. } => "AddPermission",
+            Self::ForbidUrl { .. } => "RemovePermission",
             Self::CreateScheduleGroup { .. } => "CreateScheduleGroup",
             Self::DeleteScheduleGroup { .. } => "DeleteScheduleGroup",
             Self::CreateSchedule { .. } => "CreateSchedule",
@@ -316,7 +358,7 @@ impl Call {
     pub fn deletes(&self) -> bool {
         match self {
             Self::DeleteQueue { .. } | Self::DeleteFunction { .. } | Self::DeleteMapping { .. } => true,
-            Self::DeleteSchedule { .. } | Self::DeleteScheduleGroup { .. } => true,
+            Self::DeleteSchedule { .. } | Self::DeleteScheduleGroup { .. } | Self::DeleteLayerVersion { .. } => true,
             Self::Container(call) => call.deletes(),
             _ => false,
         }
@@ -324,6 +366,7 @@ impl Call {
 
     /// Whether there is nothing left to do when what the call is about does not exist.
     pub fn is_done_when_gone(&self) -> bool {
-        self.deletes() || matches!(self, Self::DeregisterScalableTarget { .. } | Self::DeleteScalingPolicy { .. })
+        let lets_go = matches!(self, Self::DeregisterScalableTarget { .. } | Self::DeleteScalingPolicy { .. });
+        self.deletes() || lets_go || matches!(self, Self::ForbidUrl { .. })
     }
 }

@@ -142,7 +142,8 @@ impl NewContainer {
     /// The configuration, hashed by parts: what differs in two of them is known by name, and no value is.
     pub fn parts(&self) -> BTreeMap<String, String> {
         let mut parts: BTreeMap<String, String> = [
-            ("image", self.image.clone()),
+            // Which image of that name it is, its id says: a name that is pinned is the same container's.
+            ("image", self.image.split('@').next().unwrap_or_default().to_owned()),
             ("network", self.network.clone()),
             ("entrypoint", format!("{:?}", self.entrypoint)),
             ("command", format!("{:?}", self.command)),

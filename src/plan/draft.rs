@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use super::{Action, Artifacts, Call, Danger, Plan, Problem, Step, StepId, TargetFacts};
+use super::{Action, Artifacts, Call, Danger, Plan, Problem, Step, StepId, TargetFacts, facts::Unresolved};
 use crate::{
     model::{QueueName, StackName},
     stack::{Address, Condition, Desired, Foreign, Observed, Selection, TAG_STACK},
@@ -79,6 +79,18 @@ impl Draft {
     /// `address` refers to something that the manifest does not declare.
     pub(super) fn undeclared(&mut self, address: Address, other: &impl fmt::Display) {
         self.problem(address, format!("`{other}` is not declared"), format!("declare `{other}` or name another"));
+    }
+
+    /// A text at `address` refers to what is not known.
+    pub(super) fn unresolved(&mut self, address: Address, why: &Unresolved) {
+        match why {
+            Unresolved::Undeclared(other) => self.undeclared(address, other),
+            Unresolved::NoOneEndpoint => self.problem(
+                address,
+                "`${stack.endpoint}` is nothing on AWS, which has an address for each service",
+                "leave it out, since AWS's SDKs know AWS's addresses; or keep it in a profile for local targets",
+            ),
+        }
     }
 
     /// The steps at an address so far.

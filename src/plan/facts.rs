@@ -1,6 +1,6 @@
 //! What a plan must know of the target and of the builds, and what follows from it: URLs, ARNs, rendered templates.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -14,12 +14,24 @@ use crate::{
 pub struct TargetFacts {
     /// The target's key in the manifest: `embedded`.
     pub name: String,
+    pub kind: TargetKind,
     pub scope: Scope,
-    /// Without a slash at its end: `http://127.0.0.1:4566`.
+    /// That of queue URLs, without a slash at its end: `http://127.0.0.1:4566`.
     pub endpoint: String,
     /// The role of functions that name none. `None` where a role has to exist, as on AWS.
     pub default_role: Option<String>,
     pub services: ServiceFacts,
+}
+
+/// What of a target makes a difference to a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    /// The engine of the stack itself, whose functions run on this machine.
+    Embedded,
+    /// One address for everything.
+    Endpoint,
+    /// An address a service.
+    Aws,
 }
 
 /// What is known of side containers before they are there.
@@ -37,7 +49,7 @@ impl Default for ServiceFacts {
     }
 }
 
-/// What each function is deployed from, by the function's key.
+/// What each function is deployed from, by the function's key; and each layer, by [`layer_artifact`](super::layer_artifact).
 pub type Artifacts = BTreeMap<String, ArtifactInfo>;
 
 /// A built artifact.
@@ -49,17 +61,51 @@ pub struct ArtifactInfo {
     pub image: Option<String>,
     /// The `CodeSha256` that the target gives for it, when that is known: with it, code that somebody else deployed is seen.
     pub code_sha256: Option<String>,
+    /// Through which the package has to go: it is too large to be sent with the call.
+    pub object: Option<PackageObject>,
+}
+
+/// Where a package lies while it is deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackageObject {
+    pub bucket: String,
+    pub key: String,
+}
+
+impl fmt::Display for PackageObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+/// Why a text cannot be rendered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unresolved {
+    /// What it refers to is not in the manifest: `queues.jobs`.
+    Undeclared(String),
+    /// The target has an address for each service.
+    NoOneEndpoint,
 }
 
 impl ArtifactInfo {
     /// An artifact that the target resolves by its digest, as the embedded engine does.
     pub fn by_reference(digest: ArtifactDigest) -> Self {
-        Self { digest, image: None, code_sha256: Some(STANDARD.encode(digest.as_bytes())) }
+        Self { digest, image: None, code_sha256: Some(STANDARD.encode(digest.as_bytes())), object: None }
+    }
+
+    /// An artifact that a target gets as a zip file, through `object` when that is too large to be sent.
+    pub fn package(digest: ArtifactDigest, package_sha256: &[u8; 32], object: Option<PackageObject>) -> Self {
+        Self { digest, image: None, code_sha256: Some(STANDARD.encode(package_sha256)), object }
     }
 
     /// An image of this machine, by the digest of its id.
     pub fn image(uri: String, digest: ArtifactDigest) -> Self {
-        Self { digest, image: Some(uri), code_sha256: Some(digest.to_string()) }
+        Self { digest, image: Some(uri), code_sha256: Some(digest.to_string()), object: None }
+    }
+
+    /// An image of a registry, known by its name alone.
+    pub fn named_image(uri: String, digest: ArtifactDigest) -> Self {
+        Self { digest, image: Some(uri), code_sha256: None, object: None }
     }
 }
 
@@ -83,8 +129,13 @@ impl TargetFacts {
     /// [`has_url_references`].
     ///
     /// # Errors
-    /// The key of a queue, a function or a service that `desired` does not declare.
-    pub(super) fn render(&self, template: &Template, desired: &Desired, observed: &Observed) -> Result<String, String> {
+    /// A queue, a function or a service that `desired` does not declare, or what this target has not.
+    pub(super) fn render(
+        &self,
+        template: &Template,
+        desired: &Desired,
+        observed: &Observed,
+    ) -> Result<String, Unresolved> {
         self.render_at(template, desired, observed, false)
     }
 
@@ -97,7 +148,7 @@ impl TargetFacts {
         template: &Template,
         desired: &Desired,
         observed: &Observed,
-    ) -> Result<String, String> {
+    ) -> Result<String, Unresolved> {
         self.render_at(template, desired, observed, true)
     }
 
@@ -107,10 +158,11 @@ impl TargetFacts {
         desired: &Desired,
         observed: &Observed,
         in_container: bool,
-    ) -> Result<String, String> {
-        let service = |key: &String| desired.services.get(key).ok_or(format!("services.{key}"));
-        let queue = |key: &String| desired.queues.get(key).map(|queue| &queue.name).ok_or(format!("queues.{key}"));
-        let function = |key: &String| desired.functions.get(key).map(|f| &f.name).ok_or(format!("functions.{key}"));
+    ) -> Result<String, Unresolved> {
+        let no = |kind: &str, key: &String| Unresolved::Undeclared(format!("{kind}.{key}"));
+        let service = |key: &String| desired.services.get(key).ok_or(no("services", key));
+        let queue = |key: &String| desired.queues.get(key).map(|queue| &queue.name).ok_or(no("queues", key));
+        let function = |key: &String| desired.functions.get(key).map(|f| &f.name).ok_or(no("functions", key));
         template.render(|reference| {
             Ok(match reference {
                 Reference::QueueUrl(key) => self.queue_url(queue(key)?),
@@ -125,12 +177,14 @@ impl TargetFacts {
                 Reference::ServiceHost(key) if in_container => service(key).map(|_| key.clone())?,
                 Reference::ServiceHost(key) => service(key).map(|_| self.services.host.clone())?,
                 Reference::ServicePort(key) => {
-                    let port = service(key)?.main_port().ok_or(format!("services.{key}.ports"))?;
+                    let port =
+                        service(key)?.main_port().ok_or(Unresolved::Undeclared(format!("services.{key}.ports")))?;
                     (if in_container { port.container_port } else { port.host_port }).to_string()
                 }
                 Reference::StackName => desired.name.to_string(),
                 Reference::StackRegion => self.scope.region.to_string(),
                 Reference::StackAccount => self.scope.account.to_string(),
+                Reference::StackEndpoint if self.kind == TargetKind::Aws => return Err(Unresolved::NoOneEndpoint),
                 Reference::StackEndpoint => self.endpoint.clone(),
             })
         })

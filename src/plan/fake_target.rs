@@ -1,16 +1,18 @@
 //! A target in memory for tests: carries out a plan's calls, and refuses what AWS refuses about their order.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    ArtifactInfo, Artifacts, Call, FunctionChanges, FunctionCode, MappedFunction, MappingChanges, MappingSettings,
-    NewFunction, QueueAttributes, ServiceFacts, TargetFacts,
+    ArtifactInfo, Artifacts, Call, FunctionChanges, FunctionCode, LayerVersion, MappedFunction, MappingChanges,
+    MappingSettings, NewFunction, QueueAttributes, ServiceFacts, TargetFacts, TargetKind,
 };
 use crate::{
     model::{AccountId, ArtifactDigest, FunctionName, QueueArn, QueueName, Region, Scope},
     stack::{
-        Address, Desired, Foreign, ForeignResource, Observed, ObservedAlias, ObservedFunction, ObservedMapping,
-        ObservedPolicy, ObservedQueue, ObservedUrl, Readiness, SCALING_POLICY, TAG_STACK, Tags,
+        Address, Desired, Foreign, ForeignResource, Observed, ObservedAlias, ObservedFunction, ObservedLayerVersion,
+        ObservedMapping, ObservedPolicy, ObservedQueue, ObservedUrl, Readiness, SCALING_POLICY, TAG_STACK, Tags,
     },
 };
 
@@ -23,6 +25,10 @@ pub(crate) struct FakeTarget {
     /// Everything, whoever owns it; `foreign` is empty.
     pub(crate) all: Observed,
     made: u32,
+    /// Packages in buckets.
+    pub(crate) objects: std::collections::BTreeSet<String>,
+    /// The ARN of each layer's version that was published last.
+    layers: BTreeMap<String, String>,
     /// Whose version was published by the last step.
     published: Option<FunctionName>,
 }
@@ -31,6 +37,7 @@ pub(crate) struct FakeTarget {
 pub(crate) fn facts() -> TargetFacts {
     TargetFacts {
         name: "embedded".to_owned(),
+        kind: TargetKind::Embedded,
         scope: Scope { account: AccountId::DEFAULT, region: Region::parse("ap-northeast-1").unwrap() },
         endpoint: "http://127.0.0.1:4566".to_owned(),
         default_role: Some("arn:aws:iam::000000000000:role/stackctl".to_owned()),
@@ -38,10 +45,11 @@ pub(crate) fn facts() -> TargetFacts {
     }
 }
 
-/// The same artifact for every function.
+/// The same artifact for every function and layer.
 pub(crate) fn artifacts(desired: &Desired, byte: u8) -> Artifacts {
     let info = ArtifactInfo::by_reference(ArtifactDigest::from_bytes([byte; 32]));
-    desired.functions.keys().map(|key| (key.clone(), info.clone())).collect()
+    let layers = desired.layers.keys().map(|key| super::layer_artifact(key));
+    desired.functions.keys().cloned().chain(layers).map(|key| (key, info.clone())).collect()
 }
 
 impl FakeTarget {
@@ -51,6 +59,7 @@ impl FakeTarget {
         let mut observed = self.all.clone();
         observed.queues.retain(|_, queue| is_owned(&queue.tags));
         observed.functions.retain(|_, function| is_owned(&function.tags));
+        observed.layers.retain(|_, layer| layer.mark.stack == desired.name);
         let functions = &observed.functions;
         observed.mappings.retain(|_, mapping| functions.contains_key(&mapping.function));
         for (key, queue) in &desired.queues {
@@ -78,6 +87,7 @@ impl FakeTarget {
             Call::DeleteQueue { url } => self.delete_queue(url)?,
             Call::CreateFunction(new) => self.create_function(new)?,
             Call::UpdateFunctionCode { name, code, architecture } => {
+                self.check_code(code)?;
                 let function = self.function(name)?;
                 function.code_sha256 = code_sha256(code);
                 function.architecture = *architecture;
@@ -137,9 +147,14 @@ impl FakeTarget {
         Ok(())
     }
 
-    /// URLs and schedules.
+    /// URLs, schedules and packages.
     fn apply_around(&mut self, call: &Call) -> Result<(), String> {
         match call {
+            Call::UploadPackage { object, .. } => drop(self.objects.insert(object.to_string())),
+            Call::DeletePackage { object } => {
+                self.objects.take(&object.to_string()).ok_or("no such object")?;
+            }
+            Call::PublishLayerVersion { .. } | Call::DeleteLayerVersion { .. } => self.apply_to_layers(call)?,
             Call::CreateFunctionUrl { function, settings } => {
                 let MappedFunction { name, alias } = function;
                 let found = self.function(name)?;
@@ -147,10 +162,27 @@ impl FakeTarget {
                     return Err(format!("{function} has a URL already, or is not there"));
                 }
                 let url = format!("http://url.example/{name}/");
-                found.url = Some(ObservedUrl { alias: alias.clone(), url, settings: settings.clone() });
+                found.url = Some(ObservedUrl {
+                    alias: alias.clone(),
+                    url,
+                    settings: settings.clone(),
+                    allowed: Default::default(),
+                });
             }
             Call::UpdateFunctionUrl { function, settings } => {
                 self.function(&function.name)?.url.as_mut().ok_or("no URL")?.settings = settings.clone();
+            }
+            Call::AllowUrl { function, permission } => {
+                let url = self.function(&function.name)?.url.as_mut().ok_or("no URL")?;
+                if !url.allowed.insert(*permission) {
+                    return Err(format!("{permission:?} is allowed already"));
+                }
+            }
+            Call::ForbidUrl { function, permission } => {
+                let url = self.function(&function.name)?.url.as_mut().ok_or("no URL")?;
+                if !url.allowed.remove(permission) {
+                    return Err(format!("{permission:?} is not allowed"));
+                }
             }
             Call::DeleteFunctionUrl { function } => {
                 self.function(&function.name)?.url.take().ok_or("no URL")?;
@@ -175,6 +207,57 @@ impl FakeTarget {
             other => return Err(format!("not carried out: {other:?}")),
         }
         Ok(())
+    }
+
+    fn apply_to_layers(&mut self, call: &Call) -> Result<(), String> {
+        match call {
+            Call::PublishLayerVersion { name, runtimes, mark } => {
+                self.made += 1;
+                let version = u64::from(self.made);
+                let arn = format!("arn:aws:lambda:ap-northeast-1:000000000000:layer:{name}:{version}");
+                let found = ObservedLayerVersion {
+                    name: name.clone(),
+                    version,
+                    runtimes: runtimes.clone(),
+                    mark: mark.clone(),
+                };
+                self.all.layers.insert(arn.clone(), found);
+                self.layers.insert(name.clone(), arn);
+            }
+            Call::DeleteLayerVersion { name, version } => {
+                let is_it = |found: &ObservedLayerVersion| found.name == *name && found.version == *version;
+                let found = self.all.layers.iter().find(|(_, found)| is_it(found)).map(|(arn, _)| arn.clone());
+                let arn = found.ok_or("no such version of a layer")?;
+                if self.all.functions.values().any(|function| function.layers.contains(&arn)) {
+                    return Err(format!("a function still has {arn}"));
+                }
+                self.all.layers.remove(&arn);
+            }
+            other => return Err(format!("not carried out: {other:?}")),
+        }
+        Ok(())
+    }
+
+    /// The ARNs of versions that are all there.
+    fn resolved(&self, layers: Vec<LayerVersion>) -> Result<Vec<String>, String> {
+        let arn = |version| match version {
+            LayerVersion::Arn(arn) => Ok(arn),
+            LayerVersion::JustPublished(name) => self.layers.get(&name).cloned().ok_or(format!("no version of {name}")),
+        };
+        let arns = layers.into_iter().map(arn).collect::<Result<Vec<_>, _>>()?;
+        match arns.iter().find(|arn| arn.contains(":layer:orders-") && !self.all.layers.contains_key(*arn)) {
+            Some(missing) => Err(format!("a function is given {missing}, which is not there")),
+            None => Ok(arns),
+        }
+    }
+
+    fn check_code(&self, code: &FunctionCode) -> Result<(), String> {
+        match code {
+            FunctionCode::Object(object) if !self.objects.contains(&object.to_string()) => {
+                Err(format!("there is no {object}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Messages that arrive in a queue.
@@ -276,6 +359,7 @@ impl FakeTarget {
     }
 
     fn create_function(&mut self, new: &NewFunction) -> Result<(), String> {
+        self.check_code(&new.code)?;
         if self.all.functions.contains_key(&new.name) {
             return Err(format!("function {} exists", new.name));
         }
@@ -295,6 +379,7 @@ impl FakeTarget {
             architecture: new.architecture,
             log_format: settings.log_format,
             environment: settings.environment,
+            layers: self.resolved(settings.layers)?,
             code_sha256: code_sha256(&new.code),
             tags: new.tags.clone(),
             reserved_concurrency: None,
@@ -312,8 +397,10 @@ impl FakeTarget {
             let mapped = self.all.mappings.values().filter(|mapping| mapping.function == *name);
             mapped.map(|mapping| &mapping.queue).try_for_each(|queue| self.check_timeout(queue, timeout_s))?;
         }
-        let function = self.function(name)?;
         let changes = changes.clone();
+        let layers = changes.layers.map(|layers| self.resolved(layers)).transpose()?;
+        let function = self.function(name)?;
+        replace(&mut function.layers, layers);
         replace(&mut function.runtime, changes.runtime);
         replace(&mut function.handler, changes.handler);
         replace(&mut function.image_config, changes.image_config);
@@ -437,6 +524,7 @@ fn outdated(function: &mut ObservedFunction) {
 fn code_sha256(code: &FunctionCode) -> String {
     match code {
         FunctionCode::Artifact(digest) => STANDARD.encode(digest.as_bytes()),
+        FunctionCode::Object(object) => object.to_string(),
         FunctionCode::Image(uri) => uri.clone(),
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Action, ArtifactInfo, Call, FunctionChanges, FunctionCode, FunctionSettings, NewFunction, StepId,
+    Action, ArtifactInfo, Call, FunctionChanges, FunctionCode, FunctionSettings, NewFunction, PackageObject, StepId,
+    TargetKind,
     draft::{Draft, Inputs, NewStep},
-    queues, scaling,
+    layers, queues, scaling,
     semantic::{duration, name_changes, optional},
     services,
     tags::{TagChanges, owned},
@@ -21,19 +22,20 @@ use crate::{
 
 /// Digits of a digest that tell artifacts apart for people.
 const DIGEST_SHOWN: usize = 8;
-/// The target on which functions run as processes of this machine.
-const EMBEDDED: &str = "embedded";
 
 /// Steps for each declared function, after those of the queues that it refers to.
 pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
     for (key, function) in &inputs.desired.functions {
         let Some(new) = resolve(draft, key, function, inputs) else { continue };
-        let awaited = services::awaited_by(draft, function, inputs);
+        let awaited = [services::awaited_by(draft, function, inputs), layers::awaited_by(draft, function)].concat();
         match inputs.observed.functions.get(&function.name) {
             Some(found) => update(draft, key, found, new, awaited, inputs),
             None => {
+                let (object, before) = (object(&new.code), [queue_steps(draft, function), awaited].concat());
+                let before = upload(draft, key, object.as_ref(), (Action::Create, before), inputs);
                 let step = NewStep::new(address(key), Action::Create, Call::CreateFunction(Box::new(new)), "");
-                draft.push(step, [queue_steps(draft, function), awaited].concat());
+                let step = draft.push(step, before);
+                remove_package(draft, key, object, (Action::Create, step));
             }
         }
     }
@@ -98,16 +100,48 @@ fn resolve(draft: &mut Draft, key: &str, function: &DesiredFunction, inputs: &In
         ephemeral_storage_mb: function.ephemeral_storage_mb,
         log_format: function.log_format,
         environment: environment?,
+        layers: layers::wanted(function, inputs),
     };
     let artifact = artifact?;
     let mut tags = owned(inputs.desired, &address(key), &function.tags);
     tags.insert(TAG_BUILD.to_owned(), artifact.digest.to_string());
-    if !function.is_image() && function.isolation == FunctionIsolation::Container {
+    let runs_here = inputs.facts.kind == TargetKind::Embedded;
+    if runs_here && !function.is_image() && function.isolation == FunctionIsolation::Container {
         tags.insert(TAG_ISOLATION.to_owned(), function.isolation.to_string());
         tags.extend(function.base_image.clone().map(|image| (TAG_BASE_IMAGE.to_owned(), image)));
     }
-    let code = artifact.image.clone().map_or(FunctionCode::Artifact(artifact.digest), FunctionCode::Image);
+    let code = match (&artifact.image, &artifact.object) {
+        (Some(uri), _) => FunctionCode::Image(uri.clone()),
+        (None, Some(object)) => FunctionCode::Object(object.clone()),
+        (None, None) => FunctionCode::Artifact(artifact.digest),
+    };
     Some(NewFunction { name: function.name.clone(), code, architecture: function.architecture, settings, tags })
+}
+
+/// The package that code comes from, when that is in a bucket.
+fn object(code: &FunctionCode) -> Option<PackageObject> {
+    if let FunctionCode::Object(object) = code { Some(object.clone()) } else { None }
+}
+
+/// A step that uploads the package, when it has to be; what the step that takes it from there comes after.
+fn upload(
+    draft: &mut Draft,
+    key: &str,
+    object: Option<&PackageObject>,
+    (action, before): (Action, Vec<StepId>),
+    inputs: &Inputs<'_>,
+) -> Vec<StepId> {
+    let Some((object, artifact)) = object.zip(inputs.artifacts.get(key)) else { return before };
+    let call = Call::UploadPackage { digest: artifact.digest, object: object.clone() };
+    let step = draft.push(NewStep::new(address(key), action, call, object.to_string()), []);
+    [before, vec![step]].concat()
+}
+
+/// A step that removes the package from its bucket after `step`, which made Lambda copy it.
+fn remove_package(draft: &mut Draft, key: &str, object: Option<PackageObject>, (action, step): (Action, StepId)) {
+    let Some(object) = object else { return };
+    let cause = object.to_string();
+    draft.push(NewStep::new(address(key), action, Call::DeletePackage { object }, cause), [step]);
 }
 
 fn render_environment(
@@ -118,7 +152,7 @@ fn render_environment(
 ) -> Option<Variables> {
     let mut variables = BTreeMap::new();
     let mut is_whole = true;
-    let in_network = function.isolation == FunctionIsolation::Container && inputs.facts.name == EMBEDDED;
+    let in_network = function.isolation == FunctionIsolation::Container && inputs.facts.kind == TargetKind::Embedded;
     let in_network = in_network && inputs.desired.container_network() == ContainerNetwork::Bridge;
     for (name, template) in &function.environment {
         let rendered = match in_network {
@@ -129,13 +163,13 @@ fn render_environment(
             Ok(value) => drop(variables.insert(name.clone(), value)),
             Err(other) => {
                 is_whole = false;
-                draft.undeclared(address(key), &other);
+                draft.unresolved(address(key), &other);
             }
         }
     }
     if let Some(debugging) = function.debug {
         variables.insert(DEBUG_VARIABLE.to_owned(), debugging.value());
-        if inputs.facts.name != EMBEDDED {
+        if inputs.facts.kind != TargetKind::Embedded {
             let message =
                 format!("`debug` is for functions that run here, and not on the target `{}`", inputs.facts.name);
             draft.problem(address(key), message, "keep `debug` in `stack.local.toml`, or in a profile of your own");
@@ -179,11 +213,14 @@ fn update(
         after.extend(mapping_steps(draft, &found_name, inputs.observed));
     }
     for (call, cause) in calls {
+        let object = if let Call::UpdateFunctionCode { code, .. } = &call { object(code) } else { None };
+        after = upload(draft, key, object.as_ref(), (Action::Update, after), inputs);
         let lets_go = changes_environment && matches!(call, Call::UpdateFunctionConfiguration { .. });
         let step = draft.push(NewStep::new(address(key), Action::Update, call, cause), after);
         if lets_go {
             release_queues(draft, step, found, queues::undeclared(inputs.desired, inputs.observed));
         }
+        remove_package(draft, key, object, (Action::Update, step));
         after = vec![step];
     }
 }
@@ -224,6 +261,10 @@ fn configuration_changes(found: &ObservedFunction, new: &FunctionSettings) -> (F
         changes.environment = Some(new.environment.clone());
         let names = name_changes(&found.environment.0, &new.environment.0);
         causes.push(format!("environment: {}", names.join(", ")));
+    }
+    if let Some(cause) = layers::change(&found.layers, &new.layers) {
+        changes.layers = Some(new.layers.clone());
+        causes.push(cause);
     }
     (changes, causes.join(", "))
 }

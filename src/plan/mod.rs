@@ -15,6 +15,7 @@ mod fake_containers;
 #[cfg(test)]
 pub(crate) mod fake_target;
 mod functions;
+mod layers;
 mod mappings;
 mod part;
 mod queues;
@@ -39,7 +40,8 @@ pub use call::{
     MappingSettings, NewFunction, QueueAttributes,
 };
 pub use container_call::{ContainerCall, NewContainer, NewMount, NewMountSource};
-pub use facts::{ArtifactInfo, Artifacts, ServiceFacts, TargetFacts, has_url_references};
+pub use facts::{ArtifactInfo, Artifacts, PackageObject, ServiceFacts, TargetFacts, TargetKind, has_url_references};
+pub use layers::{LayerVersion, layer_artifact};
 pub use render::{Line, Mark, Summary};
 
 use crate::stack::{Address, Desired, Observed, Selection};
@@ -159,11 +161,13 @@ pub fn plan_selected(
     functions::delete_undeclared(&mut draft, inputs);
     queues::make(&mut draft, inputs);
     services::make(&mut draft, inputs);
+    layers::make(&mut draft, inputs);
     functions::make(&mut draft, inputs);
     urls::make(&mut draft, inputs);
     schedules::make(&mut draft, inputs);
     mappings::make(&mut draft, inputs);
     versions::delete_unneeded(&mut draft, inputs);
+    layers::delete_unneeded(&mut draft, inputs);
     queues::delete_undeclared(&mut draft, inputs);
     services::delete_unneeded(&mut draft, inputs);
     draft.finish(selection)
@@ -175,6 +179,7 @@ pub fn teardown(observed: &Observed) -> Plan {
     mappings::delete_all(&mut draft, observed);
     schedules::delete_all(&mut draft, observed);
     functions::delete_all(&mut draft, observed);
+    layers::delete_all(&mut draft, observed);
     queues::delete_all(&mut draft, observed);
     services::delete_all(&mut draft, observed);
     draft.into_plan()

@@ -110,11 +110,15 @@ impl Call {
             | Self::CreateSchedule { .. }
             | Self::CreateScheduleGroup { .. } => "create",
             Self::DeleteQueue { .. }
+            | Self::DeleteLayerVersion { .. }
             | Self::DeleteFunction { .. }
             | Self::DeleteMapping { .. }
             | Self::DeleteSchedule { .. }
             | Self::DeleteScheduleGroup { .. } => "delete",
+            Self::PublishLayerVersion { .. } => "publish",
             Self::UpdateFunctionCode { .. } => "update code",
+            Self::UploadPackage { .. } => "upload",
+            Self::DeletePackage { .. } => "remove",
             Self::PutFunctionConcurrency { .. } | Self::DeleteFunctionConcurrency { .. } => "concurrency",
             Self::PutProvisionedConcurrency { .. }
             | Self::DeleteProvisionedConcurrency { .. }
@@ -127,6 +131,8 @@ impl Call {
             | Self::UpdateAlias { .. }
             | Self::DeleteAlias { .. } => "version",
             Self::CreateFunctionUrl { .. } => "create",
+            Self::AllowUrl { .. } => "allow",
+            Self::ForbidUrl { .. } => "forbid",
             Self::DeleteFunctionUrl { .. } => "delete",
             Self::TagQueue { .. } | Self::TagFunction { .. } => "tag",
             Self::UntagQueue { .. } | Self::UntagFunction { .. } => "untag",

@@ -101,7 +101,7 @@ fn resolve(draft: &mut Draft, key: &str, schedule: &DesiredSchedule, inputs: &In
     let input = match schedule.input.as_ref().map(|input| facts.render(input, desired, inputs.observed)).transpose() {
         Ok(input) => input,
         Err(other) => {
-            draft.undeclared(address(), &other);
+            draft.unresolved(address(), &other);
             return None;
         }
     };

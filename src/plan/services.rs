@@ -158,7 +158,7 @@ fn resolve(
     for (name, template) in &service.environment {
         match inputs.facts.render_in_container(template, inputs.desired, inputs.observed) {
             Ok(value) => drop(variables.insert(name.clone(), value)),
-            Err(other) => draft.undeclared(address(key), &other),
+            Err(other) => draft.unresolved(address(key), &other),
         }
     }
     if variables.len() < service.environment.len() {
@@ -279,7 +279,8 @@ fn difference(found: &ObservedContainer, new: &NewContainer, inputs: &Inputs<'_>
     let wanted = new.parts();
     let mut causes = Vec::new();
     // Podman writes the registry before a name that has none, so the names themselves are not compared.
-    if found.parts.get("image") != wanted.get("image") {
+    let is_here = inputs.observed.services.images.contains_key(&new.image);
+    if found.parts.get("image") != wanted.get("image") || (!is_here && new.image.contains('@')) {
         causes.push(format!("image {} -> {}", found.image, new.image));
     } else if inputs.observed.services.images.get(&new.image).is_some_and(|id| *id != found.image_id) {
         causes.push(format!("image {} is another one now", new.image));
@@ -471,6 +472,24 @@ mod tests {
 2 services.db: replace: environment.PASSWORD changed, restart changed after [1]
 3 services.db: start after [2]",
         );
+    }
+
+    #[test]
+    fn a_digest_that_is_added_to_a_name_changes_nothing_by_itself() {
+        let mut desired = two();
+        let mut target = converged(&desired);
+        let (old, pinned) = ("postgres:16", "postgres:16@sha256:aa");
+        desired.services.get_mut("db").unwrap().image = ServiceImage::Named(pinned.to_owned());
+        let id = target.all.services.images[old].clone();
+        target.all.services.images.insert(pinned.to_owned(), id);
+        check(&target, &desired, "");
+        target.all.services.images.insert(pinned.to_owned(), "another".to_owned());
+        let changed = plan(&desired, &artifacts(&desired, 1), &target.observe(&desired), &facts()).unwrap();
+        assert!(changed.to_string().contains("image postgres:16@sha256:aa is another one now"), "{changed}");
+        target.all.services.images.remove(pinned);
+        let pulled = plan(&desired, &artifacts(&desired, 1), &target.observe(&desired), &facts()).unwrap().to_string();
+        assert!(pulled.contains("pull the image: postgres:16@sha256:aa"), "{pulled}");
+        assert!(pulled.contains("replace: image postgres:16 -> postgres:16@sha256:aa"), "{pulled}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Plans as text, from pairs of stacks: the first is on the target, the second is wanted.
 
+mod layers;
 mod provisioned;
 
 mod selected;
@@ -7,7 +8,7 @@ mod selected;
 mod ways_in;
 
 use super::{
-    ArtifactInfo, Danger, Plan, Problem,
+    ArtifactInfo, Danger, PackageObject, Plan, Problem,
     fake_target::{FakeTarget, artifacts, facts, name},
     plan, teardown,
 };
@@ -274,6 +275,49 @@ fn what_a_function_runs_in_is_in_its_tags() {
         "~ functions.f  tag: stackctl:base-image added, stackctl:isolation added
          0 to create, 1 to update, 0 to delete",
     );
+}
+
+#[test]
+fn a_package_that_is_too_large_to_be_sent_goes_through_a_bucket_and_stays_nowhere() {
+    let package = |byte: u8| {
+        let object = PackageObject { bucket: "b".into(), key: format!("k{byte}") };
+        let info = ArtifactInfo::package(ArtifactDigest::from_bytes([byte; 32]), &[byte; 32], Some(object));
+        [("f".to_owned(), info)].into()
+    };
+    let (desired, mut target) = (example(), FakeTarget::default());
+    let planned_of = |target: &FakeTarget, byte: u8| {
+        // The fake target hashes nothing: what it has is where the package was.
+        let mut artifacts: super::Artifacts = package(byte);
+        let info = artifacts.get_mut("f").unwrap();
+        info.code_sha256 = info.object.as_ref().map(ToString::to_string);
+        plan(&desired, &artifacts, &target.observe(&desired), &facts()).unwrap()
+    };
+    for byte in [1, 2] {
+        for step in planned_of(&target, byte).steps {
+            target.apply(&step.call).unwrap();
+        }
+        assert_eq!(planned_of(&target, byte).to_string(), "nothing to change");
+        assert!(target.objects.is_empty());
+    }
+    assert_text(
+        &planned_of(&target, 3).to_string(),
+        "~ functions.f  upload: s3://b/k3
+         ~ functions.f  update code: artifact 02020202 -> 03030303
+         ~ functions.f  remove: s3://b/k3
+         ~ functions.f  tag: stackctl:artifact changed
+         0 to create, 1 to update, 0 to delete",
+    );
+}
+
+#[test]
+fn aws_has_no_one_endpoint() {
+    let mut desired = example();
+    let endpoint = Template(vec![TemplatePart::Reference(Reference::StackEndpoint)]);
+    f(&mut desired).environment.insert("ENDPOINT".into(), endpoint);
+    let facts = super::TargetFacts { kind: super::TargetKind::Aws, ..facts() };
+    let observed = FakeTarget::default().observe(&desired);
+    let problems = plan(&desired, &artifacts(&desired, 1), &observed, &facts).unwrap_err();
+    assert!(problems[0].message.contains("`${stack.endpoint}` is nothing on AWS"), "{problems:?}");
 }
 
 #[test]

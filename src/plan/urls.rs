@@ -1,12 +1,15 @@
 //! Function URLs: of the function itself, or of its alias when it has one.
 
 use super::{
-    Action, Call, MappedFunction,
+    Action, Call, MappedFunction, TargetKind,
     draft::{Draft, Inputs, NewStep},
     functions::address,
     versions,
 };
-use crate::stack::{FunctionUrl, ObservedUrl};
+use crate::stack::{FunctionUrl, ObservedUrl, UrlPermission};
+
+/// Who may use a URL that needs no signature.
+const EVERYBODY: &str = "everybody to call the url";
 
 /// Steps for the URL of each declared function, after all others of the function.
 pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
@@ -17,21 +20,46 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
         let found = observed.and_then(|found| found.url.as_ref());
         let mut after = draft.steps_at(&address(key));
         let outdated = found.filter(|found| function.url.is_none() || found.alias != alias);
+        // What everybody may do without being let: on this machine any credentials are accepted.
+        let needed: &[UrlPermission] = match &function.url {
+            Some(wanted) if !wanted.needs_signature && inputs.facts.kind != TargetKind::Embedded => &UrlPermission::ALL,
+            _ => &[],
+        };
+        for (found, permission) in
+            found.into_iter().flat_map(|found| found.allowed.iter().map(move |one| (found, *one)))
+        {
+            if outdated.is_some() || !needed.contains(&permission) {
+                let call = Call::ForbidUrl { function: at(found.alias.clone()), permission };
+                after.push(draft.push(NewStep::new(address(key), Action::Update, call, EVERYBODY), after.clone()));
+            }
+        }
         if let Some(ObservedUrl { alias, .. }) = outdated {
             let call = Call::DeleteFunctionUrl { function: at(alias.clone()) };
             after.push(draft.push(NewStep::new(address(key), Action::Update, call, "url"), after.clone()));
         }
         let Some(wanted) = &function.url else { continue };
-        let (call, cause) = match found.filter(|_| outdated.is_none()) {
-            Some(found) if found.settings == *wanted => continue,
+        let found = found.filter(|_| outdated.is_none());
+        let step = match found {
+            Some(found) if found.settings == *wanted => None,
             Some(found) => {
                 let cause = changes(&found.settings, wanted);
-                (Call::UpdateFunctionUrl { function: at(alias), settings: wanted.clone() }, cause)
+                Some((Call::UpdateFunctionUrl { function: at(alias.clone()), settings: wanted.clone() }, cause))
             }
-            None => (Call::CreateFunctionUrl { function: at(alias), settings: wanted.clone() }, "url".to_owned()),
+            None => {
+                let call = Call::CreateFunctionUrl { function: at(alias.clone()), settings: wanted.clone() };
+                Some((call, "url".to_owned()))
+            }
         };
         let action = if observed.is_some() { Action::Update } else { Action::Create };
-        draft.push(NewStep::new(address(key), action, call, cause), after);
+        if let Some((call, cause)) = step {
+            let step = draft.push(NewStep::new(address(key), action, call, cause), after.clone());
+            after.push(step);
+        }
+        for permission in needed.iter().filter(|one| found.is_none_or(|found| !found.allowed.contains(*one))) {
+            let call = Call::AllowUrl { function: at(alias.clone()), permission: *permission };
+            let step = draft.push(NewStep::new(address(key), action, call, EVERYBODY), after.clone());
+            after.push(step);
+        }
     }
 }
 

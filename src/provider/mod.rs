@@ -4,6 +4,6 @@ mod aws;
 mod docker;
 mod whole;
 
-pub use aws::{AwsProvider, Endpoint};
+pub use aws::{AccessError, AwsProvider, Connection, Endpoint, Identity, Packages};
 pub use docker::{DockerProvider, Said};
 pub use whole::WholeProvider;

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-use super::{Condition, DesiredService};
-use crate::model::{
-    AccountId, Debugging, Durability, FunctionIsolation, FunctionName, Isolation, QueueName, Region, StackName,
-};
+use super::{Condition, DesiredLayer, DesiredService, LayerReference, Target, Toolchain};
+use crate::model::{AccountId, Debugging, FunctionIsolation, FunctionName, QueueName, Region, StackName};
 
 /// Everything that a manifest declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +13,13 @@ pub struct Desired {
     pub account: AccountId,
     /// Which `stackctl` the manifest needs, as written (`>=0.1`).
     pub requires: Option<String>,
+    /// Which versions of the programs that build and run functions it needs, as written.
+    pub required_tools: BTreeMap<Toolchain, String>,
     pub pool: Pool,
     /// By key in the manifest. The key is the name on the target, but for the `.fifo` that AWS wants.
     pub queues: BTreeMap<String, DesiredQueue>,
     pub functions: BTreeMap<String, DesiredFunction>,
+    pub layers: BTreeMap<String, DesiredLayer>,
     pub schedules: BTreeMap<String, DesiredSchedule>,
     pub services: BTreeMap<String, DesiredService>,
     pub targets: BTreeMap<String, Target>,
@@ -111,6 +112,8 @@ pub struct DesiredFunction {
     /// Role ARN; the embedded engine accepts any.
     pub role: Option<String>,
     pub environment: BTreeMap<String, Template>,
+    /// In the order in which they are laid over each other.
+    pub layers: Vec<LayerReference>,
     pub reserved_concurrency: Option<u32>,
     pub provisioned_concurrency: Option<Provisioned>,
     pub triggers: Vec<Trigger>,
@@ -287,15 +290,6 @@ pub struct Pollers {
     pub max: u32,
 }
 
-/// Where a stack can be converged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    Embedded { port: PortChoice, durability: Durability, isolation: Isolation, network: ContainerNetwork },
-    LocalStack { image: Option<String>, port: u16 },
-    Aws { profile: Option<String>, role: Option<String>, bucket: Option<String>, name_prefix: String },
-    Endpoint { url: String },
-}
-
 /// Which network the containers of functions are in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ContainerNetwork {
@@ -391,6 +385,7 @@ impl Template {
 pub enum Address {
     Queue(String),
     Function(String),
+    Layer(String),
     /// A function's trigger, by the queue's key.
     Trigger {
         function: String,
@@ -411,6 +406,7 @@ impl fmt::Display for Address {
         match self {
             Self::Queue(key) => write!(f, "queues.{key}"),
             Self::Function(key) => write!(f, "functions.{key}"),
+            Self::Layer(key) => write!(f, "layers.{key}"),
             Self::Trigger { function, queue } => write!(f, "functions.{function}.triggers.{queue}"),
             Self::Service(key) => write!(f, "services.{key}"),
             Self::Schedule(key) => write!(f, "schedules.{key}"),

@@ -1,8 +1,14 @@
 //! A stack as a target has it: what carries the stack's tags, and what stands in the way of its names.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
-use super::{Address, Architecture, FunctionUrl, ImageConfig, LogFormat, ObservedServices, Pollers, TAG_ADDRESS, Tags};
+use super::{
+    Address, Architecture, FunctionUrl, ImageConfig, LogFormat, ObservedLayerVersion, ObservedServices, Pollers,
+    TAG_ADDRESS, Tags,
+};
 use crate::model::{FunctionName, QueueArn, QueueName};
 
 /// What was found on a target.
@@ -12,6 +18,8 @@ pub struct Observed {
     pub queues: BTreeMap<QueueName, ObservedQueue>,
     /// The functions tagged as this stack's.
     pub functions: BTreeMap<FunctionName, ObservedFunction>,
+    /// The versions of layers whose description says that they are this stack's, by ARN.
+    pub layers: BTreeMap<String, ObservedLayerVersion>,
     /// The queue mappings of the functions above, by UUID. Not every endpoint can tag a mapping, so a mapping belongs to
     /// whoever owns its function.
     pub mappings: BTreeMap<String, ObservedMapping>,
@@ -58,6 +66,8 @@ pub struct ObservedFunction {
     pub architecture: Architecture,
     pub log_format: LogFormat,
     pub environment: Variables,
+    /// The ARNs of the layers' versions, in order.
+    pub layers: Vec<String>,
     /// `CodeSha256`: Base64 of the SHA-256 of the package.
     pub code_sha256: String,
     pub tags: Tags,
@@ -74,6 +84,31 @@ pub struct ObservedUrl {
     pub alias: Option<String>,
     pub url: String,
     pub settings: FunctionUrl,
+    /// What its policy lets everybody do of what a URL without signatures needs.
+    pub allowed: BTreeSet<UrlPermission>,
+}
+
+/// What everybody must be allowed for a URL to answer without a signature (Lambda developer guide, "Control access to Lambda
+/// function URLs").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UrlPermission {
+    /// `lambda:InvokeFunctionUrl`.
+    CallUrl,
+    /// `lambda:InvokeFunction`, through the URL alone.
+    InvokeThroughUrl,
+}
+
+impl UrlPermission {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::CallUrl, Self::InvokeThroughUrl];
+
+    /// By which the stack knows its own statement.
+    pub fn statement_id(self) -> &'static str {
+        match self {
+            Self::CallUrl => "stackctl-url",
+            Self::InvokeThroughUrl => "stackctl-url-invoke",
+        }
+    }
 }
 
 /// A schedule as a target has it or is told to make it.
@@ -215,6 +250,7 @@ impl Observed {
         self.queues.is_empty()
             && self.functions.is_empty()
             && self.mappings.is_empty()
+            && self.layers.is_empty()
             && !self.has_schedule_group
             && self.services == ObservedServices { images: self.services.images.clone(), ..ObservedServices::default() }
     }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    Architecture, Build, Desired, DesiredFunction, DesiredQueue, DesiredService, Fifo, ImageConfig, LogFormat, Pool,
-    RedriveAllow, RestartPolicy, ServiceImage, Template, TemplatePart, Trigger,
+    Architecture, Build, Desired, DesiredFunction, DesiredLayer, DesiredQueue, DesiredService, Fifo, ImageConfig,
+    LogFormat, Pool, RedriveAllow, RestartPolicy, ServiceImage, Template, TemplatePart, Trigger,
 };
 use crate::model::{AccountId, FunctionIsolation, FunctionName, QueueName, Region, StackName, limits};
 
@@ -15,6 +15,7 @@ pub(crate) fn stack() -> Desired {
         region: Region::parse("ap-northeast-1").unwrap(),
         account: AccountId::DEFAULT,
         requires: None,
+        required_tools: BTreeMap::new(),
         pool: Pool {
             limit: limits::CONCURRENCY_DEFAULT,
             unreserved_minimum: limits::UNRESERVED_MIN,
@@ -23,6 +24,7 @@ pub(crate) fn stack() -> Desired {
         },
         queues: BTreeMap::new(),
         functions: BTreeMap::new(),
+        layers: BTreeMap::new(),
         schedules: BTreeMap::new(),
         services: BTreeMap::new(),
         targets: BTreeMap::new(),
@@ -72,6 +74,7 @@ pub(crate) fn function(key: &str) -> DesiredFunction {
         architecture: Architecture::X86_64,
         role: None,
         environment: BTreeMap::new(),
+        layers: Vec::new(),
         reserved_concurrency: None,
         provisioned_concurrency: None,
         triggers: Vec::new(),
@@ -82,6 +85,12 @@ pub(crate) fn function(key: &str) -> DesiredFunction {
         debug: None,
         tags: BTreeMap::new(),
     }
+}
+
+/// A layer of the sample stack, as it lies there.
+pub(crate) fn layer(key: &str) -> DesiredLayer {
+    let name = DesiredLayer::name_of(&stack().name, key);
+    DesiredLayer { name, source: PathBuf::from("/layer"), build: Build::None, runtimes: Vec::new() }
 }
 
 /// A container of `image` with nothing asked for.

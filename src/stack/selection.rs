@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Address, Desired, DesiredFunction, DesiredSchedule, DesiredService, MountSource, Reference, ScheduleTarget,
-    Template, TemplatePart,
+    Address, Desired, DesiredFunction, DesiredSchedule, DesiredService, LayerReference, MountSource, Reference,
+    ScheduleTarget, Template, TemplatePart,
 };
 
 /// Which of a stack's resources are meant.
@@ -70,7 +70,8 @@ impl Desired {
         let queues = self.queues.keys().map(|key| Address::Queue(key.clone()));
         let services = self.services.keys().map(|key| Address::Service(key.clone()));
         let schedules = self.schedules.keys().map(|key| Address::Schedule(key.clone()));
-        queues.chain(functions).chain(services).chain(schedules).collect()
+        let layers = self.layers.keys().map(|key| Address::Layer(key.clone()));
+        queues.chain(layers).chain(functions).chain(services).chain(schedules).collect()
     }
 
     /// What has to be there before what stands at an address can be.
@@ -86,14 +87,18 @@ impl Desired {
             }
             Address::Service(key) => self.services.get(key).map(of_service).unwrap_or_default(),
             Address::Schedule(key) => self.schedules.get(key).map(of_schedule).unwrap_or_default(),
-            Address::Schedules | Address::Volume(_) | Address::Network => Vec::new(),
+            Address::Layer(_) | Address::Schedules | Address::Volume(_) | Address::Network => Vec::new(),
         }
     }
 }
 
 fn of_function(function: &DesiredFunction) -> Vec<Address> {
     let services = function.depends_on.iter().map(|key| Address::Service(key.clone()));
-    function.environment.values().flat_map(named_in).chain(services).collect()
+    let layers = function.layers.iter().filter_map(|layer| match layer {
+        LayerReference::Declared(key) => Some(Address::Layer(key.clone())),
+        LayerReference::Arn(_) => None,
+    });
+    function.environment.values().flat_map(named_in).chain(services).chain(layers).collect()
 }
 
 fn of_service(service: &DesiredService) -> Vec<Address> {

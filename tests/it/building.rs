@@ -11,7 +11,6 @@ use std::{
 
 use stackctl::{
     build::{Artifact, BUILD_TIMEOUT, BuildError, BuildRequest, Earlier, Progress, ToolEnvironment, build, build_all},
-    model::FunctionName,
     stack::{Architecture, Build},
 };
 
@@ -103,7 +102,7 @@ impl Bench {
             image: None,
             debug: false,
             environment: ToolEnvironment::default(),
-            function: FunctionName::parse("f").unwrap(),
+            function: "f".to_owned(),
             source: self.source(),
             build: self.build.clone(),
             runtime: self.runtime.to_owned(),

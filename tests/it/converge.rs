@@ -9,7 +9,7 @@ use stackctl::{
     converge::{Patience, Progress, Provider, apply, wait_ready},
     manifest,
     model::{ArtifactDigest, Scope},
-    plan::{ArtifactInfo, Artifacts, Plan, Problem, ServiceFacts, TargetFacts, adoption, plan, teardown},
+    plan::{ArtifactInfo, Artifacts, Plan, Problem, ServiceFacts, TargetFacts, TargetKind, adoption, plan, teardown},
     provider::{AwsProvider, Endpoint},
     stack::{Address, Desired, Observed, Selection},
 };
@@ -125,6 +125,7 @@ impl Stage {
         let http = wrapped(in_process::http_client(Arc::clone(&world.service)));
         let facts = TargetFacts {
             name: "embedded".to_owned(),
+            kind: TargetKind::Embedded,
             scope,
             endpoint: endpoint.url.clone(),
             default_role: Some("arn:aws:iam::000000000000:role/stackctl".to_owned()),

@@ -7,13 +7,14 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Context, Waker},
 };
 
 use aws_sdk_sqs::{error::SdkError, types::QueueAttributeName};
 use stackctl::{
     engine::{Record, RestoreError},
     model::Durability,
-    serve::store::{self, MemoryStore, Store},
+    serve::store::{self, MemoryStore, Store, WriteCost},
 };
 
 use crate::support::{
@@ -24,7 +25,9 @@ use crate::support::{
 trials!(
     every_failing_write_is_a_5xx_and_loses_nothing,
     a_store_that_is_opened_again_has_what_was_acknowledged,
-    a_store_of_another_format_is_refused
+    a_store_of_another_format_is_refused,
+    requests_that_come_together_are_written_together,
+    a_leader_that_goes_away_leaves_nobody_waiting
 );
 
 /// Fails its `fails_at`-th write, once.
@@ -43,6 +46,10 @@ impl Store for FailingStore {
 
     fn load(&mut self, take: &mut dyn FnMut(Record) -> Result<(), RestoreError>) -> io::Result<()> {
         self.kept.load(take)
+    }
+
+    fn write_cost(&self) -> WriteCost {
+        WriteCost::Calls
     }
 }
 
@@ -178,4 +185,71 @@ fn a_store_of_another_format_is_refused() {
         .unwrap();
     let error = store::open(Durability::Process, state.path()).unwrap_err().to_string();
     assert!(error.contains("is damaged") && error.contains("stackctl down"), "{error}");
+}
+
+/// A queue `q` on a store that counts its writes, where requests have been seen to come together.
+async fn busy_world() -> (World, Arc<AtomicU64>) {
+    let writes = Arc::new(AtomicU64::new(0));
+    let store = FailingStore { kept: MemoryStore::new(), writes: Arc::clone(&writes), fails_at: u64::MAX };
+    let world = World::on(Box::new(store)).unwrap();
+    world.sqs().create_queue().queue_name("q").send().await.unwrap();
+    for _ in 0..10 {
+        send_together(&world).await;
+    }
+    (world, writes)
+}
+
+/// Requests of one round.
+const TOGETHER: u64 = 32;
+
+async fn send_together(world: &World) {
+    let mut sends = tokio::task::JoinSet::new();
+    for _ in 0..TOGETHER {
+        sends.spawn(send(world, "hello"));
+    }
+    for status in sends.join_all().await {
+        assert_eq!(status, 200);
+    }
+}
+
+/// Sends over the service alone, so that the future is the request's own; returns the status.
+fn send(world: &World, body: &str) -> impl Future<Output = u16> + Send + 'static {
+    let body = format!(r#"{{"QueueUrl":"http://localhost:4566/000000000000/q","MessageBody":"{body}"}}"#);
+    let request = http::Request::post("/")
+        .header("host", "localhost:4566")
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-target", "AmazonSQS.SendMessage");
+    let (head, ()) = request.body(()).unwrap().into_parts();
+    let service = Arc::clone(&world.service);
+    async move { service.call(head, body.into()).await.status().as_u16() }
+}
+
+fn on_one_thread(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
+fn requests_that_come_together_are_written_together() {
+    on_one_thread(async {
+        let (world, writes) = busy_world().await;
+        let before = writes.load(Ordering::SeqCst);
+        for _ in 0..10 {
+            send_together(&world).await;
+        }
+        let made = writes.load(Ordering::SeqCst) - before;
+        assert!(made <= TOGETHER * 10 / 4, "{made} writes of {} sends", TOGETHER * 10);
+    });
+}
+
+fn a_leader_that_goes_away_leaves_nobody_waiting() {
+    on_one_thread(async {
+        let (world, writes) = busy_world().await;
+        let before = writes.load(Ordering::SeqCst);
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut leader, mut follower) = (Box::pin(send(&world, "leads")), Box::pin(send(&world, "follows")));
+        assert!(leader.as_mut().poll(&mut context).is_pending() && follower.as_mut().poll(&mut context).is_pending());
+        assert_eq!(writes.load(Ordering::SeqCst), before, "the leader lets the other have its turn");
+        drop(leader);
+        assert_eq!(follower.await, 200);
+        assert_eq!(writes.load(Ordering::SeqCst), before + 1);
+    });
 }

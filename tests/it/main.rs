@@ -23,12 +23,15 @@ mod explained;
 mod keeping;
 mod layers;
 mod looking;
+mod manifest_layers;
 mod screen;
 mod sdk_control;
 mod sdk_sqs;
 mod services;
 mod simulation;
 mod support;
+mod targets;
+mod team;
 mod urls;
 mod watch;
 
@@ -56,12 +59,15 @@ fn main() -> ExitCode {
             layers::all(),
             explained::all(),
             looking::all(),
+            manifest_layers::all(),
             sdk_control::all(),
             screen::all(),
             sdk_sqs::all(),
             services::all(),
             services::around::all(),
             simulation::all(),
+            team::all(),
+            targets::every(),
             urls::all(),
             watch::all(),
         ]

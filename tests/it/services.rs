@@ -305,14 +305,14 @@ fn names_of_somebody_else_are_left_alone() {
 
 /// Debian's registry on a free port; killed when it is dropped.
 #[derive(Debug)]
-struct Registry {
+pub(crate) struct Registry {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
     _dir: tempfile::TempDir,
 }
 
 impl Registry {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(None)
     }
 
@@ -372,6 +372,8 @@ fn images_come_from_a_registry() {
         assert!(printed.stderr.contains(said), "no `{said}` in\n{}", printed.stderr);
     }
     stack.check_plan_is_empty();
+    let lock = fs::read_to_string(stack.dir.path().join("stack.lock")).unwrap();
+    assert!(lock.contains(&format!("\"{image}\" = \"sha256:")), "{lock}");
 
     stack.write("svc-pull", &manifest(&format!("localhost:{}/svc-nothing:1", registry.port)));
     let absent = stack.run(&["up"]);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::{
-    binary::{eventually, stackctl, succeed},
+    binary::{Stack, eventually, stackctl, succeed},
     tool::Tool,
     trials,
 };
@@ -41,9 +41,8 @@ const CODE: &str = "exports.handler = async (event) =>
 ";
 
 fn urls_and_schedules_converge() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path();
-    fs::write(dir.join("stack.toml"), MANIFEST).unwrap();
+    let stack = Stack::new(MANIFEST);
+    let dir = stack.dir();
     fs::write(dir.join("index.js"), CODE).unwrap();
     succeed(stackctl(dir, &["up"]));
     succeed(stackctl(dir, &["plan", "--exit-code"]));
@@ -60,5 +59,4 @@ fn urls_and_schedules_converge() {
     assert!(plan.contains("- schedules.often") && plan.contains("functions.web"), "{plan}");
     succeed(stackctl(dir, &["up"]));
     succeed(stackctl(dir, &["plan", "--exit-code"]));
-    succeed(stackctl(dir, &["down", "--yes"]));
 }

@@ -555,3 +555,54 @@ fn go_packages_beside_the_source_count() {
     assert_eq!(watched.invoke("f"), "two");
     watched.after("three", |dir| write(&dir.join("shared/shared.go"), &shared("three")));
 }
+
+/// What a `watch --json` of anybody's says; ended when it is dropped.
+pub(crate) struct Events {
+    child: Child,
+    events: mpsc::Receiver<Value>,
+    seen: Vec<Value>,
+}
+
+impl Events {
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (sender, events) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                // Nobody listens any more at the end of a test.
+                let _ = sender.send(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")));
+            }
+        });
+        Self { child, events, seen: Vec::new() }
+    }
+
+    /// The next event of a kind; those before it are passed over.
+    #[track_caller]
+    pub(crate) fn next(&mut self, kind: &str) -> Value {
+        loop {
+            match self.events.recv_timeout(PATIENCE) {
+                Ok(event) => {
+                    self.seen.push(event.clone());
+                    if event["event"] == kind {
+                        return event;
+                    }
+                }
+                Err(error) => panic!("no event `{kind}` ({error}) after {:#?}", self.seen),
+            }
+        }
+    }
+
+    /// Ends it as Ctrl-C does; its exit code.
+    pub(crate) fn end(&mut self) -> Option<i32> {
+        kill_process(Pid::from_raw(self.child.id().cast_signed()).unwrap(), Signal::INT).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

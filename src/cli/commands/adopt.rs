@@ -1,5 +1,7 @@
 //! `stackctl adopt`: what somebody else made under a name of the manifest becomes the stack's.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::{
@@ -11,7 +13,9 @@ use crate::{
         engine::Engine,
         failure::Failure,
         lock,
+        place::Place,
         project::Project,
+        remote::Remote,
         selecting,
         services::Services,
         terminal::{BOLD, GREEN},
@@ -34,11 +38,20 @@ pub(crate) async fn run(session: &Session, args: &Adopt) -> Result<(), Failure> 
     let addresses = selecting::addresses(&desired, &args.addresses)?;
     addresses.iter().try_for_each(refuse_what_has_no_tags)?;
     let _lock = lock::take(session, &project.state_dir(), "adopt").await?;
-    let engine = Engine::running(&project).await?;
-    engine.check_stack(&desired.name)?;
+    let place = match session.elsewhere() {
+        Some(_) => Place::Remote(Arc::new(Remote::reach(session, &project, &desired).await?)),
+        None => Place::Engine(Arc::new(Engine::running(&project).await?)),
+    };
+    if let Place::Engine(engine) = &place {
+        engine.check_stack(&desired.name)?;
+    }
     let selection = Selection::only(addresses.iter().cloned());
-    let artifacts = artifacts::build(session, &project, &desired, &selection).await?;
-    let converging = Converging::on(session, (&desired, &selection), &engine, &Services::default());
+    let mut artifacts = artifacts::build(session, &project, &desired, &selection).await?;
+    if let Place::Remote(remote) = &place {
+        remote.show(session);
+        artifacts = remote.packaged(session, &project, artifacts).await?;
+    }
+    let converging = Converging::on(session, (&desired, &selection), &place, &Services::default());
     let observed = converging.observe().await?;
     let mut adopted = observed.clone();
     for address in &addresses {

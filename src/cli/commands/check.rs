@@ -4,7 +4,7 @@ use crate::{
     cli::{
         Session,
         failure::{Failure, Message},
-        project::{Project, as_json, rendered},
+        project::{Project, as_json, on_target, rendered},
         terminal::count,
     },
     stack::Desired,
@@ -22,6 +22,8 @@ pub(crate) fn run(session: &Session) -> Result<(), Failure> {
     let errors = reading.problems.iter().filter(|problem| problem.is_error()).count();
     match reading.desired {
         Some(desired) => {
+            // Also under the names of the target that was named.
+            let desired = on_target(session, desired)?;
             session.terminal.say(summary(&desired, reading.problems.len()));
             Ok(())
         }

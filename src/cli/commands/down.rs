@@ -1,21 +1,22 @@
 //! `stackctl down`: nothing of the stack is left, no process, no port, and no file unless it is to be kept.
 
-use std::{fs, io, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fs, io, path::Path, sync::Arc};
 
 use crate::{
     build,
     cli::{
         Session,
         args::Down,
-        converging::{failure, interrupted, progress},
+        converging::{coloured, failure, interrupted, progress},
         engine::Engine,
         failure::Failure,
-        images, lock,
+        images, localstack, lock,
         project::Project,
+        remote::Remote,
         services,
         terminal::{GREEN, YELLOW, count},
     },
-    converge::{self, Patience},
+    converge::{self, Patience, Provider},
     docker,
     plan::{self, Call, ContainerCall},
     provider::DockerProvider,
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// What the build and the engine keep in a state directory, besides files whose names begin with one of [`PREFIXES`].
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "artifacts",
     "build",
     "containers",
@@ -32,6 +33,7 @@ const OURS: [&str; 12] = [
     "images",
     "interpreters.json",
     "layers",
+    "packages",
     "port",
     "runtime",
     services::MARKER,
@@ -42,6 +44,9 @@ const PREFIXES: [&str; 2] = ["engine.", "start."];
 
 pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
     let project = Project::find(session)?;
+    if session.elsewhere().is_some() {
+        return elsewhere(session, args, &project).await;
+    }
     let engine = Engine::find(&project).await?;
     if let Some(engine) = &engine
         && !args.yes
@@ -88,6 +93,54 @@ pub(crate) async fn run(session: &Session, args: &Down) -> Result<(), Failure> {
         Err(error) => session.terminal.warn(format_args!("images that were built here may be left: {error}")),
     }
     remove(session, &state_dir, lock)
+}
+
+/// Takes the stack down on the target that was named; what is of this machine's engine stays.
+async fn elsewhere(session: &Session, args: &Down, project: &Project) -> Result<(), Failure> {
+    if args.keep {
+        let help = "leave `--keep` out, or the stack where it is";
+        return Err(Failure::usage("`--keep` is about the embedded engine's state, and no target keeps one", help));
+    }
+    let desired = project.desired(session)?;
+    let _lock = lock::take(session, &project.state_dir(), "down").await?;
+    if let Some(port) = localstack::port(session, &desired)
+        && !localstack::is_ready(port).await
+    {
+        return localstack::remove(session, project, &desired).await;
+    }
+    let remote = Remote::reach(session, project, &desired).await?;
+    remote.show(session);
+    let observed = remote.provider.observe(&desired).await.map_err(|error| failure(&error))?;
+    let plan = plan::teardown(&observed);
+    // Containers of the services are beside the engine too, where that runs.
+    let left =
+        if Engine::find(project).await?.is_none() { Left::find(session, project).await? } else { Left::default() };
+    if !plan.is_empty() {
+        plan.lines().iter().for_each(|line| session.terminal.say(coloured(line)));
+        let has_dangers = plan.dangers().next().is_some();
+        let losses = if has_dangers { ", and messages would be lost," } else { "" };
+        if remote.is_aws() {
+            remote.confirm(session, &format!("{}{losses}", plan.summary()), args.yes).await?;
+        } else if has_dangers {
+            session.terminal.confirm("messages would be lost", args.yes).await?;
+        }
+    }
+    left.ask(session, args).await?;
+    let (provider, progress) = (Arc::new(remote.provider.clone()), progress(session));
+    let report = converge::apply(&plan, &provider, &Patience::DEFAULT, &progress, interrupted()).await;
+    if let Some((_, error)) = report.failed().next() {
+        return Err(failure(error));
+    }
+    if report.cancelled {
+        return Err(Failure::Interrupted);
+    }
+    left.remove(session, false).await?;
+    localstack::remove(session, project, &desired).await?;
+    build::prune_packages(&project.state_dir(), &BTreeSet::new());
+    if plan.is_empty() {
+        session.terminal.say(format_args!("nothing of the stack `{}` is on `{}`", desired.name, remote.name));
+    }
+    Ok(())
 }
 
 /// What the container engine has of the stack.
@@ -219,7 +272,7 @@ mod tests {
             fs::write(state.join(name), "").unwrap();
         }
         let terminal = Terminal { verbosity: Verbosity::Quiet, json: false };
-        let session = Session { terminal, file: None, profile: None };
+        let session = Session { terminal, file: None, profile: None, port: None, target: None };
         remove(&session, &state, None).unwrap();
         let left: Vec<_> = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["theirs"]);

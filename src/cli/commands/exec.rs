@@ -3,11 +3,8 @@
 
 use std::{io, os::unix::process::CommandExt, process::Command};
 
-use super::env::variables;
+use super::env::{removed, variables};
 use crate::cli::{Session, args::Exec, failure::Failure};
-
-/// Of the user's own AWS settings, what would be taken before ours.
-const REMOVED: [&str; 4] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SQS"];
 
 pub(crate) async fn run(session: &Session, args: &Exec) -> Result<(), Failure> {
     let variables = variables(session).await?;
@@ -15,10 +12,10 @@ pub(crate) async fn run(session: &Session, args: &Exec) -> Result<(), Failure> {
         return Err(Failure::usage("there is no command to run", "stackctl exec -- COMMAND"));
     };
     let mut command = Command::new(program);
-    command.args(arguments).envs(variables);
-    for name in REMOVED {
+    for name in removed(&variables) {
         command.env_remove(name);
     }
+    command.args(arguments).envs(variables);
     let error = command.exec();
     let program = program.to_string_lossy();
     Err(match error.kind() {

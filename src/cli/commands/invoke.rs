@@ -9,10 +9,9 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use crate::cli::{
     Session,
     args::Invoke,
-    engine::Engine,
     failure::{Failure, Message},
     input,
-    project::Project,
+    place::Place,
     sdk,
     terminal::{FAINT, GREEN},
 };
@@ -25,11 +24,12 @@ pub(crate) async fn run(session: &Session, args: &Invoke) -> Result<(), Failure>
             "quote it for the shell: --payload '{\"name\": \"you\"}'",
         ));
     }
-    let engine = Engine::running(&Project::find(session)?).await?;
-    engine.check_function(&args.name).await?;
+    let (_, place) = Place::running(session).await?;
+    let function = place.function(&args.name).await?;
     let (name, qualifier) =
-        args.name.split_once(':').map_or((args.name.as_str(), None), |(name, version)| (name, Some(version)));
-    let answer = sdk::lambda(&engine.endpoint, &engine.scope)
+        function.split_once(':').map_or((function.as_str(), None), |(name, version)| (name, Some(version)));
+    let answer = place
+        .lambda()
         .invoke()
         .function_name(name)
         .set_qualifier(qualifier.map(str::to_owned))

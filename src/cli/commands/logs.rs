@@ -12,7 +12,9 @@ use crate::{
         args::Logs,
         engine::Engine,
         failure::{Failure, Message},
+        place::Place,
         project::Project,
+        remote_logs::RemoteLogs,
         services,
         terminal::{FAINT, RED, YELLOW, count},
     },
@@ -33,6 +35,9 @@ const COLOURS: [AnsiColor; 6] =
 pub(crate) async fn run(session: &Session, args: &Logs) -> Result<(), Failure> {
     let project = Project::find(session)?;
     let since_ms = args.since.map(|since| earlier(Timestamp::now(), since)).unwrap_or_default();
+    if session.elsewhere().is_some() {
+        return of_target(session, args, since_ms).await;
+    }
     let (services, functions) = told_apart(session, &project, &args.names).await?;
     let mut items = Vec::new();
     for container in &services {
@@ -45,11 +50,7 @@ pub(crate) async fn run(session: &Session, args: &Logs) -> Result<(), Failure> {
     let mut view = View::new(TimeZone::system());
     while let Some(item) = items.next().await {
         match item? {
-            LogItem::Line(line) if session.terminal.json => {
-                let text = serde_json::to_string(&line).map_err(Failure::while_doing("write JSON"))?;
-                session.terminal.print(text)?;
-            }
-            LogItem::Line(line) => session.terminal.print(view.line(&line))?,
+            LogItem::Line(line) => print(session, &mut view, &line)?,
             LogItem::Lost { lost } => {
                 session.terminal.warn(format_args!("{} came too fast to be shown", count(lost, "line")));
             }
@@ -57,6 +58,29 @@ pub(crate) async fn run(session: &Session, args: &Logs) -> Result<(), Failure> {
     }
     if args.follow {
         session.terminal.say(if services.is_empty() { "the engine has ended" } else { "nothing is left to follow" });
+    }
+    Ok(())
+}
+
+fn print(session: &Session, view: &mut View, line: &LogLine) -> Result<(), Failure> {
+    if !session.terminal.json {
+        return session.terminal.print(view.line(line));
+    }
+    session.terminal.print(serde_json::to_string(line).map_err(Failure::while_doing("write JSON"))?)
+}
+
+/// What functions logged on the target that was named.
+async fn of_target(session: &Session, args: &Logs, since_ms: u64) -> Result<(), Failure> {
+    let (_, place) = Place::running(session).await?;
+    let Place::Remote(remote) = &place else { return Ok(()) };
+    let mut functions = Vec::new();
+    for name in &args.names {
+        functions.push(place.function(name).await?);
+    }
+    let mut logs = RemoteLogs::new(remote, &functions, since_ms, args.follow);
+    let mut view = View::new(TimeZone::system());
+    while let Some(line) = logs.next().await? {
+        print(session, &mut view, &line)?;
     }
     Ok(())
 }

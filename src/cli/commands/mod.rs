@@ -9,6 +9,7 @@ pub(super) mod env;
 pub(super) mod exec;
 pub(super) mod init;
 pub(super) mod invoke;
+pub(super) mod lock;
 pub(super) mod logs;
 pub(super) mod peek;
 pub(super) mod plan;

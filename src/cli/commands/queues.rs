@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::{
     cli::{
         Session,
-        engine::Engine,
         failure::Failure,
-        project::Project,
+        place::Place,
+        remote_queues::depths,
         terminal::{age, fitting, table},
     },
     serve::own_api::QueueDepth,
@@ -23,25 +23,58 @@ struct Queues<'a> {
     queues_left_out: bool,
 }
 
+/// What `--json` prints of a target, which knows no more.
+#[derive(Debug, Serialize)]
+struct Approximate<'a> {
+    name: &'a str,
+    visible: u64,
+    in_flight: u64,
+    delayed: u64,
+}
+
 pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
-    let engine = Engine::running(&Project::find(session)?).await?;
-    let report = engine.activity().await?;
-    if session.terminal.json {
-        let queues = Queues { queues: &report.queues, queues_left_out: report.queues_left_out };
-        return session.terminal.print_json(&queues);
+    let (_, place) = Place::running(session).await?;
+    match &place {
+        Place::Engine(engine) => {
+            let report = engine.activity().await?;
+            if session.terminal.json {
+                let queues = Queues { queues: &report.queues, queues_left_out: report.queues_left_out };
+                return session.terminal.print_json(&queues);
+            }
+            show(session, &report.queues, true)?;
+            if report.queues_left_out {
+                session.terminal.say("and more queues");
+            }
+            Ok(())
+        }
+        Place::Remote(remote) => {
+            let queues = depths(&place, &remote.desired).await?;
+            if session.terminal.json {
+                let rows = queues.iter().map(|queue| Approximate {
+                    name: &queue.name,
+                    visible: queue.visible,
+                    in_flight: queue.in_flight,
+                    delayed: queue.delayed,
+                });
+                return session.terminal.print_json(&serde_json::json!({ "queues": rows.collect::<Vec<_>>() }));
+            }
+            show(session, &queues, false)
+        }
     }
-    if report.queues.is_empty() {
+}
+
+fn show(session: &Session, queues: &[QueueDepth], knows_rates: bool) -> Result<(), Failure> {
+    if queues.is_empty() {
         session.terminal.say("no queues");
         return Ok(());
     }
-    session.terminal.print(page(&report.queues, session.terminal.fits_names().then_some(NAME_MAX_CHARS)))?;
-    if report.queues_left_out {
-        session.terminal.say("and more queues");
-    }
-    Ok(())
+    let fitting = session.terminal.fits_names().then_some(NAME_MAX_CHARS);
+    session.terminal.print(page(queues, fitting, knows_rates))
 }
 
-fn page(queues: &[QueueDepth], name_max_chars: Option<usize>) -> String {
+/// Age and rates are the engine's own to tell: SQS has them in CloudWatch alone.
+fn page(queues: &[QueueDepth], name_max_chars: Option<usize>, knows_rates: bool) -> String {
+    let columns = if knows_rates { 7 } else { 4 };
     let row = |queue: &QueueDepth| {
         vec![
             name_max_chars.map_or_else(|| queue.name.clone(), |max| fitting(&queue.name, max)),
@@ -54,7 +87,8 @@ fn page(queues: &[QueueDepth], name_max_chars: Option<usize>) -> String {
         ]
     };
     let headings = ["QUEUE", "WAITING", "IN FLIGHT", "DELAYED", "OLDEST", "IN/MIN", "OUT/MIN"];
-    table(&headings, &queues.iter().map(row).collect::<Vec<_>>())
+    let rows = queues.iter().map(|queue| row(queue)[..columns].to_vec());
+    table(&headings[..columns], &rows.collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -77,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_table_fits_eighty_columns() {
-        let text = anstream::adapter::strip_str(&page(&queues(), Some(NAME_MAX_CHARS))).to_string();
+        let text = anstream::adapter::strip_str(&page(&queues(), Some(NAME_MAX_CHARS), true)).to_string();
         let expected = "\
 QUEUE                       WAITING  IN FLIGHT  DELAYED  OLDEST  IN/MIN  OUT/MIN
 example-queue…ng-name.fifo  1234567     120000       10  4d       99999    99999
@@ -88,6 +122,6 @@ jobs-dlq                          0          0        0  -            0        0
 
     #[test]
     fn programs_get_whole_names() {
-        assert!(page(&queues(), None).contains("example-queue-with-a-long-name.fifo"));
+        assert!(page(&queues(), None, true).contains("example-queue-with-a-long-name.fifo"));
     }
 }

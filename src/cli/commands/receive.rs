@@ -8,9 +8,8 @@ use serde::Serialize;
 use crate::cli::{
     Session,
     args::Receive,
-    engine::Engine,
     failure::Failure,
-    project::Project,
+    place::Place,
     sdk,
     terminal::{FAINT, count},
 };
@@ -26,9 +25,9 @@ struct Received {
 }
 
 pub(crate) async fn run(session: &Session, args: &Receive) -> Result<(), Failure> {
-    let engine = Engine::running(&Project::find(session)?).await?;
-    let client = sdk::sqs(&engine.endpoint, &engine.scope);
-    let queue = engine.queue(&client, &args.queue).await?;
+    let (_, place) = Place::running(session).await?;
+    let client = place.sqs();
+    let queue = place.queue(&client, &args.queue).await?;
     let answer = client
         .receive_message()
         .queue_url(&queue.url)

@@ -8,9 +8,8 @@ use serde::Serialize;
 use crate::cli::{
     Session,
     args::Redrive,
-    engine::Engine,
     failure::{Failure, Message},
-    project::Project,
+    place::Place,
     sdk,
     terminal::{GREEN, count},
 };
@@ -27,12 +26,12 @@ struct Redriven<'a> {
 }
 
 pub(crate) async fn run(session: &Session, args: &Redrive) -> Result<(), Failure> {
-    let engine = Engine::running(&Project::find(session)?).await?;
-    let client = sdk::sqs(&engine.endpoint, &engine.scope);
-    let source = engine.queue(&client, &args.queue).await?;
+    let (_, place) = Place::running(session).await?;
+    let client = place.sqs();
+    let source = place.queue(&client, &args.queue).await?;
     let source_arn = arn_of(&client, &source).await?;
     let destination_arn = match &args.to {
-        Some(name) => Some(arn_of(&client, &engine.queue(&client, name).await?).await?),
+        Some(name) => Some(arn_of(&client, &place.queue(&client, name).await?).await?),
         None => None,
     };
     client

@@ -9,10 +9,9 @@ use crate::{
     cli::{
         Session,
         args::Send,
-        engine::Engine,
         failure::{Failure, Message},
         input,
-        project::Project,
+        place::Place,
         sdk,
         terminal::{GREEN, count},
     },
@@ -27,9 +26,9 @@ struct Sent {
 
 pub(crate) async fn run(session: &Session, args: &Send) -> Result<(), Failure> {
     let body = input::read(&args.body)?;
-    let engine = Engine::running(&Project::find(session)?).await?;
-    let client = sdk::sqs(&engine.endpoint, &engine.scope);
-    let queue = engine.queue(&client, &args.queue).await?;
+    let (_, place) = Place::running(session).await?;
+    let client = place.sqs();
+    let queue = place.queue(&client, &args.queue).await?;
     if args.group.is_none() && queue.name.ends_with(".fifo") {
         return Err(Failure::usage(
             format!("`{}` is a FIFO queue, and its messages belong to groups", queue.name),

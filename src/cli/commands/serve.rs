@@ -61,6 +61,7 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
         docker: docker_settings(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(worker_threads())
         .enable_all()
         .build()
         .map_err(Failure::while_doing("start the runtime"))?;
@@ -69,6 +70,12 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
         discard(&state_dir);
     }
     served
+}
+
+/// Half of the processors: clients and functions need the others, and every turn takes the one engine anyway. A second
+/// thread where there are two processors makes each request slower, because they hand it to each other.
+fn worker_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
 }
 
 /// Removes the state of an engine that has ended, unless it is another's: of one that has taken the port since, or that had

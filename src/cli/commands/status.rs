@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::{
     cli::{
         Session,
-        engine::Engine,
         failure::Failure,
+        place::Place,
         project::Project,
-        services,
+        remote_status, services,
         terminal::{BOLD, percent, table},
     },
     docker::{Container, ContainerState, Health},
@@ -22,8 +22,11 @@ use crate::{
 };
 
 pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
-    let project = Project::find(session)?;
-    let engine = Engine::running(&project).await?;
+    let (project, place) = Place::running(session).await?;
+    let engine = match &place {
+        Place::Engine(engine) => engine,
+        Place::Remote(remote) => return remote_status::run(session, &place, remote).await,
+    };
     let activity = engine.activity().await?;
     let services = services_of(session, &project).await;
     if session.terminal.json {

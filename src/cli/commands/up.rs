@@ -1,5 +1,7 @@
 //! `stackctl up`: the stack becomes what the manifest says.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use serde::Serialize;
 
 use crate::{
@@ -10,14 +12,17 @@ use crate::{
         converging::{Converging, coloured, converge_services, interrupted, plan_from_nothing},
         engine::Engine,
         failure::Failure,
-        lock,
+        localstack, lock,
+        locking::{self, Tools},
+        place::Place,
         project::Project,
+        remote::Remote,
         selecting,
         services::Services,
         terminal::{BOLD, CYAN, GREEN, YELLOW},
     },
     engine::EngineConfig,
-    plan::{Artifacts, Danger, Plan, Summary, has_url_references},
+    plan::{ArtifactInfo, Artifacts, Danger, Plan, Summary, has_url_references},
     serve::{clock::Stopwatch, state_dir::StateLock},
     stack::{Address, Desired, Selection},
 };
@@ -25,44 +30,89 @@ use crate::{
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 struct Converged<'a> {
+    stack: &'a str,
     endpoint: &'a str,
+    account: String,
+    region: String,
+    took_ms: u128,
+    /// Not where a plan is only shown: in CI, on AWS, without `--yes`.
+    applied: bool,
     changed: Summary,
+    /// What each function was deployed from, by its key.
+    artifacts: BTreeMap<String, String>,
+    /// What `stackctl env` prints.
+    variables: BTreeMap<String, String>,
     steps: &'a Plan,
 }
 
 pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     if args.watch {
-        return super::watch::run(session, &Watch { yes: args.yes, only: Vec::new() }).await;
+        return super::watch::run(
+            session,
+            &Watch { port: args.port, locked: args.locked, yes: args.yes, only: Vec::new() },
+        )
+        .await;
     }
     if args.dry_run {
         return tokio::select! {
-            shown = super::plan::show(session, &args.only) => shown.map(drop),
+            shown = super::plan::show(session, &args.only, args.locked) => shown.map(drop),
             () = interrupted() => Err(Failure::Interrupted),
         };
     }
     let watch = Stopwatch::start();
     let project = Project::find(session)?;
     let desired = project.desired(session)?;
-    let selection = Selection::with_needs(&desired, &selecting::addresses(&desired, &args.only)?);
-    let selected = (&desired, &selection);
-    let (_lock, engine, services, plan, artifacts) = tokio::select! {
-        prepared = Box::pin(prepare(session, args, &project, selected)) => prepared?,
+    let prepared = tokio::select! {
+        prepared = Box::pin(prepare(session, args, &project, desired)) => prepared?,
         () = interrupted() => return Err(Failure::Interrupted),
     };
+    let Prepared { place, desired, selection, services, plan, artifacts, .. } = &prepared;
+    if only_plans(place, plan, args) {
+        return print_planned(session, &prepared, &watch).await;
+    }
     // Stops between two calls, not within one, and so hears Ctrl-C itself.
-    let converging = Converging::on(session, selected, &engine, &services);
-    converging.apply(&plan).await?;
+    let converging = Converging::on(session, (desired, selection), place, services);
+    converging.apply(plan).await?;
     let observed = converging.observe_urls().await?;
-    if has_url_references(&desired) {
+    if has_url_references(desired) {
         // URLs that the target has just given out reach those who refer to them.
-        converging.apply(&converging.plan(&artifacts).await?).await?;
+        converging.apply(&converging.plan(artifacts).await?).await?;
+    }
+    if !args.locked {
+        locking::keep(session, &project, desired, &prepared.tools).await?;
+    }
+    if let Place::Remote(remote) = place
+        && !remote.is_aws()
+    {
+        // AWS itself keeps everything, though it may be a minute until it says so.
+        for line in converging.plan(artifacts).await?.lines() {
+            let (address, text) = (line.address.trim_end(), &line.text);
+            session
+                .terminal
+                .warn(format_args!("{address}: `{}` took `{text}`, and does not give it back", remote.name));
+        }
     }
     let terminal = session.terminal;
     if terminal.json {
-        return terminal.print_json(&Converged { endpoint: &engine.endpoint, changed: plan.summary(), steps: &plan });
+        return prepared.print_json(session, true, &watch).await;
     }
     let took = format!("{}.{:02} s", watch.elapsed().as_secs(), watch.elapsed().subsec_millis() / 10);
     terminal.step(GREEN, "ready", format_args!("{}: {}, in {took}", desired.name, done(plan.summary())));
+    if let Place::Engine(_) = place {
+        say_experiments(session, desired);
+    }
+    terminal.step(GREEN, "endpoint", format_args!("{BOLD}{}{BOLD:#}", place.endpoint()));
+    for (key, url) in observed {
+        terminal.step(GREEN, "url", format_args!("{key}  {BOLD}{url}{BOLD:#}"));
+    }
+    if plan.summary().create > 0 {
+        terminal.say(next_commands(desired, session.elsewhere()));
+    }
+    Ok(())
+}
+
+/// What is not as on AWS because the manifest wants it so.
+fn say_experiments(session: &Session, desired: &Desired) {
     let engine_config = EngineConfig {
         concurrency_limit: desired.pool.limit,
         unreserved_minimum: desired.pool.unreserved_minimum,
@@ -71,34 +121,97 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
         ..EngineConfig::default()
     };
     for difference in engine_config.differences() {
-        terminal.step(YELLOW, "experiment", difference);
+        session.terminal.step(YELLOW, "experiment", difference);
     }
-    terminal.step(GREEN, "endpoint", format_args!("{BOLD}{}{BOLD:#}", engine.endpoint));
-    for (key, url) in observed {
-        terminal.step(GREEN, "url", format_args!("{key}  {BOLD}{url}{BOLD:#}"));
+}
+
+/// A plan that is not carried out.
+async fn print_planned(session: &Session, prepared: &Prepared, watch: &Stopwatch) -> Result<(), Failure> {
+    session.terminal.step(YELLOW, "planned", "and not applied: CI is set, and `--yes` was not given");
+    if session.terminal.json {
+        return prepared.print_json(session, false, watch).await;
     }
-    if plan.summary().create > 0 {
-        terminal.say(next_commands(&desired));
+    let plan = &prepared.plan;
+    plan.lines().iter().try_for_each(|line| session.terminal.print(coloured(line)))?;
+    session.terminal.print(plan.summary())
+}
+
+/// What is known before the first change of the stack.
+struct Prepared {
+    /// No other command changes the stack meanwhile.
+    _lock: StateLock,
+    place: Place,
+    desired: Desired,
+    selection: Selection,
+    services: Services,
+    plan: Plan,
+    artifacts: Artifacts,
+    tools: Tools,
+}
+
+impl Prepared {
+    async fn print_json(&self, session: &Session, applied: bool, watch: &Stopwatch) -> Result<(), Failure> {
+        let digest = |(key, artifact): (&String, &ArtifactInfo)| (key.clone(), artifact.digest.to_string());
+        session.terminal.print_json(&Converged {
+            stack: self.desired.name.as_str(),
+            endpoint: self.place.endpoint(),
+            account: self.place.scope().account.to_string(),
+            region: self.place.scope().region.to_string(),
+            took_ms: watch.elapsed().as_millis(),
+            applied,
+            changed: self.plan.summary(),
+            artifacts: self.artifacts.iter().map(digest).collect(),
+            variables: if applied { super::env::variables(session).await? } else { BTreeMap::new() },
+            steps: &self.plan,
+        })
     }
-    Ok(())
 }
 
 /// Everything before the first change of the stack.
-async fn prepare(
-    session: &Session,
-    args: &Up,
-    project: &Project,
-    (desired, selection): (&Desired, &Selection),
-) -> Result<(StateLock, Engine, Services, Plan, Artifacts), Failure> {
+async fn prepare(session: &Session, args: &Up, project: &Project, desired: Desired) -> Result<Prepared, Failure> {
     let lock = lock::take(session, &project.state_dir(), "up").await?;
-    let artifacts = artifacts::build(session, project, desired, selection).await?;
-    let services = Services::open(session, project, desired, selection).await?;
-    ready_services_first(session, project, (desired, selection), &services).await?;
-    let engine = Engine::ensure(session, project, desired).await?;
+    // Who we are elsewhere is known in a moment, and builds are not: nobody waits for them in vain.
+    let reached = match session.elsewhere() {
+        Some(_) => {
+            localstack::ensure(session, project, &desired).await?;
+            Some(Remote::reach(session, project, &desired).await?)
+        }
+        None => None,
+    };
+    let mut desired = reached.as_ref().map_or(desired, |remote| remote.desired.clone());
+    let selection = Selection::with_needs(&desired, &selecting::addresses(&desired, &args.only)?);
+    let tools = locking::check(session, project, &desired, args.locked).await?;
+    let mut artifacts = artifacts::build(session, project, &desired, &selection).await?;
+    match &reached {
+        None => locking::pin_bases(project, &mut desired).await?,
+        Some(remote) => {
+            remote.show(session);
+            artifacts = remote.packaged(session, project, artifacts).await?;
+            remote.prune(project, &artifacts);
+        }
+    }
+    let services = Services::open(session, project, &desired, &selection).await?;
+    let place = match reached {
+        Some(remote) => Place::Remote(Arc::new(remote)),
+        None => {
+            ready_services_first(session, project, (&desired, &selection), &services).await?;
+            Place::ensure(session, project, &desired).await?
+        }
+    };
     services.remember(project)?;
-    let plan = Converging::on(session, (desired, selection), &engine, &services).plan(&artifacts).await?;
-    ask(session, args, &plan).await?;
-    Ok((lock, engine, services, plan, artifacts))
+    let plan = Converging::on(session, (&desired, &selection), &place, &services).plan(&artifacts).await?;
+    if !only_plans(&place, &plan, args) {
+        ask(session, args, &place, &plan).await?;
+    }
+    Ok(Prepared { _lock: lock, place, desired, selection, services, plan, artifacts, tools })
+}
+
+/// Whether nobody looks and nobody has agreed to anything.
+fn only_plans(place: &Place, plan: &Plan, args: &Up) -> bool {
+    match place {
+        Place::Remote(remote) => remote.only_plans(args.yes) && !plan.is_empty(),
+        Place::Engine(_) => false,
+    }
 }
 
 /// An engine that starts with what it kept hands messages to functions at once: the services come up before it does.
@@ -131,12 +244,21 @@ fn done(summary: Summary) -> String {
     if parts.is_empty() { "nothing to change".to_owned() } else { parts.join(", ") }
 }
 
-async fn ask(session: &Session, args: &Up, plan: &Plan) -> Result<(), Failure> {
-    if plan.dangers().next().is_none() {
+/// Agreement to what would be lost, and on AWS to any change, account and region in sight.
+async fn ask(session: &Session, args: &Up, place: &Place, plan: &Plan) -> Result<(), Failure> {
+    let account = if let Place::Remote(remote) = place { Some(remote).filter(|remote| remote.is_aws()) } else { None };
+    let has_dangers = plan.dangers().next().is_some();
+    if plan.is_empty() || !(has_dangers || account.is_some()) {
         return Ok(());
     }
     plan.lines().iter().for_each(|line| session.terminal.say(coloured(line)));
-    session.terminal.confirm(&losses(plan), args.yes).await
+    match account {
+        Some(remote) => {
+            let losses = if has_dangers { format!(", and {},", losses(plan)) } else { String::new() };
+            remote.confirm(session, &format!("{}{losses}", plan.summary()), args.yes).await
+        }
+        None => session.terminal.confirm(&losses(plan), args.yes).await,
+    }
 }
 
 /// What a plan's dangers are, in a few words.
@@ -151,7 +273,7 @@ fn losses(plan: &Plan) -> String {
 }
 
 /// What somebody would do next, with the names of this stack.
-fn next_commands(desired: &Desired) -> String {
+fn next_commands(desired: &Desired, target: Option<&str>) -> String {
     let triggered = desired.functions.iter().find_map(|(key, function)| Some((key, function.triggers.first()?)));
     let mut commands = Vec::new();
     if let Some((function, trigger)) = triggered {
@@ -166,7 +288,12 @@ fn next_commands(desired: &Desired) -> String {
         commands.push(format!("stackctl send {queue} hello"));
     }
     commands.push("stackctl status".to_owned());
-    let lines: Vec<_> = commands.iter().map(|command| format!("  {CYAN}{command}{CYAN:#}")).collect();
+    let target = target.map_or_else(String::new, |name| format!(" --target {name}"));
+    let lines: Vec<_> = commands
+        .iter()
+        .map(|command| command.replacen("stackctl", &format!("stackctl{target}"), 1))
+        .map(|command| format!("  {CYAN}{command}{CYAN:#}"))
+        .collect();
     format!("next:\n{}", lines.join("\n"))
 }
 
@@ -195,7 +322,7 @@ mod tests {
                 version: "0.1.0",
             };
             let desired = manifest::read(&source, &context).desired.unwrap();
-            let text = anstream::adapter::strip_str(&next_commands(&desired)).to_string();
+            let text = anstream::adapter::strip_str(&next_commands(&desired, None)).to_string();
             let commands: Vec<_> = text.lines().skip(1).map(str::trim).collect();
             assert_eq!(commands, expected);
         };

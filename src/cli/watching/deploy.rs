@@ -13,23 +13,25 @@ use tokio::time::Instant;
 use crate::{
     cli::{
         Session,
-        converging::{facts, failure, progress, whole},
-        engine::Engine,
+        converging::{failure, progress},
         failure::{Failure, Message},
         lock,
+        place::Place,
         project::Project,
         services::Services,
     },
     converge::{self, NotReady, Patience, Progress, Provider},
     model::{ArtifactDigest, FunctionName},
-    plan::{self, ArtifactInfo, Artifacts, Call, Plan, Step, TargetFacts},
+    plan::{self, ArtifactInfo, Artifacts, Call, Plan, Step, TargetFacts, layer_artifact},
     provider::WholeProvider,
-    stack::{Address, Desired, Observed, ObservedFunction, Readiness, Selection, TAG_BUILD},
+    stack::{Address, Desired, LayerReference, Observed, ObservedFunction, Readiness, Selection, TAG_BUILD},
 };
 
 /// Between two looks at a function that is not ready: the first wait, which doubles, and the longest.
 const LOOK_FIRST: Duration = Duration::from_millis(2);
 const LOOK_LONGEST: Duration = Duration::from_millis(100);
+/// On targets whose calls are counted.
+const LOOK_LONGEST_ELSEWHERE: Duration = Duration::from_secs(1);
 /// How long new code may take to be ready: the init phase has ten seconds, and a second try.
 const READY_MAX: Duration = Duration::from_secs(120);
 
@@ -37,6 +39,7 @@ const READY_MAX: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) endpoint: String,
+    place: Place,
     provider: Arc<WholeProvider>,
     facts: TargetFacts,
     observed: Observed,
@@ -68,8 +71,8 @@ pub(crate) enum Extent {
 #[derive(Debug)]
 pub(crate) struct Deployed {
     pub(crate) extent: Extent,
-    /// The engine, when it was looked for.
-    pub(crate) engine: Option<Engine>,
+    /// The engine or another target, when it was looked for.
+    pub(crate) place: Option<Place>,
     /// `None` when it is not known any more.
     pub(crate) known: Option<Known>,
     /// What was done, or was to be done when that failed.
@@ -97,8 +100,8 @@ impl Known {
 impl Deployed {
     /// Nothing yet.
     fn nothing(extent: Extent) -> Self {
-        let (engine, known, plan, held) = (None, None, Plan::default(), Vec::new());
-        Self { extent, engine, known, plan, held, result: Ok(()), took: DeployTimes::default() }
+        let (place, known, plan, held) = (None, None, Plan::default(), Vec::new());
+        Self { extent, place, known, plan, held, result: Ok(()), took: DeployTimes::default() }
     }
 }
 
@@ -121,10 +124,21 @@ pub(crate) async fn deploy(mut order: Order) -> Deployed {
 async fn deploy_code(order: &Order, functions: &BTreeSet<String>, mut known: Known) -> Option<Deployed> {
     let started = Instant::now();
     let desired = &order.desired;
-    let (artifacts, _) = artifacts_of_all(desired, &order.artifacts, &known.observed);
+    let mut built = order.artifacts.clone();
+    if let Place::Remote(remote) = &known.place {
+        built.retain(|key, _| functions.contains(key));
+        built = remote.packaged(&order.session, &order.project, built).await.ok()?;
+    }
+    let (artifacts, _) = artifacts_of_all(desired, &built, &known.observed);
     let plan = plan::plan(desired, &artifacts, &known.observed, &known.facts).ok()?;
     let plan = plan.only(|step| match (&step.address, &step.call) {
-        (Address::Function(key), Call::UpdateFunctionCode { .. } | Call::TagFunction { .. }) => functions.contains(key),
+        (
+            Address::Function(key),
+            Call::UpdateFunctionCode { .. }
+            | Call::TagFunction { .. }
+            | Call::UploadPackage { .. }
+            | Call::DeletePackage { .. },
+        ) => functions.contains(key),
         _ => false,
     });
     let report =
@@ -137,7 +151,7 @@ async fn deploy_code(order: &Order, functions: &BTreeSet<String>, mut known: Kno
     let names =
         desired.functions.iter().filter(|(key, _)| changed.contains(&Address::Function((*key).clone()).to_string()));
     let names: Vec<FunctionName> = names.map(|(_, function)| function.name.clone()).collect();
-    let (known, result) = match until_ready(&known.provider, desired, &names).await {
+    let (known, result) = match until_ready(&known, desired, &names).await {
         Ok(functions) => {
             let failed = functions.iter().find_map(|(name, found)| failed(name, found));
             known.observed.functions.extend(functions);
@@ -146,7 +160,7 @@ async fn deploy_code(order: &Order, functions: &BTreeSet<String>, mut known: Kno
         Err(failure) => (None, Err(failure)),
     };
     let took = DeployTimes { deploy, ready: started.elapsed() - deploy };
-    Some(Deployed { extent: order.extent.clone(), engine: None, known, plan, held: Vec::new(), result, took })
+    Some(Deployed { extent: order.extent.clone(), place: None, known, plan, held: Vec::new(), result, took })
 }
 
 /// New code that the function did not take.
@@ -159,7 +173,7 @@ fn failed(name: &FunctionName, found: &ObservedFunction) -> Option<Failure> {
 
 /// How the functions are when none of them is on its way any more.
 async fn until_ready(
-    provider: &WholeProvider,
+    known: &Known,
     desired: &Desired,
     names: &[FunctionName],
 ) -> Result<BTreeMap<FunctionName, ObservedFunction>, Failure> {
@@ -167,8 +181,9 @@ async fn until_ready(
         return Ok(BTreeMap::new());
     }
     let (started, mut wait) = (Instant::now(), LOOK_FIRST);
+    let longest = if matches!(known.place, Place::Engine(_)) { LOOK_LONGEST } else { LOOK_LONGEST_ELSEWHERE };
     loop {
-        let functions = provider.look_at(desired, names).await.map_err(|error| failure(&error))?;
+        let functions = known.provider.look_at(desired, names).await.map_err(|error| failure(&error))?;
         if !functions.values().any(|found| matches!(found.readiness, Readiness::Pending(_))) {
             return Ok(functions);
         }
@@ -177,7 +192,7 @@ async fn until_ready(
             return Err(Failure::World(Message::new(text)));
         }
         tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(LOOK_LONGEST);
+        wait = (wait * 2).min(longest);
     }
 }
 
@@ -193,19 +208,28 @@ async fn deploy_everything(order: Order) -> Deployed {
 }
 
 async fn everything(order: &Order, deployed: &mut Deployed, started: Instant) -> Result<(), Failure> {
-    let (session, desired) = (&order.session, &*order.desired);
+    let session = &order.session;
+    let place = Place::ensure(session, &order.project, &order.desired).await?;
+    deployed.place = Some(place.clone());
+    let (desired, built) = match &place {
+        Place::Engine(_) => (&*order.desired, order.artifacts.clone()),
+        Place::Remote(remote) => {
+            let built = remote.packaged(session, &order.project, order.artifacts.clone()).await?;
+            remote.prune(&order.project, &built);
+            (&remote.desired, built)
+        }
+    };
     let services = Services::open(session, &order.project, desired, &Selection::Everything).await?;
-    let engine = Engine::ensure(session, &order.project, desired).await?;
     services.remember(&order.project)?;
-    let facts = facts(desired, engine.endpoint.clone(), &services);
-    let provider = Arc::new(whole(&engine, &facts, &services));
-    let endpoint = engine.endpoint.clone();
-    deployed.engine = Some(engine);
+    let facts = place.facts(desired, &services);
+    let provider = Arc::new(place.whole(&facts, &services));
+    let endpoint = place.endpoint().to_owned();
     let observed = provider.observe(desired).await.map_err(|error| failure(&error))?;
-    let (artifacts, unbuilt) = artifacts_of_all(desired, &order.artifacts, &observed);
+    let (artifacts, unbuilt) = artifacts_of_all(desired, &built, &observed);
     let plan = plan::plan(desired, &artifacts, &observed, &facts).map_err(|problems| unplanned(session, problems))?;
     let plan = plan.only(|step| match &step.address {
         Address::Function(key) | Address::Trigger { function: key, .. } => !unbuilt.contains(key),
+        Address::Layer(key) => !unbuilt.contains(&layer_artifact(key)),
         _ => true,
     });
     let (plan, held) = if order.may_lose { (plan, Vec::new()) } else { plan.hold_dangers() };
@@ -223,7 +247,7 @@ async fn everything(order: &Order, deployed: &mut Deployed, started: Instant) ->
         NotReady::Unobserved(error) => failure(&error),
         other => Failure::World(Message::new(other.to_string())),
     })?;
-    deployed.known = Some(Known { endpoint, provider, facts, observed });
+    deployed.known = Some(Known { endpoint, place: place.clone(), provider, facts, observed });
     Ok(())
 }
 
@@ -238,6 +262,7 @@ fn unplanned(session: &Session, mut problems: Vec<plan::Problem>) -> Failure {
 /// functions of which there is neither, whose steps have to be left out.
 fn artifacts_of_all(desired: &Desired, built: &Artifacts, observed: &Observed) -> (Artifacts, BTreeSet<String>) {
     let (mut artifacts, mut unbuilt) = (built.clone(), BTreeSet::new());
+    unbuilt_layers(desired, observed, &mut artifacts, &mut unbuilt);
     for (key, function) in &desired.functions {
         if artifacts.contains_key(key) {
             continue;
@@ -247,7 +272,26 @@ fn artifacts_of_all(desired: &Desired, built: &Artifacts, observed: &Observed) -
             unbuilt.insert(key.clone());
             ArtifactDigest::from_bytes([0; 32])
         });
-        artifacts.insert(key.clone(), ArtifactInfo { digest, image: None, code_sha256: None });
+        artifacts.insert(key.clone(), ArtifactInfo { digest, image: None, code_sha256: None, object: None });
     }
     (artifacts, unbuilt)
+}
+
+/// The same for layers: functions of a layer that is nowhere are left out with it.
+fn unbuilt_layers(desired: &Desired, observed: &Observed, artifacts: &mut Artifacts, unbuilt: &mut BTreeSet<String>) {
+    for key in desired.layers.keys() {
+        if artifacts.contains_key(&layer_artifact(key)) {
+            continue;
+        }
+        let versions = observed.layers.values().filter(|found| found.mark.key == *key);
+        let newest = versions.max_by_key(|found| found.version).map(|found| found.mark.digest);
+        let digest = newest.unwrap_or_else(|| {
+            unbuilt.insert(layer_artifact(key));
+            let has_it = |layer: &LayerReference| *layer == LayerReference::Declared(key.clone());
+            let users = desired.functions.iter().filter(|(_, function)| function.layers.iter().any(has_it));
+            unbuilt.extend(users.map(|(key, _)| key.clone()));
+            ArtifactDigest::from_bytes([0; 32])
+        });
+        artifacts.insert(layer_artifact(key), ArtifactInfo { digest, image: None, object: None, code_sha256: None });
+    }
 }

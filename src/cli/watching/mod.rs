@@ -27,11 +27,17 @@ use self::{
     saves::{NewSave, Outcome, Saves},
     view::View,
 };
-use super::{Session, args, artifacts, engine::Engine, failure::Failure, project::Project};
+use super::{
+    Session, args, artifacts,
+    failure::Failure,
+    place::Place,
+    project::{Project, on_target},
+    remote,
+};
 use crate::{
     build::{self, BuildRequest, Earlier},
-    plan::{Artifacts, Step},
-    stack::{Build, Desired, DesiredFunction},
+    plan::{Artifacts, Step, layer_artifact},
+    stack::{Address, Build, Desired},
     watch::{Builds, Built, Change, Watch, WatchError},
 };
 
@@ -95,11 +101,12 @@ impl<'a> Watching<'a> {
         desired: Desired,
     ) -> Result<Self, Failure> {
         let mut signals = Signals::new()?;
-        let engine = tokio::select! {
-            engine = Engine::ensure(session, &project, &desired) => engine?,
+        let place = tokio::select! {
+            place = reach(session, args, &project, &desired) => place?,
             () = signals.next() => return Err(Failure::Interrupted),
         };
-        engine.check_stack(&desired.name)?;
+        // Images of other targets are known by their names alone.
+        let artifacts = if session.elsewhere().is_some() { remote::images(&desired)? } else { Artifacts::new() };
         let watch =
             Watch::new(vec![project.file.clone(), project.overlay_file()]).map_err(|error| unwatchable(&error))?;
         let view = View::new(session, &project);
@@ -113,13 +120,13 @@ impl<'a> Watching<'a> {
             builds: Builds::default(),
             saves: Saves::default(),
             earlier: BTreeMap::new(),
-            artifacts: Artifacts::new(),
+            artifacts,
             to_deploy: BTreeSet::new(),
             everything: true,
             deploying: None,
             known: None,
             held: Vec::new(),
-            logs: Following::new(engine.client, &engine.scope, args.only.clone()),
+            logs: Following::new(&place, args.only.clone()).await?,
             view,
             signals,
             keys: if session.terminal.json { None } else { Keys::listen() },
@@ -198,28 +205,37 @@ impl<'a> Watching<'a> {
     /// Each function's builds know of each other.
     fn remember_builds(&mut self) {
         let mut before = std::mem::take(&mut self.earlier);
-        let keys = self.desired.functions.keys();
-        self.earlier = keys.map(|key| (key.clone(), before.remove(key).unwrap_or_default())).collect();
+        let keys = keys(&self.desired).into_iter();
+        self.earlier = keys.map(|key| (key.clone(), before.remove(&key).unwrap_or_default())).collect();
     }
 
     fn requests(&self) -> BTreeMap<String, BuildRequest> {
-        let functions = self.desired.functions.iter();
-        functions
-            .map(|(key, function)| {
-                let earlier = self.earlier.get(key).cloned().unwrap_or_default();
-                let mut request = artifacts::request(self.session, &self.project, &self.desired.name, function);
-                if let Some(progress) = self.view.build_progress(key) {
+        let is_elsewhere = self.session.elsewhere().is_some();
+        let (session, project, desired) = (self.session, &self.project, &self.desired);
+        let function =
+            |(key, function)| (String::clone(key), artifacts::request(session, project, &desired.name, function));
+        let layer =
+            |(key, layer): (&String, _)| (layer_artifact(key), artifacts::layer_request(session, project, key, layer));
+        let requests = desired
+            .functions
+            .iter()
+            .filter(|(_, function)| !(is_elsewhere && function.is_image()))
+            .map(function)
+            .chain(desired.layers.iter().map(layer));
+        requests
+            .map(|(key, mut request)| {
+                if let Some(progress) = self.view.build_progress(&key) {
                     request.progress = progress;
                 }
-                request.earlier = earlier;
-                (key.clone(), request)
+                request.earlier = self.earlier.get(&key).cloned().unwrap_or_default();
+                (key, request)
             })
             .collect()
     }
 
     /// The first round: all is built and deployed.
     fn start_everything(&mut self, now: Instant) {
-        let functions = self.desired.functions.keys().cloned().collect();
+        let functions = keys(&self.desired);
         self.everything = true;
         self.saves.begin(NewSave {
             paths: Vec::new(),
@@ -239,10 +255,11 @@ impl<'a> Watching<'a> {
         let Change { manifest, mut functions, paths, paths_count, first } = change;
         let manifest = manifest && self.read_manifest()?;
         if manifest {
-            functions.extend(self.desired.functions.keys().cloned());
+            functions.extend(keys(&self.desired));
             self.everything = true;
         }
-        functions.retain(|key| self.desired.functions.contains_key(key));
+        let known = keys(&self.desired);
+        functions.retain(|key| known.contains(key));
         functions.retain(|key| !self.only_writes_itself(key, &paths, manifest));
         if !manifest && functions.is_empty() {
             return Ok(());
@@ -265,8 +282,12 @@ impl<'a> Watching<'a> {
 
     /// A command that writes other bytes into its source at every run would supersede itself for ever.
     fn only_writes_itself(&mut self, key: &str, paths: &[PathBuf], manifest: bool) -> bool {
-        let is_command = |function: &DesiredFunction| matches!(function.build, Build::Command { .. });
-        if manifest || !self.builds.is_building(key) || !self.desired.functions.get(key).is_some_and(is_command) {
+        let function = self.desired.functions.get(key).map(|function| &function.build);
+        let layer = || {
+            self.desired.layers.iter().find(|(layer, _)| layer_artifact(layer) == key).map(|(_, layer)| &layer.build)
+        };
+        let is_command = matches!(function.or_else(layer), Some(Build::Command { .. }));
+        if manifest || !self.builds.is_building(key) || !is_command {
             self.superseding.remove(key);
             return false;
         }
@@ -295,12 +316,23 @@ impl<'a> Watching<'a> {
             self.view.manifest_broken(&reading.problems)?;
             return Ok(false);
         };
+        let is_elsewhere = self.session.elsewhere().is_some();
+        let on_target = on_target(self.session, desired);
+        let images = |desired: &Desired| if is_elsewhere { remote::images(desired) } else { Ok(Artifacts::new()) };
+        let (desired, images) = match on_target.and_then(|desired| Ok((images(&desired)?, desired))) {
+            Ok((images, desired)) => (desired, images),
+            Err(failure) => {
+                self.view.manifest_unread(&failure)?;
+                return Ok(false);
+            }
+        };
         self.desired = Arc::new(desired);
+        self.artifacts.extend(images);
         self.remember_builds();
-        let desired = &self.desired;
-        self.artifacts.retain(|key, _| desired.functions.contains_key(key));
-        self.to_deploy.retain(|key| desired.functions.contains_key(key));
-        for key in self.saves.waiting().into_iter().filter(|key| !desired.functions.contains_key(key)) {
+        let known = keys(&self.desired);
+        self.artifacts.retain(|key, _| known.contains(key));
+        self.to_deploy.retain(|key| known.contains(key));
+        for key in self.saves.waiting().into_iter().filter(|key| !known.contains(key)) {
             self.builds.cancel(&key);
             self.saves.forget(&key);
         }
@@ -366,7 +398,7 @@ impl<'a> Watching<'a> {
             return;
         }
         let extent = if self.everything || self.to_deploy.iter().any(|key| !self.serves(key)) {
-            if self.desired.functions.keys().any(|key| self.builds.is_building(key)) {
+            if keys(&self.desired).iter().any(|key| self.builds.is_building(key)) {
                 return;
             }
             self.everything = false;
@@ -394,9 +426,9 @@ impl<'a> Watching<'a> {
     }
 
     fn deployed(&mut self, deployed: Deployed) -> Result<(), Failure> {
-        let Deployed { extent, engine, known, plan, held, result, took } = deployed;
-        if let Some(engine) = engine {
-            self.logs.follow(engine.client, &engine.scope);
+        let Deployed { extent, place, known, plan, held, result, took } = deployed;
+        if let Some(place) = place {
+            self.logs.follow(&place);
         }
         self.known = known;
         let served: BTreeSet<String> = plan.steps.iter().filter_map(function_of).collect();
@@ -447,9 +479,30 @@ impl<'a> Watching<'a> {
     }
 }
 
+/// The stack's engine, or another target, on AWS once somebody has agreed to change that account.
+async fn reach(session: &Session, args: &args::Watch, project: &Project, desired: &Desired) -> Result<Place, Failure> {
+    let place = Place::ensure(session, project, desired).await?;
+    match &place {
+        Place::Engine(engine) => engine.check_stack(&desired.name)?,
+        Place::Remote(remote) => {
+            remote.show(session);
+            let what = format!("each save would change the stack `{}`", desired.name);
+            remote.confirm(session, &what, args.yes).await?;
+        }
+    }
+    Ok(place)
+}
+
+/// What is built: functions by their keys, and layers.
+fn keys(desired: &Desired) -> BTreeSet<String> {
+    let layers = desired.layers.keys().map(|key| layer_artifact(key));
+    desired.functions.keys().cloned().chain(layers).collect()
+}
+
 fn function_of(step: &Step) -> Option<String> {
     match &step.address {
-        crate::stack::Address::Function(key) => Some(key.clone()),
+        Address::Function(key) => Some(key.clone()),
+        Address::Layer(key) => Some(layer_artifact(key)),
         _ => None,
     }
 }

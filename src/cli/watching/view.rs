@@ -19,6 +19,7 @@ use crate::{
     build::{BuildError, BuildEvent, Progress},
     cli::{
         Session,
+        artifacts::address_of,
         commands::logs::{self, GROUP_PREFIX},
         failure::{Failure, Message},
         project::{Project, as_json, print_problems},
@@ -103,7 +104,7 @@ impl View {
             let event = match event {
                 BuildEvent::Line(line) => Event::Output { function: &function, line },
                 BuildEvent::Warning(text) => {
-                    Event::Warning { message: format!("functions.{function}: {text}"), help: None }
+                    Event::Warning { message: format!("{}: {text}", address_of(&function)), help: None }
                 }
                 BuildEvent::Started(_) | BuildEvent::Ended(_) => return,
             };
@@ -245,6 +246,10 @@ impl View {
                 self.terminal.warn("the engine has ended; the next save starts it again");
                 Ok(())
             }
+            LogNews::Unread(why) => {
+                self.warn(format!("{why}; logs are not followed"), None);
+                Ok(())
+            }
         }
     }
 
@@ -255,7 +260,7 @@ impl View {
     /// A command's build writes what is watched.
     pub(super) fn writes_itself(&self, function: &str, paths: &[PathBuf]) {
         let paths: Vec<_> = paths.iter().map(|path| format!("`{}`", self.relative(path))).collect();
-        let message = format!("functions.{function}: its build writes {} at every run", paths.join(", "));
+        let message = format!("{}: its build writes {} at every run", address_of(function), paths.join(", "));
         let help = "it is taken for an output from now on; name it in `.gitignore`, and it never counts".to_owned();
         self.warn(message, Some(help));
     }

@@ -40,7 +40,7 @@ impl Bench {
         let mut identity = Identity::default();
         for record in self.store.values() {
             let RecordEntry::Identity(record) = record.entry.clone() else { panic!("{record:?}") };
-            identity.restore(record);
+            identity.restore(*record);
         }
         Self { identity, ..self }
     }

@@ -47,7 +47,13 @@ impl<'a> Named<'a> {
 
     /// The ARN in `scope`, as text.
     pub(super) fn arn(&self, scope: &Scope) -> String {
-        let mut arn = format!("arn:aws:lambda:{}:{}:function:{}", scope.region, scope.account, self.name);
+        let mut arn = format!(
+            "arn:{}:lambda:{}:{}:function:{}",
+            scope.region.partition(),
+            scope.region,
+            scope.account,
+            self.name
+        );
         if let Some(qualifier) = self.qualifier {
             arn.push(':');
             arn.push_str(qualifier);

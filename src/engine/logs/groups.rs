@@ -177,8 +177,13 @@ impl Group {
             creation_time: self.created_at.as_millis(),
             metric_filter_count: 0,
             retention_in_days: self.retention_days,
-            arn: format!("arn:aws:logs:{}:{}:log-group:{name}:*", scope.region, scope.account),
-            log_group_arn: format!("arn:aws:logs:{}:{}:log-group:{name}", scope.region, scope.account),
+            arn: format!("arn:{}:logs:{}:{}:log-group:{name}:*", scope.region.partition(), scope.region, scope.account),
+            log_group_arn: format!(
+                "arn:{}:logs:{}:{}:log-group:{name}",
+                scope.region.partition(),
+                scope.region,
+                scope.account
+            ),
             log_group_class: STANDARD.into(),
             stored_bytes: self.bytes as u64,
         }
@@ -197,7 +202,12 @@ impl Stream {
             first_event_timestamp: self.lines.front().map(|line| line.timestamp_ms),
             last_event_timestamp: self.last_time(),
             last_ingestion_time: self.lines.back().map(|line| line.ingested_ms),
-            arn: format!("arn:aws:logs:{}:{}:log-group:{group}:log-stream:{name}", scope.region, scope.account),
+            arn: format!(
+                "arn:{}:logs:{}:{}:log-group:{group}:log-stream:{name}",
+                scope.region.partition(),
+                scope.region,
+                scope.account
+            ),
         }
     }
 }

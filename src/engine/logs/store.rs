@@ -164,12 +164,13 @@ impl Store {
             ingested_ms: now.as_millis(),
             message,
         });
-        if let Some(found) = self.groups.get_mut(group) {
-            found.push(now, Arc::clone(&line));
-            self.bytes += cost(&line);
+        let Some(found) = self.groups.get_mut(group) else { return line };
+        found.push(now, Arc::clone(&line));
+        self.bytes += cost(&line);
+        let (bytes, is_indexed) = (found.bytes, found.is_indexed());
+        if !is_indexed {
+            self.index(group);
         }
-        self.index(group);
-        let bytes = self.groups.get(group).map_or(0, |found| found.bytes);
         if let too_many @ 1.. = bytes.saturating_sub(GROUP_MAX_BYTES) {
             self.drop_oldest_of(group, too_many.max(DROPPED_AT_ONCE_BYTES));
         }
@@ -199,14 +200,10 @@ impl Store {
     /// Brings the indexes to what a group is now.
     fn index(&mut self, name: &str) {
         let Some(group) = self.groups.get_mut(name) else { return };
-        let first = group.lines.front().map(|line| Place::of(line));
-        let expiry = group
-            .retention_ms()
-            .zip(first)
-            .map(|(kept_ms, first)| Timestamp::from_millis(first.timestamp_ms).plus_millis(kept_ms));
-        if group.indexed == (first, expiry) {
+        if group.is_indexed() {
             return;
         }
+        let (first, expiry) = group.first_and_expiry();
         let before = std::mem::replace(&mut group.indexed, (first, expiry));
         let name: Arc<str> = group.lines.front().map_or_else(|| name.into(), |line| Arc::clone(&line.group));
         self.forget(&name, before);
@@ -253,6 +250,20 @@ impl Group {
     /// How long lines are kept.
     pub(super) fn retention_ms(&self) -> Option<u64> {
         self.retention_days.map(|days| u64::from(days) * DAY_MS)
+    }
+
+    /// Whether the indexes have it as it is.
+    fn is_indexed(&self) -> bool {
+        self.indexed == self.first_and_expiry()
+    }
+
+    fn first_and_expiry(&self) -> (Option<Place>, Option<Timestamp>) {
+        let first = self.lines.front().map(|line| Place::of(line));
+        let expiry = self
+            .retention_ms()
+            .zip(first)
+            .map(|(kept_ms, first)| Timestamp::from_millis(first.timestamp_ms).plus_millis(kept_ms));
+        (first, expiry)
     }
 
     fn push(&mut self, now: Timestamp, line: Arc<LogLine>) {

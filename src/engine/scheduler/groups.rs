@@ -130,7 +130,12 @@ impl Scheduler {
     }
 
     fn group_arn(&self, name: &str) -> String {
-        format!("arn:aws:scheduler:{}:{}:schedule-group/{name}", self.scope.region, self.scope.account)
+        format!(
+            "arn:{}:scheduler:{}:{}:schedule-group/{name}",
+            self.scope.region.partition(),
+            self.scope.region,
+            self.scope.account
+        )
     }
 
     fn shown_group(&self, name: &str) -> Result<ScheduleGroup, SchedulerError> {

@@ -187,7 +187,7 @@ fn target_arn(schedule: &Schedule) -> String {
 }
 
 pub(super) fn schedule_arn(scope: &Scope, (group, name): &Key) -> String {
-    format!("arn:aws:scheduler:{}:{}:schedule/{group}/{name}", scope.region, scope.account)
+    format!("arn:{}:scheduler:{}:{}:schedule/{group}/{name}", scope.region.partition(), scope.region, scope.account)
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), SchedulerError> {

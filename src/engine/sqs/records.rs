@@ -178,6 +178,7 @@ mod tests {
     #[test]
     fn records_stay_small() {
         assert!(size_of::<SqsRecord>() <= 24, "{}", size_of::<SqsRecord>());
+        assert!(size_of::<crate::engine::Record>() <= 32, "{}", size_of::<crate::engine::Record>());
         assert!(size_of::<StoredMessage>() <= 112, "{}", size_of::<StoredMessage>());
     }
 }

@@ -8,7 +8,7 @@ use wording::{accepts, bad_quantity, bad_text, describe, first_sentence, instead
 pub(super) use wording::{unclosed, unset};
 
 use super::{
-    format::{CONCURRENCY_MAX, Key, Others, Presence, ROOT, Shape, Table, Text},
+    format::{CONCURRENCY_MAX, Key, Others, ROOT, Shape, Table, Text},
     problem::Problem,
     suggest,
     template::{self, Piece},
@@ -120,7 +120,7 @@ impl Checker<'_> {
             return;
         }
         for key in table.keys {
-            if matches!(key.presence, Presence::Required) && node.get(key.name).is_none() {
+            if key.is_missing(|name| node.get(name).is_some()) {
                 let message = format!("`{}` is missing in {}", key.name, place.table_name());
                 let problem = Problem::mistake("missing_key", message).at(place.span, format!("needs `{}`", key.name));
                 self.problems.push(problem.help(format!("`{}`: {}", key.name, first_sentence(key.doc))));

@@ -2,7 +2,7 @@
 
 use super::Place;
 use crate::manifest::{
-    format::{Key, Others, Presence, Rule, Shape, Table, Text, runtimes},
+    format::{Key, Others, Rule, Shape, Table, Text, runtimes},
     problem::Problem,
     suggest,
     tree::{Entry, Node, Span, Value},
@@ -123,8 +123,7 @@ fn known<'n>(names: impl Iterator<Item = &'n str> + Clone) -> String {
 /// A name of the user's choosing that was meant to be a fixed one: it resembles one and does not stand on its own.
 pub(super) fn misspelt(entry: &Entry, table: &'static Table, others: &'static Others) -> Option<&'static str> {
     let Shape::Table(inner) = &others.shape else { return None };
-    let required = |key: &&Key| matches!(key.presence, Presence::Required);
-    let incomplete = inner.keys.iter().filter(required).any(|key| entry.node.get(key.name).is_none());
+    let incomplete = inner.keys.iter().any(|key| key.is_missing(|name| entry.node.get(name).is_some()));
     if incomplete { suggest::closest(&entry.key, table.keys.iter().map(|key| key.name)) } else { None }
 }
 

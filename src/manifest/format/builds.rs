@@ -63,7 +63,7 @@ static IMAGE_ARG_KEYS: Others = Others {
     shape: Shape::Text(Text::Free { max: 4096 }),
 };
 
-static NOTHING: Table = table("Nothing to say.", &[]);
+pub(super) static NOTHING: Table = table("Nothing to say.", &[]);
 
 static GO: Table = table(
     "`go build`.",
@@ -141,7 +141,7 @@ static JAVA: Table = table(
     )],
 );
 
-static COMMAND: Table = table(
+pub(super) static COMMAND: Table = table(
     "A command of your own.",
     &[
         key(

@@ -24,6 +24,8 @@ pub(super) const VARIABLES_MAX: usize = 1000;
 /// `ImageConfig.EntryPoint` and `Command` (Lambda service model).
 const ARGUMENTS_MAX: usize = 1500;
 const WATCHED_MAX: usize = 100;
+/// Layers of a function (Lambda developer guide, "Lambda quotas").
+const LAYERS_MAX: usize = 5;
 
 pub(super) static FUNCTIONS: Table = map("The stack's functions, by name.", &FUNCTION_KEYS);
 
@@ -151,6 +153,13 @@ static FUNCTION: Table = table(
             Derived("no variables of your own"),
             "Environment",
             "Environment variables. Values may refer to the stack: `${queues.NAME.url}`.",
+        ),
+        key(
+            "layers",
+            Shape::List { item: &Shape::Text(Text::Layer), max: LAYERS_MAX },
+            Default("[]"),
+            "Layers",
+            "What else is in `/opt`: layers of this manifest by name, or versions of others by ARN. Later ones are laid over earlier ones.",
         ),
         key(
             "concurrency",

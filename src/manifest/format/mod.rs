@@ -5,6 +5,7 @@
 
 mod builds;
 mod functions;
+mod layers;
 mod queues;
 mod rules;
 mod schedules;
@@ -41,6 +42,8 @@ pub(super) struct Key {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Presence {
     Required,
+    /// Required where the other key is not written.
+    RequiredWithout(&'static str),
     /// The default, as it would be written.
     Default(&'static str),
     /// What it is then, in words.
@@ -112,6 +115,8 @@ pub(super) enum Text {
     Path,
     /// A queue's key in this manifest.
     QueueKey,
+    /// A layer's key in this manifest, or the ARN of a version.
+    Layer,
 }
 
 /// A legal form of a text.
@@ -124,6 +129,17 @@ pub(super) struct Rule {
     pub(super) rule: &'static str,
     /// The same for an editor; empty where a regular expression cannot say it.
     pub(super) pattern: &'static str,
+}
+
+impl Key {
+    /// Whether the key has to be in a table that has `others`, and is not.
+    pub(super) fn is_missing(&self, has: impl Fn(&str) -> bool) -> bool {
+        match self.presence {
+            Presence::Required => !has(self.name),
+            Presence::RequiredWithout(other) => !has(self.name) && !has(other),
+            Presence::Default(_) | Presence::Derived(_) => false,
+        }
+    }
 }
 
 impl Table {

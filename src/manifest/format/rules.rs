@@ -53,6 +53,13 @@ pub(super) static FUNCTION_KEY: Rule = Rule {
     pattern: WORD_64,
 };
 
+pub(super) static LAYER_KEY: Rule = Rule {
+    noun: "a layer name",
+    legal: |text| FunctionName::parse(text).is_ok(),
+    rule: "a layer name is 1 to 64 letters, digits, hyphens and underscores",
+    pattern: WORD_64,
+};
+
 /// What is between the parentheses is for the target to read.
 pub(super) static SCHEDULE: Rule = Rule {
     noun: "a schedule expression",

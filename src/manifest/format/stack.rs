@@ -5,9 +5,12 @@ use super::{
     Presence::Default,
     Presence::Derived,
     Presence::Required,
+    Presence::RequiredWithout,
     Shape, Table, Text,
     functions::{CONCURRENCY_MAX, FUNCTIONS},
-    key, map,
+    key,
+    layers::LAYERS,
+    map,
     queues::QUEUES,
     rules,
     schedules::SCHEDULES,
@@ -16,7 +19,7 @@ use super::{
 };
 use crate::{
     model::{Durability, Isolation, limits},
-    stack::ContainerNetwork,
+    stack::{ContainerNetwork, Toolchain},
 };
 
 /// More than any stack has; bounds what a manifest can ask for.
@@ -26,13 +29,23 @@ const PROFILES_MAX: usize = 100;
 /// A whole manifest.
 pub(in crate::manifest) static ROOT: Table = table(
     "A stack of SQS queues and Lambda functions: https://stackctl.dev",
-    &[STACK_KEY, CONCURRENCY_KEY, QUEUES_KEY, FUNCTIONS_KEY, SCHEDULES_KEY, SERVICES_KEY, TARGETS_KEY, PROFILES_KEY],
+    &[
+        STACK_KEY,
+        CONCURRENCY_KEY,
+        QUEUES_KEY,
+        FUNCTIONS_KEY,
+        LAYERS_KEY,
+        SCHEDULES_KEY,
+        SERVICES_KEY,
+        TARGETS_KEY,
+        PROFILES_KEY,
+    ],
 );
 
 /// What a profile or a local overlay can set.
 pub(in crate::manifest) static OVERLAY: Table = table(
     "What this profile changes. Tables are merged, everything else is replaced.",
-    &[STACK_KEY, CONCURRENCY_KEY, QUEUES_KEY, FUNCTIONS_KEY, SCHEDULES_KEY, SERVICES_KEY, TARGETS_KEY],
+    &[STACK_KEY, CONCURRENCY_KEY, QUEUES_KEY, FUNCTIONS_KEY, LAYERS_KEY, SCHEDULES_KEY, SERVICES_KEY, TARGETS_KEY],
 );
 
 const STACK_KEY: Key = key("stack", Shape::Table(&STACK), Required, "", "The stack itself, at least its `name`.");
@@ -46,6 +59,8 @@ const CONCURRENCY_KEY: Key = key(
 const QUEUES_KEY: Key = key("queues", Shape::Table(&QUEUES), Derived("no queues"), "", "The queues, by name.");
 const FUNCTIONS_KEY: Key =
     key("functions", Shape::Table(&FUNCTIONS), Derived("no functions"), "", "The functions, by name.");
+const LAYERS_KEY: Key =
+    key("layers", Shape::Table(&LAYERS), Derived("no layers"), "", "What functions share at `/opt`, by name.");
 const SCHEDULES_KEY: Key =
     key("schedules", Shape::Table(&SCHEDULES), Derived("no schedules"), "", "The schedules, by name.");
 const SERVICES_KEY: Key = key(
@@ -85,11 +100,39 @@ static STACK: Table = table(
         ),
         key(
             "requires",
-            Shape::Text(Text::Rule(&rules::REQUIRES)),
+            Shape::Either(&[VERSION, Shape::Table(&REQUIRES)]),
             Derived("any version"),
             "",
-            "The stackctl that the manifest needs, like `\">=0.1\"`.",
+            "The stackctl that the manifest needs, like `\">=0.1\"`, or a table of what else it needs.",
         ),
+    ],
+);
+
+const VERSION: Shape = Shape::Text(Text::Rule(&rules::REQUIRES));
+
+/// A tool that `requires` may name.
+const fn required(toolchain: Toolchain, doc: &'static str) -> Key {
+    key(toolchain.as_str(), VERSION, Derived("any version"), "", doc)
+}
+
+static REQUIRES: Table = table(
+    "The versions that the stack needs: `\">=1.24\"`, `\"3.12\"` for 3.12 and what is compatible with it, `\"=3.12\"` for \
+     any 3.12.",
+    &[
+        key("stackctl", VERSION, Derived("any version"), "", "Of stackctl itself."),
+        required(Toolchain::Esbuild, "Of the esbuild that bundles a function."),
+        required(Toolchain::Go, "Of the Go that a function is built with, as its `go.mod` chooses it."),
+        required(Toolchain::Gradle, "Of the Gradle that a function is built with."),
+        required(Toolchain::Java, "Of the JDK that a function is built with."),
+        required(Toolchain::Maven, "Of the Maven that a function is built with."),
+        required(Toolchain::Node, "Of the Node.js that runs a function here."),
+        required(Toolchain::Pip, "Of the pip that installs requirements."),
+        required(Toolchain::Python, "Of the Python that runs a function here, and installs its requirements."),
+        required(
+            Toolchain::Rust,
+            "Of the rustc that a function is built with, as its `rust-toolchain.toml` chooses it.",
+        ),
+        required(Toolchain::Uv, "Of the uv that installs requirements."),
     ],
 );
 
@@ -195,43 +238,71 @@ static LOCALSTACK: Table = table(
     ],
 );
 
-static AWS: Table = table(
-    "AWS itself.",
+static AWS: Table = table("AWS itself.", &[PROFILE, ACCOUNT, TARGET_REGION, AWS_ENDPOINT, ROLE, BUCKET, NAME_PREFIX]);
+
+static ENDPOINT: Table = table(
+    "Any AWS-compatible endpoint, or AWS itself once more.",
     &[
         key(
-            "profile",
-            Shape::Text(Text::Free { max: 256 }),
-            Derived("the AWS SDK's default chain"),
+            "kind",
+            Shape::OneOf(&["aws"]),
+            Derived("an endpoint"),
             "",
-            "The profile of the AWS configuration.",
+            "`\"aws\"` is AWS itself: for a second account or region.",
         ),
-        key(
-            "role",
-            Shape::Text(Text::Rule(&rules::ROLE)),
-            Derived("each function's own `role`"),
-            "Role",
-            "The execution role of functions that name none.",
-        ),
-        key(
-            "bucket",
-            Shape::Text(Text::Free { max: 63 }),
-            Derived("code is uploaded directly"),
-            "Code.S3Bucket",
-            "The bucket for artifacts.",
-        ),
-        key(
-            "name_prefix",
-            Shape::Text(Text::Rule(&rules::NAME_PREFIX)),
-            Default("\"\""),
-            "",
-            "What precedes each name, so that two developers do not meet: `\"${env:USER}-\"`.",
-        ),
+        key("endpoint", Shape::Text(Text::Rule(&rules::ENDPOINT)), RequiredWithout("kind"), "", "Its URL."),
+        TARGET_REGION,
+        ACCOUNT,
+        PROFILE,
+        ROLE,
+        BUCKET,
+        NAME_PREFIX,
     ],
 );
 
-static ENDPOINT: Table = table(
-    "Any AWS-compatible endpoint.",
-    &[key("endpoint", Shape::Text(Text::Rule(&rules::ENDPOINT)), Required, "", "Its URL.")],
+const PROFILE: Key = key(
+    "profile",
+    Shape::Text(Text::Free { max: 256 }),
+    Derived("AWS's default chain of credentials; nobody's, at an endpoint"),
+    "",
+    "The profile of the AWS configuration.",
+);
+const ACCOUNT: Key = key(
+    "account",
+    Shape::Text(Text::Rule(&rules::ACCOUNT)),
+    Derived("whichever the credentials are of"),
+    "",
+    "The account that it has to be: with credentials of another one nothing is changed.",
+);
+const TARGET_REGION: Key =
+    key("region", Shape::Text(Text::Rule(&rules::REGION)), Derived("that of `[stack]`"), "", "The region there.");
+const AWS_ENDPOINT: Key = key(
+    "endpoint",
+    Shape::Text(Text::Rule(&rules::ENDPOINT)),
+    Derived("AWS's own"),
+    "",
+    "Something that stands for AWS in a rehearsal.",
+);
+const ROLE: Key = key(
+    "role",
+    Shape::Text(Text::Rule(&rules::ROLE)),
+    Derived("each function's own `role`; a placeholder at an endpoint"),
+    "Role",
+    "The execution role of functions and schedules that name none.",
+);
+const BUCKET: Key = key(
+    "bucket",
+    Shape::Text(Text::Free { max: 63 }),
+    Derived("packages are at most 50 MiB"),
+    "Code.S3Bucket",
+    "The bucket through which packages go that are over the limit of a direct upload.",
+);
+const NAME_PREFIX: Key = key(
+    "name_prefix",
+    Shape::Text(Text::Rule(&rules::NAME_PREFIX)),
+    Default("\"\""),
+    "",
+    "What precedes each name, the stack's included, so that two developers do not meet: `\"${env:USER}-\"`.",
 );
 
 static PROFILES: Table = map("Overlays, chosen with `--profile NAME`.", &PROFILE_KEYS);

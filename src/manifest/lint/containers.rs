@@ -29,6 +29,9 @@ impl Lint<'_> {
                 "take it out; an image's command is `image_config.command`",
             );
         }
+        if !function.layers.is_empty() {
+            self.refuse(key, "layers", "an image has no layers", "put into the image what they have");
+        }
         if self.written(key, "isolation").and_then(Node::as_text) == Some(FunctionIsolation::Process.as_str()) {
             self.refuse(key, "isolation", "an image runs in a container alone", "take it out");
         }

@@ -1,11 +1,7 @@
 //! Runtimes past their support, and secrets that are checked in.
 
 use super::Lint;
-use crate::manifest::{
-    format::runtime,
-    problem::{Kind, Problem},
-    tree::Node,
-};
+use crate::manifest::{format::runtime, problem::Problem, tree::Node};
 
 /// Parts of a variable's name that say that its value is a secret.
 const SECRET_NAMES: &[&str] =
@@ -23,7 +19,7 @@ impl Lint<'_> {
         for (key, function) in &desired.functions {
             if let Some(successor) = runtime(&function.runtime).and_then(|runtime| runtime.successor) {
                 let message = format!("AWS no longer supports `{}`", function.runtime);
-                let problem = Problem::advice(Kind::Lint, "deprecated_runtime", message)
+                let problem = Problem::advice("deprecated_runtime", message)
                     .at(self.place(&["functions", key, "runtime"]), "deprecated")
                     .help(format!("it runs here, but AWS may refuse to create or update it: use `{successor}`"));
                 self.report(problem);

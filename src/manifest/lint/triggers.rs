@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Lint;
 use crate::{
-    manifest::{problem::Kind, problem::Problem, suggest, units::show_seconds},
+    manifest::{problem::Problem, suggest, units::show_seconds},
     model::limits,
     stack::{DesiredFunction, DesiredQueue, Pollers, Trigger},
 };
@@ -194,7 +194,7 @@ impl Lint<'_> {
     fn competing(&mut self, queue: &str, functions: &[&str]) {
         let message =
             format!("`{queue}` triggers {} functions: {}", functions.len(), suggest::all_of(functions.iter().copied()));
-        let problem = Problem::advice(Kind::Lint, "competing_triggers", message)
+        let problem = Problem::advice("competing_triggers", message)
             .at(self.place(&["queues", queue]), "each of its messages goes to one of them")
             .help("for a copy to each, give each a queue of its own");
         self.report(problem);

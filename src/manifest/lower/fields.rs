@@ -102,7 +102,7 @@ impl<'t> Fields<'t> {
     fn read<T>(&self, name: &str, read: impl Fn(&Node) -> Option<T>) -> Option<T> {
         self.node(name).and_then(&read).or_else(|| match self.table.key(name)?.presence {
             Presence::Default(text) => read(&from_toml::parse_value(text)),
-            Presence::Required | Presence::Derived(_) => None,
+            Presence::Required | Presence::RequiredWithout(_) | Presence::Derived(_) => None,
         })
     }
 }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use super::{
-    Fields, Lowering, default_isolation,
+    Fields, Lowering,
     fields::as_number,
     queue::{json, tags},
     schedule,
+    target::default_isolation,
 };
 use crate::{
     manifest::{
@@ -52,6 +53,7 @@ impl Lowering<'_> {
             },
             role: fields.text("role"),
             environment: self.environment(key, fields),
+            layers: self.layers(fields),
             reserved_concurrency: concurrency.number("reserved"),
             provisioned_concurrency: provisioned(&concurrency),
             depends_on: self.service_keys(fields.node("depends_on")),
@@ -104,11 +106,11 @@ impl Lowering<'_> {
         "bootstrap".to_owned()
     }
 
-    fn source(&self, fields: &Fields<'_>) -> PathBuf {
+    pub(super) fn source(&self, fields: &Fields<'_>) -> PathBuf {
         self.path(&fields.text("source").unwrap_or_default())
     }
 
-    fn build(&self, fields: &Fields<'_>) -> Build {
+    pub(super) fn build(&self, fields: &Fields<'_>) -> Build {
         let Some(node) = fields.node("build") else { return Build::None };
         let tools = fields.table("build");
         let tool = node.as_text().or_else(|| node.entries().first().map(|entry| entry.key.as_str()));

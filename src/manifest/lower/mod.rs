@@ -5,10 +5,12 @@
 
 mod fields;
 mod function;
+mod layer;
 mod queue;
 mod reference;
 mod schedule;
 mod service;
+mod target;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -22,8 +24,8 @@ use super::{
     tree::{Files, Node},
 };
 use crate::{
-    model::{AccountId, Durability, FunctionIsolation, Isolation, Region, StackName, limits},
-    stack::{ContainerNetwork, Desired, Pool, PortChoice, Target, Template},
+    model::{AccountId, Region, StackName, limits},
+    stack::{Desired, Pool, Template, Toolchain},
 };
 
 /// The port of local targets that name none: LocalStack's, which every client's documentation names.
@@ -47,7 +49,7 @@ impl Lowering<'_> {
     fn stack(&mut self) -> Option<Desired> {
         let root = Fields::new(Some(self.root), &ROOT);
         let stack = root.table("stack");
-        self.requires(&stack);
+        let requires = self.requires(&stack);
         let queues = root.table("queues").others().filter_map(|(key, fields)| self.queue(key, &fields)).collect();
         let functions =
             root.table("functions").others().filter_map(|(key, fields)| self.function(key, &fields)).collect();
@@ -56,25 +58,36 @@ impl Lowering<'_> {
         let services: BTreeMap<_, _> =
             root.table("services").others().map(|(key, fields)| (key.to_owned(), self.service(key, &fields))).collect();
         self.no_circles(&services);
+        let name = stack.text("name").and_then(|name| StackName::parse(&name).ok()).or_else(unnamed)?;
+        let layers = root
+            .table("layers")
+            .others()
+            .map(|(key, fields)| (key.to_owned(), self.layer(&name, key, &fields)))
+            .collect();
         Some(Desired {
-            name: stack.text("name").and_then(|name| StackName::parse(&name).ok()).or_else(unnamed)?,
+            name,
             region: stack.text("region").and_then(|region| Region::parse(&region)).unwrap_or_default(),
             account: stack.text("account").and_then(|account| AccountId::parse(&account)).unwrap_or(AccountId::DEFAULT),
-            requires: stack.text("requires"),
+            requires,
+            required_tools: required_tools(&stack),
             pool: pool(&root.table("concurrency")),
             queues,
             functions,
+            layers,
             schedules,
             services,
-            targets: targets(&root.table("targets")),
+            targets: self.targets(&root.table("targets")),
         })
     }
 
-    fn requires(&mut self, stack: &Fields<'_>) {
-        let (Some(node), Ok(version)) = (stack.node("requires"), semver::Version::parse(self.cx.version)) else {
-            return;
-        };
-        let Some(text) = node.as_text() else { return };
+    /// What is asked of stackctl itself; it is there, and so is looked at now.
+    fn requires(&mut self, stack: &Fields<'_>) -> Option<String> {
+        let node = match stack.node("requires") {
+            Some(node) if node.as_text().is_none() => node.get("stackctl"),
+            node => node,
+        }?;
+        let text = node.as_text()?;
+        let version = semver::Version::parse(self.cx.version).ok()?;
         if semver::VersionReq::parse(text).is_ok_and(|requirement| !requirement.matches(&version)) {
             let problem =
                 Problem::mistake("requires", format!("the manifest needs stackctl `{text}`, and this is `{version}`"))
@@ -82,6 +95,7 @@ impl Lowering<'_> {
                     .help("install a version that the manifest asks for, or change `requires`");
             self.problems.push(problem);
         }
+        Some(text.to_owned())
     }
 
     fn templates(&mut self, table: Option<&Node>) -> BTreeMap<String, Template> {
@@ -125,6 +139,12 @@ fn unnamed() -> Option<StackName> {
     StackName::parse("unnamed").ok()
 }
 
+/// What is asked of the programs that build and run functions.
+fn required_tools(stack: &Fields<'_>) -> BTreeMap<Toolchain, String> {
+    let entries = stack.node("requires").map(Node::entries).unwrap_or_default().iter();
+    entries.filter_map(|entry| Some((Toolchain::parse(&entry.key)?, entry.node.as_text()?.to_owned()))).collect()
+}
+
 fn pool(fields: &Fields<'_>) -> Pool {
     let limit = fields.number("limit").unwrap_or(limits::CONCURRENCY_DEFAULT);
     let unreserved_minimum = fields.number("unreserved_minimum").unwrap_or((limit / 10).min(limits::UNRESERVED_MIN));
@@ -134,57 +154,4 @@ fn pool(fields: &Fields<'_>) -> Pool {
         time_factor: fields.number("time_factor").unwrap_or(1),
         first_retry_delay_s: fields.seconds("first_retry_delay"),
     }
-}
-
-fn targets(fields: &Fields<'_>) -> BTreeMap<String, Target> {
-    let mut targets = BTreeMap::new();
-    let embedded = fields.table("embedded");
-    let durability = embedded.text("durability").and_then(|name| Durability::parse(&name)).unwrap_or_default();
-    let isolation = embedded.text("isolation").and_then(|name| Isolation::parse(&name)).unwrap_or_default();
-    targets.insert(
-        "embedded".to_owned(),
-        Target::Embedded {
-            port: embedded_port(&embedded),
-            durability,
-            isolation,
-            network: match embedded.text("network").as_deref() {
-                Some("host") => ContainerNetwork::Host,
-                _ => ContainerNetwork::Bridge,
-            },
-        },
-    );
-    if fields.node("localstack").is_some() {
-        let localstack = fields.table("localstack");
-        let port = localstack.number("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(PORT_DEFAULT);
-        targets.insert("localstack".to_owned(), Target::LocalStack { image: localstack.text("image"), port });
-    }
-    if fields.node("aws").is_some() {
-        let aws = fields.table("aws");
-        let target = Target::Aws {
-            profile: aws.text("profile"),
-            role: aws.text("role"),
-            bucket: aws.text("bucket"),
-            name_prefix: aws.text("name_prefix").unwrap_or_default(),
-        };
-        targets.insert("aws".to_owned(), target);
-    }
-    let endpoints = fields
-        .others()
-        .filter_map(|(key, target)| target.text("endpoint").map(|url| (key.to_owned(), Target::Endpoint { url })));
-    targets.extend(endpoints);
-    targets
-}
-
-/// Of functions that say nothing themselves.
-fn default_isolation(targets: &Fields<'_>) -> FunctionIsolation {
-    let isolation = targets.table("embedded").text("isolation").and_then(|name| Isolation::parse(&name));
-    FunctionIsolation::of(isolation.unwrap_or_default())
-}
-
-fn embedded_port(fields: &Fields<'_>) -> PortChoice {
-    if fields.node("port").and_then(Node::as_text).is_some() {
-        return PortChoice::Auto;
-    }
-    let port = fields.number("port").and_then(|port| u16::try_from(port).ok());
-    PortChoice::Fixed(port.unwrap_or(PORT_DEFAULT))
 }

@@ -81,6 +81,7 @@ fn rows_in(shape: &'static Shape, rows: &mut Vec<String>) {
 fn row(key: &Key) -> String {
     let default = match key.presence {
         Presence::Required => "required".to_owned(),
+        Presence::RequiredWithout(other) => format!("required without `{other}`"),
         Presence::Default(text) => format!("`{text}`"),
         Presence::Derived(words) => words.to_owned(),
     };
@@ -99,6 +100,7 @@ fn words(shape: &Shape) -> String {
         Shape::Bytes { min, max, .. } => format!("size, {} to {}", show_bytes(*min), show_bytes(*max)),
         Shape::OneOf(words) => words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(" or "),
         Shape::Text(Text::QueueKey) => "name of a queue".to_owned(),
+        Shape::Text(Text::Layer) => "name of a layer or ARN".to_owned(),
         Shape::Text(Text::Path) => "path".to_owned(),
         Shape::Text(_) => "string".to_owned(),
         Shape::List { item, .. } => format!("list ({})", words(item)),

@@ -10,10 +10,10 @@ use crate::{
         from_toml, lower, read,
         tree::{Files, Node, Value},
     },
-    model::{Durability, FunctionIsolation, Isolation},
+    model::{AccountId, Durability, FunctionIsolation, Isolation, Region},
     stack::{
-        Architecture, Build, ContainerNetwork, DeadLetter, Desired, DesiredFunction, Fifo, LogFormat, PortChoice,
-        Provisioned, RedriveAllow, Reference, Target, TemplatePart, Trigger,
+        Access, Architecture, AwsTarget, Build, ContainerNetwork, DeadLetter, Desired, DesiredFunction, EndpointTarget,
+        Fifo, LogFormat, PortChoice, Provisioned, RedriveAllow, Reference, Target, TemplatePart, Trigger,
     },
 };
 
@@ -95,9 +95,27 @@ fn every_value_arrives() {
         }
     );
     images_arrive(&stack);
-    let aws = &stack.targets["aws"];
-    assert!(matches!(aws, Target::Aws { name_prefix, .. } if name_prefix == "ann-"), "{aws:?}");
-    assert_eq!(stack.targets["ci"], Target::Endpoint { url: "http://ci:4566".to_owned() });
+    targets_arrive(&stack);
+}
+
+fn targets_arrive(stack: &Desired) {
+    let access = |prefix: &str, account: &str, region: &str| Access {
+        region: Region::parse(region),
+        account: AccountId::parse(account),
+        profile: Some("work".to_owned()),
+        role: Some("arn:aws:iam::123456789012:role/shared".to_owned()),
+        bucket: Some("artifacts".to_owned()),
+        name_prefix: prefix.to_owned(),
+    };
+    let aws = AwsTarget {
+        endpoint: Some("http://127.0.0.1:5000".to_owned()),
+        access: access("ann-", "123456789012", "eu-west-1"),
+    };
+    assert_eq!(stack.targets["aws"], Target::Aws(aws));
+    let ci = EndpointTarget { url: "http://ci:4566".to_owned(), access: access("ci-", "000000000001", "eu-west-2") };
+    assert_eq!(stack.targets["ci"], Target::Endpoint(ci));
+    let live = AwsTarget { endpoint: None, access: Access::default() };
+    assert_eq!(stack.targets["live"], Target::Aws(live));
 }
 
 fn every_value_of_a_function_arrives(function: &DesiredFunction) {
@@ -123,6 +141,13 @@ fn every_value_of_a_function_arrives(function: &DesiredFunction) {
         filters: vec![r#"{"body":{"kind":["order"]}}"#.to_owned()],
     };
     assert_eq!(function.triggers, [trigger]);
+}
+
+#[test]
+fn a_stack_may_require_tools() {
+    let stack = desired("[stack]\nname = \"s\"\nrequires = { stackctl = \">=0.1\", go = \">=1.24\" }\n");
+    assert_eq!(stack.requires.as_deref(), Some(">=0.1"));
+    assert_eq!(stack.required_tools, [(crate::stack::Toolchain::Go, ">=1.24".to_owned())].into());
 }
 
 #[test]
@@ -183,7 +208,7 @@ fn no_key_is_ignored() {
 fn the_full_manifest_has_every_key() {
     let (root, _) = from_toml::parse(crate::manifest::tree::FileId::default(), FULL);
     // `none` is the default.
-    let expected = [".functions.*.build.none"];
+    let expected = [".functions.*.build.none", ".layers.*.build.none"];
     let mut absent = Vec::new();
     missing(&[&root], &ROOT, "", &mut |path| absent.push(path.to_owned()));
     assert_eq!(absent, expected);

@@ -48,6 +48,38 @@ fn urls_come_change_and_go() {
 }
 
 #[test]
+fn elsewhere_everybody_has_to_be_let_to_a_url() {
+    let facts = crate::plan::TargetFacts { kind: crate::plan::TargetKind::Endpoint, ..facts() };
+    let planned = |desired: &Desired, target: &FakeTarget| {
+        plan(desired, &artifacts(desired, 0xab), &target.observe(desired), &facts).unwrap()
+    };
+    let (mut desired, mut target) = (example(), FakeTarget::default());
+    let mut check = |url: Option<FunctionUrl>, expected: &str| {
+        f(&mut desired).url = url;
+        let plan = planned(&desired, &target);
+        let lines = plan.lines().into_iter().filter(|line| line.text.contains("url")).map(|line| line.to_string());
+        assert_text(&lines.collect::<Vec<_>>().join("\n"), expected);
+        for step in plan.steps {
+            target.apply(&step.call).unwrap();
+        }
+        assert!(planned(&desired, &target).is_empty());
+    };
+    check(
+        Some(url()),
+        "+ functions.f                         create: url
+         + functions.f                         allow: everybody to call the url
+         + functions.f                         allow: everybody to call the url",
+    );
+    check(
+        Some(FunctionUrl { needs_signature: true, ..url() }),
+        "~ functions.f  forbid: everybody to call the url
+         ~ functions.f  forbid: everybody to call the url
+         ~ functions.f  update: url.auth none -> iam",
+    );
+    check(None, "~ functions.f  delete: url");
+}
+
+#[test]
 fn a_url_is_told_once_the_target_has_given_it_out() {
     let mut desired = example();
     f(&mut desired).url = Some(url());

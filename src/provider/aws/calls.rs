@@ -20,8 +20,10 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use super::{AwsProvider, error::About};
 use crate::{
     converge::ProviderError,
-    model::ARTIFACTS_BUCKET,
-    plan::{Call, FunctionChanges, FunctionCode, MappingChanges, MappingSettings, NewFunction, QueueAttributes},
+    plan::{
+        Call, FunctionChanges, FunctionCode, LayerVersion, MappingChanges, MappingSettings, NewFunction,
+        QueueAttributes,
+    },
     stack::{Architecture, ImageConfig, LogFormat, Pollers, Tags, Variables},
 };
 
@@ -56,20 +58,26 @@ impl AwsProvider {
                 send!(about(url), sqs.untag_queue().queue_url(url).set_tag_keys(Some(keys.clone())))
             }
             Call::DeleteQueue { url } => send!(about(url), sqs.delete_queue().queue_url(url)),
+            Call::UploadPackage { .. } | Call::DeletePackage { .. } => self.make_package(call).await,
             Call::CreateFunction(new) => {
-                send!(about(new.name.as_str()), create_function(lambda.create_function(), new))
+                let code = self.code(about(new.name.as_str()), &new.code).await?;
+                let request = create_function(lambda.create_function(), new, code);
+                send!(about(new.name.as_str()), request.set_layers(self.given_layers(&new.settings.layers)))
             }
             Call::UpdateFunctionCode { name, code, architecture } => {
+                let code = self.code(about(name.as_str()), code).await?;
                 let request = lambda.update_function_code().function_name(name.as_str());
-                let request = match code {
-                    FunctionCode::Artifact(digest) => request.s3_bucket(ARTIFACTS_BUCKET).s3_key(digest.to_string()),
-                    FunctionCode::Image(uri) => request.image_uri(uri),
-                };
+                let request = request
+                    .set_zip_file(code.zip_file)
+                    .set_s3_bucket(code.s3_bucket)
+                    .set_s3_key(code.s3_key)
+                    .set_image_uri(code.image_uri);
                 send!(about(name.as_str()), request.architectures(lambda_architecture(*architecture)))
             }
             Call::UpdateFunctionConfiguration { name, changes } => {
                 let request = lambda.update_function_configuration().function_name(name.as_str());
-                send!(about(name.as_str()), configure(request, changes))
+                let layers = changes.layers.as_ref().map(|layers| self.layer_arns(layers));
+                send!(about(name.as_str()), configure(request, changes).set_layers(layers))
             }
             Call::TagFunction { arn, tags } => {
                 send!(about(arn), lambda.tag_resource().resource(arn).set_tags(Some(map(tags))))
@@ -110,31 +118,38 @@ impl AwsProvider {
         }
     }
 
+    /// `None` without layers: some endpoints know nothing of them.
+    fn given_layers(&self, layers: &[LayerVersion]) -> Option<Vec<String>> {
+        (!layers.is_empty()).then(|| self.layer_arns(layers))
+    }
+
     /// Makes a call about what is around functions and queues.
     async fn make_around(&self, call: &Call) -> Result<(), ProviderError> {
         match call {
             Call::CreateFunctionUrl { .. } | Call::UpdateFunctionUrl { .. } | Call::DeleteFunctionUrl { .. } => {
                 self.make_url(call).await
             }
+            Call::AllowUrl { .. } | Call::ForbidUrl { .. } => self.make_url_permission(call).await,
+            Call::PublishLayerVersion { .. } | Call::DeleteLayerVersion { .. } => self.make_layer(call).await,
             _ => self.make_schedule(call).await,
         }
     }
 }
 
-fn create_function(request: CreateFunctionFluentBuilder, new: &NewFunction) -> CreateFunctionFluentBuilder {
+fn create_function(
+    request: CreateFunctionFluentBuilder,
+    new: &NewFunction,
+    code: LambdaFunctionCode,
+) -> CreateFunctionFluentBuilder {
     let settings = &new.settings;
-    let request = request.function_name(new.name.as_str());
-    let code = LambdaFunctionCode::builder();
+    let request = request.function_name(new.name.as_str()).code(code);
     let request = match &new.code {
-        FunctionCode::Artifact(digest) => request
-            .code(code.s3_bucket(ARTIFACTS_BUCKET).s3_key(digest.to_string()).build())
-            .runtime(Runtime::from(settings.runtime.as_str()))
-            .handler(&settings.handler),
-        FunctionCode::Image(uri) => {
-            request.code(code.image_uri(uri).build()).package_type(PackageType::Image).set_image_config(
-                (settings.image_config != ImageConfig::default()).then(|| image_config(&settings.image_config)),
-            )
+        FunctionCode::Artifact(_) | FunctionCode::Object(_) => {
+            request.runtime(Runtime::from(settings.runtime.as_str())).handler(&settings.handler)
         }
+        FunctionCode::Image(_) => request.package_type(PackageType::Image).set_image_config(
+            (settings.image_config != ImageConfig::default()).then(|| image_config(&settings.image_config)),
+        ),
     };
     request
         .description(&settings.description)

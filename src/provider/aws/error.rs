@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::converge::{ErrorKind, ProviderError};
@@ -16,14 +16,27 @@ pub(super) struct About<'a> {
 
 impl About<'_> {
     /// The error of this call.
-    pub(super) fn failed<E, R>(self, error: &SdkError<E, R>) -> ProviderError
+    pub(super) fn failed<E>(self, error: &SdkError<E, HttpResponse>) -> ProviderError
     where
         E: ProvideErrorMetadata + Error + 'static,
-        R: std::fmt::Debug + 'static,
     {
         match error.as_service_error() {
+            _ if is_lacking(error) => self.lacking(error),
             Some(service) => self.refused(service.code(), service.message()),
             None => self.unanswered(error),
+        }
+    }
+
+    fn lacking<E: ProvideErrorMetadata>(self, error: &SdkError<E, HttpResponse>) -> ProviderError {
+        ProviderError {
+            operation: self.operation,
+            resource: self.resource.to_owned(),
+            code: error.as_service_error().and_then(ProvideErrorMetadata::code).map(str::to_owned),
+            message: "this target does not have the operation".to_owned(),
+            hint: Some(
+                "take what needs it out of the manifest, or keep it in a profile for targets that have it".to_owned(),
+            ),
+            kind: ErrorKind::Lacking,
         }
     }
 
@@ -42,11 +55,7 @@ impl About<'_> {
         }
     }
 
-    fn unanswered<E, R>(self, error: &SdkError<E, R>) -> ProviderError
-    where
-        E: Error + 'static,
-        R: std::fmt::Debug + 'static,
-    {
+    fn unanswered<E: Error + 'static>(self, error: &SdkError<E, HttpResponse>) -> ProviderError {
         let kind = match error {
             SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => ErrorKind::Unreachable,
             _ => ErrorKind::Refused,
@@ -63,7 +72,7 @@ impl About<'_> {
 }
 
 /// The cause at the bottom says what happened; those above say where.
-fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(below) = cause.source() {
         cause = below;
@@ -71,9 +80,28 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     cause.to_string()
 }
 
+/// Whether the target does not know what it was asked: endpoints that are not AWS serve a part of its APIs, and each has its
+/// own way to say so.
+pub(super) fn is_lacking<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    is_lacking_by(code, error.raw_response().map(|response| response.status().as_u16()))
+}
+
+fn is_lacking_by(code: Option<&str>, status: Option<u16>) -> bool {
+    match (code, status) {
+        (Some("UnknownOperationException" | "UnknownOperation" | "NotImplemented" | "NotImplementedException"), _)
+        | (Some("InvalidAction"), _) => true,
+        // Pages for people, from a router without such a route.
+        (None | Some(""), Some(404 | 405 | 501)) => true,
+        (_, status) => status == Some(501),
+    }
+}
+
 fn kind(operation: &str, code: &str, message: &str) -> ErrorKind {
     match code {
         "QueueDeletedRecently" => ErrorKind::NameStillTaken,
+        // A function that was made a moment ago.
+        "ResourceNotFoundException" if operation == "CreateEventSourceMapping" => ErrorKind::NotPropagated,
         "QueueDoesNotExist"
         | "NonExistentQueue"
         | "ResourceNotFoundException"
@@ -81,15 +109,28 @@ fn kind(operation: &str, code: &str, message: &str) -> ErrorKind {
         | "ProvisionedConcurrencyConfigNotFoundException" => ErrorKind::Gone,
         // `Function already exist: NAME` is no matter of time.
         "ResourceConflictException" if operation == "CreateFunction" => ErrorKind::Refused,
+        // Its statement is there already. A mapping that goes away, though, is a matter of time.
+        "ResourceConflictException" if operation == "AddPermission" && message.contains("already exists") => {
+            ErrorKind::Refused
+        }
         "ResourceConflictException" | "ResourceInUseException" | "ConcurrentUpdateException" => ErrorKind::Busy,
-        "InvalidParameterValueException" if is_not_propagated(message) => ErrorKind::NotPropagated,
+        "InvalidParameterValueException" | "ValidationException" if is_not_propagated(message) => {
+            ErrorKind::NotPropagated
+        }
         _ => ErrorKind::Refused,
     }
 }
 
-/// A role that IAM has just made, and a queue or a permission that Lambda does not see yet.
+/// A role that IAM has just made, its permissions, and a queue that Lambda does not see yet.
 fn is_not_propagated(message: &str) -> bool {
-    message.contains("cannot be assumed by Lambda") || message.contains("NonExistentQueue")
+    [
+        "cannot be assumed by Lambda",
+        "does not have permissions to call",
+        "must allow AWS EventBridge Scheduler to assume the role",
+        "NonExistentQueue",
+    ]
+    .iter()
+    .any(|text| message.contains(text))
 }
 
 fn hint(code: &str) -> Option<String> {
@@ -100,6 +141,7 @@ fn hint(code: &str) -> Option<String> {
         "InvalidClientTokenId" | "UnrecognizedClientException" | "ExpiredToken" | "ExpiredTokenException" => {
             "sign in again: the target does not know these credentials"
         }
+        "CodeStorageExceededException" => "delete versions that nobody needs: an account holds 75 GB of code",
         "QueueNameExists" | "QueueAlreadyExists" => {
             "somebody made it at the same time; `stackctl plan` shows what is there now"
         }
@@ -120,11 +162,37 @@ mod tests {
         check("CreateQueue", "QueueDeletedRecently", "", ErrorKind::NameStillTaken);
         check("DeleteQueue", "NonExistentQueue", "", ErrorKind::Gone);
         check("CreateFunction", "ResourceConflictException", "Function already exist: f", ErrorKind::Refused);
+        let statement = "The statement id (stackctl-url) provided already exists.";
+        check("AddPermission", "ResourceConflictException", statement, ErrorKind::Refused);
+        let mapping = "The event source arn and function provided mapping already exists.";
+        check("CreateEventSourceMapping", "ResourceConflictException", mapping, ErrorKind::Busy);
         let in_progress = "The operation cannot be performed at this time. An update is in progress for resource";
         check("UpdateFunctionCode", "ResourceConflictException", in_progress, ErrorKind::Busy);
         let role = "The role defined for the function cannot be assumed by Lambda.";
         check("CreateFunction", "InvalidParameterValueException", role, ErrorKind::NotPropagated);
         check("CreateFunction", "InvalidParameterValueException", "MemorySize", ErrorKind::Refused);
+        let permissions = "The function execution role does not have permissions to call ReceiveMessage on SQS";
+        check("CreateEventSourceMapping", "InvalidParameterValueException", permissions, ErrorKind::NotPropagated);
+        check("CreateEventSourceMapping", "ResourceNotFoundException", "Function not found", ErrorKind::NotPropagated);
+        check("DeleteFunction", "ResourceNotFoundException", "Function not found", ErrorKind::Gone);
+        let scheduler = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.";
+        check("CreateSchedule", "ValidationException", scheduler, ErrorKind::NotPropagated);
+    }
+
+    #[test]
+    fn what_a_target_lacks_is_told_from_what_is_not_there() {
+        for (code, status, expected) in [
+            (Some("UnknownOperationException"), Some(400), true),
+            (Some("InvalidAction"), Some(400), true),
+            (None, Some(404), true),
+            (Some("InternalFailure"), Some(501), true),
+            (Some("ResourceNotFoundException"), Some(404), false),
+            (Some("InternalFailure"), Some(500), false),
+            (None, Some(500), false),
+            (None, None, false),
+        ] {
+            assert_eq!(is_lacking_by(code, status), expected, "{code:?} {status:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use aws_sdk_lambda::{
     },
 };
 
-use super::{AwsProvider, error::About, side_by_side::side_by_side};
+use super::{AwsProvider, error::About, owned::Owned, side_by_side::side_by_side};
 use crate::{
     converge::{ErrorKind, ProviderError},
     model::{FunctionName, StackName},
@@ -51,9 +51,17 @@ impl FoundFunctions {
 }
 
 impl AwsProvider {
-    /// Reads every function: one call gives configuration, tags, concurrency and state, which a list leaves out.
-    pub(super) async fn observe_functions(&self, desired: &Desired) -> Result<FoundFunctions, ProviderError> {
-        let functions = self.functions_named(desired, self.function_names().await?).await?.into_iter().collect();
+    /// Reads every function, or those that may be the stack's: one call gives configuration, tags, concurrency and state, which a list leaves out.
+    pub(super) async fn observe_functions(
+        &self,
+        desired: &Desired,
+        owned: Option<&Owned>,
+    ) -> Result<FoundFunctions, ProviderError> {
+        let names = match owned {
+            Some(owned) => owned.functions.iter().cloned().collect(),
+            None => self.function_names().await?,
+        };
+        let functions = self.functions_named(desired, names).await?.into_iter().collect();
         let wanted = desired.functions.iter().map(|(key, function)| (function.name.clone(), key.clone())).collect();
         Ok(FoundFunctions { stack: desired.name.clone(), wanted, functions })
     }
@@ -140,6 +148,7 @@ pub(super) fn observed(output: GetFunctionOutput) -> Option<ObservedFunction> {
             _ => LogFormat::Text,
         },
         environment: Variables(environment.into_iter().flatten().collect()),
+        layers: found.layers().iter().filter_map(|layer| layer.arn().map(str::to_owned)).collect(),
         code_sha256: text(found.code_sha256()),
         readiness: readiness(&found),
         tags: output.tags.into_iter().flatten().collect(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use super::{AwsProvider, error::About, side_by_side::side_by_side};
+use super::{AwsProvider, error::About, owned::Owned, side_by_side::side_by_side};
 use crate::{
     converge::{ErrorKind, ProviderError},
     model::{QueueArn, QueueName, StackName},
@@ -41,11 +41,18 @@ impl FoundQueues {
 }
 
 impl AwsProvider {
-    /// Reads the tags of every queue, and all of those that are the stack's or have a name that it wants.
-    pub(super) async fn observe_queues(&self, desired: &Desired) -> Result<FoundQueues, ProviderError> {
+    /// Reads the tags of every queue, or of those that may be the stack's, and all of those that are the stack's or have a name that it wants.
+    pub(super) async fn observe_queues(
+        &self,
+        desired: &Desired,
+        owned: Option<&Owned>,
+    ) -> Result<FoundQueues, ProviderError> {
         let wanted: BTreeMap<QueueName, String> =
             desired.queues.iter().map(|(key, queue)| (queue.name.clone(), key.clone())).collect();
-        let urls = self.queue_urls().await?;
+        let urls = match owned {
+            Some(owned) => self.queue_urls_of(&owned.queues).await?,
+            None => self.queue_urls().await?,
+        };
         let names: BTreeSet<String> = wanted.keys().map(ToString::to_string).collect();
         let found = side_by_side(urls, |url| {
             let (provider, stack) = (self.clone(), desired.name.clone());
@@ -64,6 +71,21 @@ impl AwsProvider {
             urls.extend(page.map_err(|error| about.failed(&error))?.queue_urls.unwrap_or_default());
         }
         Ok(urls)
+    }
+
+    /// The URLs of those that exist.
+    async fn queue_urls_of(&self, names: &BTreeSet<QueueName>) -> Result<Vec<String>, ProviderError> {
+        let urls = side_by_side(names.iter().cloned().collect(), |name| {
+            let provider = self.clone();
+            async move {
+                let _turn = provider.observing.acquire().await;
+                let about = About { operation: "GetQueueUrl", resource: name.as_str() };
+                let output = Box::pin(provider.sqs.get_queue_url().queue_name(name.as_str()).send()).await;
+                let found = present(output.map_err(|error| about.failed(&error)))?;
+                Ok(found.and_then(|found| found.queue_url))
+            }
+        });
+        Ok(urls.await?.into_iter().flatten().collect())
     }
 
     /// `None` for a queue that is of no interest, or has gone since it was listed.

@@ -34,7 +34,7 @@ impl AwsProvider {
         let request = request.resource_ids(&resource).scalable_dimension(DIMENSION);
         let output = match Box::pin(request.send()).await.map_err(|error| about.failed(&error)) {
             Ok(output) => output,
-            Err(error) if error.kind == ErrorKind::Refused && !wanted => return Ok(None),
+            Err(error) if matches!(error.kind, ErrorKind::Refused | ErrorKind::Lacking) && !wanted => return Ok(None),
             Err(error) => return Err(error),
         };
         let Some(target) = output.scalable_targets().first() else { return Ok(None) };

@@ -40,7 +40,9 @@ impl AwsProvider {
         let found = Box::pin(self.scheduler.get_schedule_group().name(&group).send()).await;
         let arn = match found.map_err(|error| about.failed(&error)) {
             Ok(found) => found.arn.unwrap_or_default(),
-            Err(error) if error.kind == ErrorKind::Gone => return Ok(FoundSchedules::default()),
+            Err(error) if matches!(error.kind, ErrorKind::Gone | ErrorKind::Lacking) => {
+                return Ok(FoundSchedules::default());
+            }
             Err(error) if error.kind == ErrorKind::Refused && desired.schedules.is_empty() => {
                 return Ok(FoundSchedules::default());
             }

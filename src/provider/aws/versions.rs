@@ -53,7 +53,7 @@ impl AwsProvider {
                     _ => {}
                 }
             }
-            Err(error) if error.kind == ErrorKind::Gone => {}
+            Err(error) if matches!(error.kind, ErrorKind::Gone | ErrorKind::Lacking) => {}
             Err(error) => return Err(error),
         }
         function.live = Some(alias);
@@ -133,5 +133,6 @@ fn runs_the_same(a: &ObservedFunction, b: &ObservedFunction) -> bool {
         && a.architecture == b.architecture
         && a.log_format == b.log_format
         && a.environment == b.environment
+        && a.layers == b.layers
         && a.description == b.description
 }

@@ -2,9 +2,10 @@
 //!
 //! A turn runs on the calling task: lock, `handle`, unlock. Its records and deliveries join a queue under the lock; the
 //! first turn to find nobody releasing becomes the leader and, outside the lock, writes all queued records as one batch and
-//! then releases the deliveries. So writes have the order of transitions, a reply never precedes its record, and a caller
+//! then releases the deliveries; where a write is dear and requests come together, it lets them have their turns first. So writes have the order of transitions, a reply never precedes its record, and a caller
 //! that leads takes its own reply without a channel. Nothing here waits while it holds the engine, except to restore it.
 
+mod company;
 mod lateness;
 mod outlet;
 mod timer;
@@ -21,9 +22,15 @@ use std::{
 };
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::{Notify, oneshot},
+};
 
-use super::{clock::Clock, store::Store};
+use super::{
+    clock::Clock,
+    store::{Store, WriteCost},
+};
 use crate::{
     engine::{
         Command, Effect, Engine, EngineConfig, EnvironmentEvent, EnvironmentId, Error, Input, Record, Reply,
@@ -32,6 +39,7 @@ use crate::{
     model::{ArtifactDigest, Scope, Timestamp},
     task::panic_message,
 };
+use company::Company;
 use lateness::Lateness;
 pub use outlet::{Generation, Outlet};
 pub use waiting::PendingRequest;
@@ -46,6 +54,7 @@ pub struct Driver {
     core: Mutex<Core>,
     /// Locked by the leader alone.
     store: Mutex<Box<dyn Store>>,
+    write_cost: WriteCost,
     waiting: Waiting,
     outlet: Box<dyn Outlet>,
     clock: Arc<Clock>,
@@ -63,6 +72,7 @@ struct Core {
     queue: Batch,
     /// Whether some turn is the leader.
     led: bool,
+    company: Company,
     /// When the timer task wakes up next.
     armed: Option<Timestamp>,
     lateness: Lateness,
@@ -87,6 +97,7 @@ enum State {
 struct Batch {
     records: Vec<Record>,
     deliveries: Vec<Effect>,
+    turns: usize,
 }
 
 /// What became of a request in its own turn.
@@ -104,6 +115,8 @@ enum Turned {
     Answered(Reply),
     /// Its request will be answered here.
     Waits(oneshot::Receiver<Reply>),
+    /// Its request's reply is queued, and it has to lead when others have had their turns.
+    Leads,
     /// It was no request.
     Unasked,
 }
@@ -133,9 +146,11 @@ impl Driver {
             scratch: Vec::new(),
             queue: Batch::default(),
             led: false,
+            company: Company::default(),
         };
         Ok(Arc::new_cyclic(|driver| Self {
             core: Mutex::new(core),
+            write_cost: store.write_cost(),
             store: Mutex::new(store),
             waiting: Waiting::default(),
             outlet: outlet(driver),
@@ -160,7 +175,8 @@ impl Driver {
         let input = Input::Request { token, scope: Arc::clone(&scope), command };
         match self.turn(input, Some(token)) {
             Turned::Answered(reply) => Asked::Answered(reply),
-            Turned::Waits(answer) => Asked::Waits(PendingRequest::new(self, token, scope, answer)),
+            Turned::Waits(answer) => Asked::Waits(PendingRequest::waiting(self, token, scope, answer)),
+            Turned::Leads => Asked::Waits(PendingRequest::leading(self, token, scope)),
             Turned::Unasked => unreachable!("a request's turn is answered or waits"),
         }
     }
@@ -203,6 +219,10 @@ impl Driver {
         let now = core.lateness.now(now, deadline);
         core.transition(now, input);
         self.arm(&mut core);
+        if asked.is_some_and(|token| self.should_wait_for_company(&mut core, token)) {
+            core.led = true;
+            return Turned::Leads;
+        }
         let waits = asked.filter(|token| core.led || !core.queue.answers(*token)).map(|token| self.waiting.add(token));
         let own = if core.led { None } else { self.lead(core, asked.filter(|_| waits.is_none())) };
         match (own, waits) {
@@ -210,6 +230,20 @@ impl Driver {
             (None, Some(answer)) => Turned::Waits(answer),
             (None, None) => Turned::Unasked,
         }
+    }
+
+    /// Whether the request, whose reply is queued, should not lead before others have had their turns.
+    fn should_wait_for_company(&self, core: &mut Core, token: RequestToken) -> bool {
+        let is_dear = self.write_cost != WriteCost::None && !core.queue.records.is_empty();
+        is_dear && !core.led && core.queue.answers(token) && core.company.is_likely()
+    }
+
+    /// Leads as it was told to by [`Turned::Leads`].
+    fn lead_after_waiting(&self, asked: Option<RequestToken>) -> Option<Reply> {
+        let mut core = self.core.lock();
+        let turns = core.queue.turns;
+        core.company.came(turns > 1);
+        self.lead(core, asked)
     }
 
     /// Writes and releases what is queued until the queue is empty. Returns the reply to `asked`, which is in the queue.
@@ -248,9 +282,12 @@ impl Driver {
         own: &mut Option<Reply>,
     ) -> io::Result<()> {
         if !batch.records.is_empty() {
-            self.store.lock().write(&mut batch.records)?;
+            let mut write = || self.store.lock().write(&mut batch.records);
+            // Meanwhile other requests have their turns, and their records go into the next batch.
+            if self.write_cost == WriteCost::Disk { beside_others(&mut write) } else { write() }?;
             batch.records.clear();
         }
+        batch.turns = 0;
         for effect in batch.deliveries.drain(..) {
             match effect {
                 Effect::Reply { token, reply } if Some(token) == asked => *own = Some(reply),
@@ -291,6 +328,7 @@ impl Core {
             self.state = State::Broken { why };
             return;
         }
+        self.queue.turns += 1;
         for effect in self.scratch.drain(..) {
             match effect {
                 Effect::Record(record) => self.queue.records.push(record),
@@ -328,6 +366,7 @@ impl Batch {
     fn clear(&mut self) {
         self.records.clear();
         self.deliveries.clear();
+        self.turns = 0;
     }
 
     /// Whether the reply to `token` is in here; looked for from the end, where the turn that asks has just put it.
@@ -336,6 +375,14 @@ impl Batch {
             .iter()
             .rev()
             .any(|effect| matches!(effect, Effect::Reply { token: found, .. } if *found == token))
+    }
+}
+
+/// Does work that blocks, where the runtime can let another thread do this one's tasks meanwhile.
+fn beside_others<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 

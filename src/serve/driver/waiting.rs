@@ -56,17 +56,32 @@ pub struct PendingRequest<'a> {
     driver: &'a Driver,
     token: RequestToken,
     scope: Arc<Scope>,
-    answer: oneshot::Receiver<Reply>,
+    state: Pending,
+}
+
+#[derive(Debug)]
+enum Pending {
+    /// Somebody will answer.
+    Waits(oneshot::Receiver<Reply>),
+    /// It is the leader, and lets others have their turns before it writes, once.
+    Leads { has_let_others: bool },
+    /// It has led.
+    Led,
 }
 
 impl<'a> PendingRequest<'a> {
-    pub(super) fn new(
+    pub(super) fn waiting(
         driver: &'a Driver,
         token: RequestToken,
         scope: Arc<Scope>,
         answer: oneshot::Receiver<Reply>,
     ) -> Self {
-        Self { driver, token, scope, answer }
+        Self { driver, token, scope, state: Pending::Waits(answer) }
+    }
+
+    /// One that has to lead.
+    pub(super) fn leading(driver: &'a Driver, token: RequestToken, scope: Arc<Scope>) -> Self {
+        Self { driver, token, scope, state: Pending::Leads { has_let_others: false } }
     }
 
     /// The request's name.
@@ -79,16 +94,35 @@ impl Future for PendingRequest<'_> {
     type Output = Reply;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
-        Pin::new(&mut self.answer).poll(cx).map(|reply| {
-            reply.unwrap_or_else(|_| Err(Error::Storage("the engine stopped before it could answer".to_owned())))
-        })
+        let stopped = || Err(Error::Storage("the engine stopped before it could answer".to_owned()));
+        match &mut self.state {
+            Pending::Waits(answer) => Pin::new(answer).poll(cx).map(|reply| reply.unwrap_or_else(|_| stopped())),
+            Pending::Leads { has_let_others: has_let_others @ false } => {
+                *has_let_others = true;
+                // The runtime comes back when the others that were ready have run.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Pending::Leads { has_let_others: true } => {
+                self.state = Pending::Led;
+                Poll::Ready(self.driver.lead_after_waiting(Some(self.token)).unwrap_or_else(stopped))
+            }
+            Pending::Led => Poll::Ready(stopped()),
+        }
     }
 }
 
 impl Drop for PendingRequest<'_> {
     fn drop(&mut self) {
-        if self.driver.waiting.forget(self.token) {
-            self.driver.client_gone(self.token, Arc::clone(&self.scope));
+        match self.state {
+            Pending::Waits(_) if self.driver.waiting.forget(self.token) => {
+                self.driver.client_gone(self.token, Arc::clone(&self.scope));
+            }
+            Pending::Waits(_) | Pending::Led => {}
+            // Others wait for what it was to write.
+            Pending::Leads { .. } => {
+                self.driver.lead_after_waiting(None);
+            }
         }
     }
 }

@@ -2,23 +2,21 @@
 //! stack's network, once functions are in containers, for those containers alone.
 
 mod bind;
+mod idle;
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use hyper::{
-    body::Incoming,
-    server::conn::http1,
-    service::{Service as HyperService, service_fn},
-};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
 
 pub use bind::{BindError, Port, PortHolder, bind};
+use idle::Activity;
 
 use super::{
     body::{BodyError, ResponseBody, read_body},
@@ -37,8 +35,9 @@ const HEADERS_MAX_BYTES: usize = 64 * 1024;
 const HEADERS_MAX: usize = 128;
 /// What a connection buffers of a body that is being read or of answers to pipelined requests.
 const CONNECTION_BUFFER_MAX_BYTES: usize = 512 * 1024;
-/// From the end of a request, or of the handshake, to the end of the next request's headers. Above the time after which
-/// the SDKs themselves drop an idle connection (at most 90 s), so that none is closed while it is being used again.
+/// From the end of an answer, or of the handshake, to the end of the next request's headers, at least; at most twice that.
+/// Above the time after which the SDKs themselves drop an idle connection (at most 90 s), so that none is closed while it is
+/// being used again.
 const IDLE_MAX: Duration = Duration::from_secs(120);
 /// A pause after `accept` failed for want of descriptors or memory.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
@@ -145,22 +144,27 @@ async fn connection(
     service: Arc<Service>,
     shutdown: Shutdown,
 ) {
-    let answer = service_fn(move |request| {
+    let answer = |request| {
         let (service, door) = (Arc::clone(&service), door.clone());
-        async move { Ok::<_, Infallible>(respond(&service, &door, request).await) }
-    });
+        async move { respond(&service, &door, request).await }
+    };
     serve_connection(stream, answer, &shutdown).await;
     drop(permit);
 }
 
 /// Serves one connection until either side ends it. What goes wrong with it concerns the client alone.
-pub(super) async fn serve_connection<S>(stream: TcpStream, service: S, shutdown: &Shutdown)
+async fn serve_connection<F>(stream: TcpStream, answer: impl Fn(Request<Incoming>) -> F, shutdown: &Shutdown)
 where
-    S: HyperService<Request<Incoming>, Response = Response<ResponseBody>, Error = Infallible>,
+    F: Future<Output = Response<ResponseBody>>,
 {
+    let activity = Arc::new(Activity::default());
+    let service = service_fn(|request| {
+        let (busy, answer) = (Activity::busy(&activity), answer(request));
+        async move { Ok::<_, Infallible>(answer.await.map(|body| busy.until_written(body))) }
+    });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(IDLE_MAX)
+    // Its own timeout sets a timer for each request; `Activity` has one for the connection.
+    http.header_read_timeout(None)
         .max_header_size(HEADERS_MAX_BYTES)
         .max_headers(HEADERS_MAX)
         .max_buf_size(CONNECTION_BUFFER_MAX_BYTES)
@@ -174,6 +178,7 @@ where
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
+        () = activity.idle_for(IDLE_MAX) => {}
     }
 }
 

@@ -27,6 +27,20 @@ pub trait Store: fmt::Debug + Send {
     /// # Errors
     /// The store cannot be read, or `take` refuses a record.
     fn load(&mut self, take: &mut dyn FnMut(Record) -> Result<(), RestoreError>) -> io::Result<()>;
+
+    /// What a write takes.
+    fn write_cost(&self) -> WriteCost;
+}
+
+/// What a write takes, however many records it keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteCost {
+    /// Next to nothing.
+    None,
+    /// Calls of the operating system: one for many requests is cheaper than one for each.
+    Calls,
+    /// A wait for the disk, beside which other work should go on.
+    Disk,
 }
 
 /// The store in `state_dir` that keeps the promise. One that is there is opened; `Memory` leaves it untouched.

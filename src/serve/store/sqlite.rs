@@ -10,7 +10,7 @@ use std::{
 
 use rusqlite::{CachedStatement, Connection, ffi};
 
-use super::Store;
+use super::{Store, WriteCost};
 use crate::{
     engine::{Record, RecordEntry, RestoreError},
     model::Scope,
@@ -31,6 +31,7 @@ const REMOVE: &str = "DELETE FROM records WHERE key = ?1";
 pub struct SqliteStore {
     connection: Connection,
     path: PathBuf,
+    synced: bool,
     /// An entry's bytes while they are written; its room is used again.
     entry: Vec<u8>,
 }
@@ -45,18 +46,18 @@ impl SqliteStore {
         // SQLite gives its other files the mode of this one.
         fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
         let connection = Connection::open(&path).map_err(|error| failure(&path, &error))?;
-        let store = Self { connection, path, entry: Vec::new() };
-        store.prepare(synced).map_err(|error| failure(&store.path, &error))?;
+        let store = Self { connection, path, synced, entry: Vec::new() };
+        store.prepare().map_err(|error| failure(&store.path, &error))?;
         store.check_format()?;
         Ok(store)
     }
 
-    fn prepare(&self, synced: bool) -> rusqlite::Result<()> {
+    fn prepare(&self) -> rusqlite::Result<()> {
         let connection = &self.connection;
         // Exclusive: this process alone has it, so that no commit has to ask for a lock.
         connection.pragma_update(None, "locking_mode", "exclusive")?;
         connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", if synced { "full" } else { "off" })?;
+        connection.pragma_update(None, "synchronous", if self.synced { "full" } else { "off" })?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)
     }
 
@@ -143,6 +144,10 @@ impl Store for SqliteStore {
             LoadError::Sqlite(error) => failure(&self.path, &error),
             LoadError::Broken(message) => io::Error::other(format!("`{}` is damaged: {message}", self.path.display())),
         })
+    }
+
+    fn write_cost(&self) -> WriteCost {
+        if self.synced { WriteCost::Disk } else { WriteCost::Calls }
     }
 }
 

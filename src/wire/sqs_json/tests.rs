@@ -342,3 +342,15 @@ fn a_store_that_fails_is_a_5xx() {
         r#"500 application/x-amz-json-1.0 x-amzn-errortype=InternalFailure x-amzn-query-error=InternalFailure;Receiver | {"__type":"com.amazon.coral.service#InternalFailure","message":"the disk is full"}"#,
     );
 }
+
+/// `sqs_operations.txt` is the service model's list; whoever takes an arm away, or misspells one, fails here.
+#[test]
+fn every_operation_of_the_service_model_is_served() {
+    let names: Vec<&str> = include_str!("../sqs_operations.txt").lines().collect();
+    for name in &names {
+        // Whatever it misses is said by the engine, as AWS says it, or by the reader; it is never unknown.
+        assert!(super::command(name, b"{}").is_some(), "{name} is not served");
+    }
+    assert_eq!(names.len(), 23);
+    assert!(super::command("DescribeQueue", b"{}").is_none());
+}

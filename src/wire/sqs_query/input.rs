@@ -22,6 +22,12 @@ pub(super) fn command(params: &Params<'_>, action: &str, path: &str) -> Option<(
     Some((operation, read(&Input { params, path })))
 }
 
+/// The names of all that can be asked for.
+#[cfg(test)]
+pub(super) fn operations() -> impl Iterator<Item = &'static str> {
+    OPERATIONS.iter().map(|(name, _)| *name)
+}
+
 type Reader = fn(&Input<'_>) -> Read<Command>;
 
 const OPERATIONS: [(&str, Reader); 23] = [

@@ -313,3 +313,10 @@ fn errors_have_statuses_of_their_own() {
         format!("500 text/xml | {}", error("Receiver", "InternalFailure", "the disk is full")),
     );
 }
+
+#[test]
+fn every_operation_of_the_service_model_is_served() {
+    let mut served: Vec<&str> = super::input::operations().collect();
+    served.sort_unstable();
+    assert_eq!(served, include_str!("../sqs_operations.txt").lines().collect::<Vec<_>>());
+}

@@ -74,6 +74,30 @@ pub(crate) fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) ->
     panic!("{what} did not happen within {PATIENCE:?}");
 }
 
+/// A folder with a `stack.toml`, whose engine goes when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Stack(tempfile::TempDir);
+
+impl Stack {
+    /// Nothing runs yet.
+    pub(crate) fn new(manifest: &str) -> Self {
+        let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+        std::fs::write(dir.path().join("stack.toml"), manifest).unwrap();
+        Self(dir)
+    }
+
+    /// The folder.
+    pub(crate) fn dir(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let _ = stackctl(self.dir(), &["down", "--yes"]).output();
+    }
+}
+
 /// `stackctl serve` on a free port; killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Serving {

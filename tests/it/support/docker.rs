@@ -100,6 +100,18 @@ pub(crate) fn postgres_image() -> &'static Path {
         .path()
 }
 
+/// A build context with a Dockerfile of the binary that is tested, with a shell and what scripts need, and nothing else.
+pub(crate) fn own_image() -> tempfile::TempDir {
+    let made = image(&[env!("CARGO_BIN_EXE_stackctl")], &[], "ENV PATH=/bin:/usr/bin\nENTRYPOINT []");
+    let root = made.path().join("root");
+    let binary = root.join(Path::new(env!("CARGO_BIN_EXE_stackctl")).strip_prefix("/").unwrap());
+    fs::rename(binary, root.join("bin/stackctl")).unwrap();
+    for applet in ["wget", "sed", "tr"] {
+        symlink("busybox", root.join("bin").join(applet)).unwrap();
+    }
+    made
+}
+
 fn image(programs: &[&str], folders: &[PathBuf], last: &str) -> tempfile::TempDir {
     let made = tempfile::tempdir().unwrap();
     let root = made.path().join("root");

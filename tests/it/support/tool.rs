@@ -36,6 +36,8 @@ pub(crate) enum Tool {
     Go,
     Java,
     Maven,
+    /// moto's server.
+    Moto,
     Node,
     Podman,
     Python,
@@ -71,6 +73,7 @@ impl Tool {
         Self::Go,
         Self::Java,
         Self::Maven,
+        Self::Moto,
         Self::Node,
         Self::Podman,
         Self::Python,
@@ -110,6 +113,7 @@ impl Tool {
             Self::Debugpy
             | Self::Delve
             | Self::Esbuild
+            | Self::Moto
             | Self::PythonClients
             | Self::PythonQueryClients
             | Self::DeployTools
@@ -141,6 +145,7 @@ impl Tool {
             Self::Zip => ("zip", "--version", "Copyright"),
             Self::Debugpy => return installed("debugpy/bin/python"),
             Self::Delve => return installed("bin/dlv"),
+            Self::Moto => return installed("moto/bin/moto_server"),
             Self::Esbuild => return installed("node/node_modules/.bin/esbuild"),
             Self::PythonClients => return installed("python/bin/python"),
             Self::PythonQueryClients => return installed("python-query/bin/python"),

@@ -328,7 +328,7 @@ impl Simulation {
             .world
             .store
             .values()
-            .filter(|record| matches!(&record.entry, RecordEntry::Lambda(LambdaRecord::AsyncEvent(_))));
+            .filter(|record| matches!(&record.entry, RecordEntry::Lambda(record) if matches!(**record, LambdaRecord::AsyncEvent(_))));
         assert_eq!(events.count(), 0, "an event is left");
     }
 }

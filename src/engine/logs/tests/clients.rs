@@ -39,7 +39,7 @@ fn restarted(bench: Bench) -> Bench {
     let mut logs = Logs::new();
     for record in store.into_values() {
         let crate::engine::RecordEntry::Logs(record) = record.entry else { panic!("{record:?}") };
-        logs.restore(record);
+        logs.restore(*record);
     }
     Bench { logs, ..bench }
 }

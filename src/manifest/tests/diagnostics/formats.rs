@@ -16,6 +16,22 @@ error: the manifest needs stackctl `>=0.2`, and this is `0.1.0`
     );
     check_in_stack(
         r#"
+requires = { stackctl = "<0.1", go = "new", gopher = "1" }
+"#,
+        r#"
+error: the manifest needs stackctl `<0.1`, and this is `0.1.0`
+  4:25 "<0.1": not met
+  help: install a version that the manifest asks for, or change `requires`
+error: `go` is `new`, which is not a version requirement
+  4:38 "new": not a version requirement
+  help: a version requirement is a comparison like `>=0.1`, several are separated by commas
+error: unknown key `gopher` in `stack.requires`
+  4:45 gopher: unknown key
+  help: the keys here are `stackctl`, `esbuild`, `go`, `gradle`, `java`, `maven`, `node`, `pip`, `python`, `rust` and `uv`
+"#,
+    );
+    check_in_stack(
+        r#"
 requires = ">=0.1, <1"
 "#,
         "",
@@ -178,5 +194,36 @@ fn schedules_have_one_target() {
         "error: the schedule's function `g` is no function of this manifest
   5:12 \"g\": no such function
   help: add `[functions.g]`",
+    );
+}
+
+#[test]
+fn layers_are_declared_or_versions_of_others() {
+    let function = |layers: &str| {
+        format!("[functions.f]\nruntime = \"provided.al2023\"\nlayers = {layers}\n[layers.shared]\nsource = \"shared\"")
+    };
+    check_in_stack(&function(r#"["shared", "arn:aws:lambda:us-east-1:123456789012:layer:theirs:4"]"#), "");
+    check_in_stack(
+        &function(r#"["shard"]"#),
+        "error: `shard` is no layer of this manifest
+  5:11 \"shard\": no such layer
+  help: did you mean `shared`?",
+    );
+    check_in_stack(
+        &function(r#"["arn:aws:lambda:us-east-1:123456789012:layer:theirs"]"#),
+        "error: `arn:aws:lambda:us-east-1:123456789012:layer:theirs` is not the ARN of a layer's version
+  5:11 \"arn:aws:lambda:us-east-1:123456789012:layer:theirs\": bad ARN
+  help: it looks like `arn:aws:lambda:us-east-1:123456789012:layer:NAME:1`",
+    );
+    check_in_stack(
+        "[functions.f]\nimage = \"shop:1\"\nlayers = [\"shared\"]\n[layers.shared]",
+        "error: `layers` of `functions.f`: an image has no layers
+  5:10 [\"shared\"]: does not go with it
+  help: put into the image what they have",
+    );
+    check_in_stack(
+        "[layers.shared]\nbuild = \"python\"",
+        "error: `build` must be `none`, not `python`
+  4:9 \"python\": unknown",
     );
 }

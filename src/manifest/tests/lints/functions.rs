@@ -34,42 +34,6 @@ warning: the value of `KEY` looks like a secret
 }
 
 #[test]
-fn what_is_not_enforced_is_said_so() {
-    check_in_stack(
-        r#"
-[queues.q-dlq]
-[queues.q]
-dead_letter = { queue = "q-dlq" }
-[functions.f]
-runtime = "provided.al2023"
-concurrency = { provisioned = { min = 1, max = 3 } }
-log_format = "json"
-ephemeral_storage = "1GiB"
-[[functions.f.triggers]]
-queue = "q"
-filters = [{ body = { kind = ["order"] } }]
-[targets.localstack]
-[targets.aws]
-"#,
-        r#"
-advice: the target `localstack` is not supported yet
-  15:10 localstack: has no effect yet
-advice: the target `aws` is not supported yet
-  16:10 aws: has no effect yet
-"#,
-    );
-    check_in_stack(
-        r#"
-[functions.f]
-runtime = "provided.al2023"
-log_format = "text"
-ephemeral_storage = "512MiB"
-"#,
-        "",
-    );
-}
-
-#[test]
 fn debuggers() {
     check_in_stack(
         r#"

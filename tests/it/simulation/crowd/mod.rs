@@ -423,7 +423,7 @@ impl Crowd {
                         self.forget(gone.function, gone.is_ahead, &gone.doing);
                     }
                 }
-                Effect::Record(record) if matches!(&record.entry, RecordEntry::Lambda(LambdaRecord::AsyncEvent(_))) => {
+                Effect::Record(record) if matches!(&record.entry, RecordEntry::Lambda(record) if matches!(**record, LambdaRecord::AsyncEvent(_))) => {
                     if record.is_removal() {
                         self.events.remove(&record.key());
                     } else {
