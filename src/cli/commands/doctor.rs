@@ -12,9 +12,9 @@ use crate::{
         services,
         terminal::count,
     },
-    model::Isolation,
+    model::{FunctionIsolation, Isolation},
     serve::{environments::marker, platform, state_dir::StateDir},
-    stack::{Desired, PortChoice},
+    stack::{Desired, DesiredFunction, PortChoice},
 };
 
 pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
@@ -25,8 +25,9 @@ pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
         None => None,
     };
     let wants_isolation = desired.as_ref().is_none_or(|desired| isolation(desired) == Isolation::Namespace);
-    let mut checks =
-        vec![machine::namespaces(wants_isolation), machine::watches(), machine::instances(), machine::docker()];
+    let needs_docker = desired.as_ref().is_some_and(needs_containers);
+    let mut checks = vec![machine::namespaces(wants_isolation), machine::watches(), machine::instances()];
+    checks.push(machine::docker(needs_docker).await);
     if let Some(project) = &project {
         if let Some(desired) = &desired {
             checks.push(port_is_free(project, desired));
@@ -48,6 +49,12 @@ pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
         0 => Ok(()),
         bad => Err(Failure::World(Message::new(count(bad as u64, "problem")))),
     }
+}
+
+fn needs_containers(desired: &Desired) -> bool {
+    let is_in_container =
+        |function: &DesiredFunction| function.is_image() || function.isolation == FunctionIsolation::Container;
+    !desired.services.is_empty() || desired.functions.values().any(is_in_container)
 }
 
 /// Whether the stack's port can be had, or is its own engine's already.

@@ -64,7 +64,11 @@ async fn here(
             Converging::on(session, (desired, selection), &place, &services).plan(&artifacts).await
         }
         None => {
-            session.terminal.say("the engine is not running: this is the plan for one that holds nothing");
+            let what = match project.keeps_state() {
+                true => "what an earlier one kept is not looked at, and this is the plan without it",
+                false => "this is the plan for one that holds nothing",
+            };
+            session.terminal.say(format_args!("the engine is not running: {what}"));
             plan_from_nothing(session, (desired, selection), &artifacts, &services).await
         }
     }

@@ -1,10 +1,11 @@
 //! The machine: what the kernel allows, its limits, and Docker.
 
-use std::{fs, os::unix::net::UnixStream, path::PathBuf};
+use std::fs;
 
 use super::Check;
 use crate::{
-    cli::surroundings::{own_program, variable},
+    cli::surroundings::{docker_settings, own_program},
+    docker::{self, Diagnosis},
     serve::environments::isolation,
 };
 
@@ -64,21 +65,20 @@ fn limit(name: &str, setting: &str, least: u64, what: &str) -> Check {
     }
 }
 
-/// Whether Docker answers. Nothing needs it but containers.
-pub(crate) fn docker() -> Check {
-    let socket = match variable("DOCKER_HOST") {
-        Some(host) => match host.strip_prefix("unix://") {
-            Some(path) => PathBuf::from(path),
-            None => return Check::good("docker", format!("at `{host}`, as DOCKER_HOST says")),
-        },
-        None => PathBuf::from("/var/run/docker.sock"),
+/// Whether an engine of containers answers; `is_needed` when the manifest has something that runs in containers.
+pub(crate) async fn docker(is_needed: bool) -> Check {
+    let error = match docker::diagnose(&docker_settings()).await {
+        Diagnosis::Answers { endpoint, source, engine } => {
+            let name = if engine.is_podman { "Podman" } else { "Docker" };
+            let said =
+                format!("{name} {} ({}) answers at `{endpoint}` ({source})", engine.version, engine.architecture);
+            return Check::good("docker", said);
+        }
+        Diagnosis::Fails(error) => error,
     };
-    match UnixStream::connect(&socket) {
-        Ok(_) => Check::good("docker", format!("answers at `{}`", socket.display())),
-        Err(error) => Check::warning(
-            "docker",
-            format!("not reachable at `{}`: {error}", socket.display()),
-            "functions and queues need no Docker; start it for what runs in containers",
-        ),
+    let help = error.hint().unwrap_or_else(|| "`docker info` shows more".to_owned());
+    match is_needed {
+        true => Check::bad("docker", error.to_string(), help),
+        false => Check::warning("docker", error.to_string(), format!("only what runs in containers needs it: {help}")),
     }
 }
