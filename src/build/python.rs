@@ -24,7 +24,11 @@ use crate::model::ArtifactDigest;
 
 /// Of what was installed, what no function needs: scripts begin with the path of this machine's interpreter.
 const INSTALLED_RULES: Rules =
-    Rules { names: &["__pycache__", "bin"], endings: &[".pyc"], marks: &[], paths: Vec::new() };
+    Rules { names: &["__pycache__", "bin", UV_LOCK], endings: &[".pyc"], marks: &[], paths: Vec::new() };
+/// What uv locks the directory with that it installs into, and leaves there.
+const UV_LOCK: &str = ".lock";
+/// uv takes an interpreter that is here, as the engine will, and fetches none.
+const UV_FETCHES_NO_PYTHON: (&str, &str) = ("UV_PYTHON_DOWNLOADS", "never");
 const INSTALL_PIP: &str = "install Python with pip, or uv from https://docs.astral.sh/uv";
 
 pub(super) async fn fill(
@@ -91,7 +95,9 @@ async fn run_installer(request: &BuildRequest, file: &Path, target: &Path) -> Re
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--upgrade"];
     let pip = [&pip[..], &["--target", &*target, "-r", &*file]].concat();
     let mut missing = None;
-    for (name, arguments) in [("uv", &uv[..]), (interpreter, &pip), ("python3", &pip)] {
+    let tools: [(_, &[&str], &[_]); 3] =
+        [("uv", &uv, &[UV_FETCHES_NO_PYTHON]), (interpreter, &pip, &[]), ("python3", &pip, &[])];
+    for (name, arguments, environment) in tools {
         let tool = Tool {
             name,
             program: None,
@@ -100,7 +106,7 @@ async fn run_installer(request: &BuildRequest, file: &Path, target: &Path) -> Re
             progress: &request.progress,
             timeout: request.timeout,
         };
-        match tool.run(arguments, &[], Stdout::Shown).await {
+        match tool.run(arguments, environment, Stdout::Shown).await {
             Err(error @ BuildError::ToolMissing { .. }) => missing = Some(error),
             Err(BuildError::Failed { status, output, .. }) if interpreter_is_missing(&status, &output) => {}
             ended => return ended.map(drop),

@@ -92,7 +92,7 @@ pub(crate) fn layer_request(session: &Session, project: &Project, key: &str, lay
 /// What every build is told; `key` is what it is shown as.
 fn prepared(mut request: BuildRequest, session: &Session, project: &Project, key: &str) -> BuildRequest {
     request.environment = tool_environment();
-    request.leave_out = vec![project.file.clone(), project.overlay_file()];
+    request.leave_out = vec![project.file.clone(), project.overlay_file(), project.lock_file()];
     let (terminal, name) = (session.terminal, address_of(key));
     request.progress = Progress::new(move |event| match event {
         BuildEvent::Warning(text) => terminal.warn(format_args!("{name}: {text}")),
