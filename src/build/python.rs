@@ -115,9 +115,10 @@ async fn run_installer(request: &BuildRequest, file: &Path, target: &Path) -> Re
     Err(missing.unwrap_or(BuildError::ToolMissing { tool: "python3", install: INSTALL_PIP }))
 }
 
-/// As a version manager's shim says it, or uv. The engine then takes `python3`, and so does this.
+/// As a version manager's shim says it, or uv, of none or of such a shim. The engine then takes `python3`, and so does this.
 fn interpreter_is_missing(status: &str, output: &str) -> bool {
-    status == "exit code 127" || output.contains("No interpreter found")
+    status == "exit code 127"
+        || ["No interpreter found", "Failed to inspect Python interpreter"].iter().any(|text| output.contains(text))
 }
 
 fn interpreter(runtime: &str) -> &'static str {
