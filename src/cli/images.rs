@@ -85,10 +85,7 @@ pub(crate) async fn pull_bases<'a>(
         let found = match docker.image(&name).await.map_err(|error| failed(&error))? {
             Some(found) => Some(found),
             None => {
-                session.terminal.passing_or_step("pulling", &name);
-                let say = |line: &str| session.terminal.passing("pulling", &format!("{name}: {line}"));
-                docker.pull(&name, Some(platform), say).await.map_err(|error| failed(&error))?;
-                session.terminal.step(GREEN, "pulled", &name);
+                pull(session, &docker, &name, Some(platform)).await.map_err(|error| failed(&error))?;
                 docker.image(&name).await.map_err(|error| failed(&error))?
             }
         };
@@ -96,6 +93,19 @@ pub(crate) async fn pull_bases<'a>(
             session.terminal.warn(text);
         }
     }
+    Ok(())
+}
+
+/// Pulls an image, with its progress in sight.
+pub(crate) async fn pull(
+    session: &Session,
+    docker: &Docker,
+    name: &str,
+    platform: Option<&str>,
+) -> Result<(), docker::Error> {
+    session.terminal.passing_or_step("pulling", name);
+    docker.pull(name, platform, |line| session.terminal.passing("pulling", &format!("{name}: {line}"))).await?;
+    session.terminal.step(GREEN, "pulled", name);
     Ok(())
 }
 

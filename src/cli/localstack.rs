@@ -13,6 +13,7 @@ use tokio::{
 use super::{
     Session,
     failure::{Failure, Message},
+    images,
     project::Project,
     services::failure,
     surroundings::{docker_settings, variables},
@@ -95,10 +96,7 @@ pub(crate) async fn ensure(session: &Session, project: &Project, desired: &Desir
     let docker = Docker::connect(&docker_settings()).await.map_err(|error| failure(&error))?;
     let ownership = Ownership::new(desired.name.clone(), &project.state_dir());
     if docker.image(image).await.map_err(|error| failure(&error))?.is_none() {
-        session.terminal.passing_or_step("pulling", image);
-        let say = |line: &str| session.terminal.passing("pulling", &format!("{image}: {line}"));
-        docker.pull(image, None, say).await.map_err(|error| failure(&error))?;
-        session.terminal.step(GREEN, "pulled", image);
+        images::pull(session, &docker, image, None).await.map_err(|error| failure(&error))?;
     }
     for old in of_stack(&docker, &ownership).await? {
         // One that does not answer: its port is another one now, or it has ended.

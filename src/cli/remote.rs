@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Session,
+    artifacts::address_of,
     converging::{DEFAULT_ROLE_NAME, failure},
     failure::{Failure, Message},
     localstack,
@@ -227,7 +228,7 @@ impl Remote {
                 continue;
             }
             let (digest, state_dir) = (info.digest, project.state_dir());
-            session.terminal.passing("packing", &format!("functions.{key}"));
+            session.terminal.passing("packing", &address_of(&key));
             let packing = tokio::task::spawn_blocking(move || build::package(&digest, &state_dir));
             let package = packing.await.map_err(Failure::while_doing("pack"))?;
             let package = package.map_err(|error| Failure::World(Message::of_build(&key, &error)))?;
@@ -235,7 +236,7 @@ impl Remote {
                 _ if package.size_bytes <= CODE_ZIP_MAX_BYTES as u64 => None,
                 Some(bucket) => Some(self.object(bucket, &digest)),
                 None => {
-                    too_large.push(format!("functions.{key} ({} MiB)", package.size_bytes >> 20));
+                    too_large.push(format!("{} ({} MiB)", address_of(&key), package.size_bytes >> 20));
                     continue;
                 }
             };

@@ -1,9 +1,26 @@
 //! What queues hold, as SQS itself says: approximately, and without what only the engine knows.
 
 use aws_sdk_sqs::{client::Client, types::QueueAttributeName};
+use serde::Serialize;
 
 use super::{engine::Queue, failure::Failure, place::Place, sdk};
 use crate::{serve::own_api::QueueDepth, stack::Desired};
+
+/// What `--json` prints of a queue on a target, which knows no more.
+#[derive(Debug, Serialize)]
+pub(crate) struct Approximate {
+    pub(crate) name: String,
+    pub(crate) visible: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) delayed: u64,
+}
+
+impl Approximate {
+    pub(crate) fn of(depth: &QueueDepth) -> Self {
+        let QueueDepth { name, visible, in_flight, delayed, .. } = depth;
+        Self { name: name.clone(), visible: *visible, in_flight: *in_flight, delayed: *delayed }
+    }
+}
 
 /// What a queue holds.
 pub(crate) async fn depth(client: &Client, queue: &Queue) -> Result<QueueDepth, Failure> {

@@ -8,7 +8,7 @@ use super::{
     failure::Failure,
     place::Place,
     remote::Remote,
-    remote_queues::depths,
+    remote_queues::{Approximate, depths},
     terminal::{BOLD, table},
 };
 use crate::{
@@ -26,7 +26,7 @@ struct Status {
     region: String,
     functions: Vec<FunctionStatus>,
     triggers: Vec<TriggerStatus>,
-    queues: Vec<QueueStatus>,
+    queues: Vec<Approximate>,
     schedules: Vec<ScheduleStatus>,
 }
 
@@ -48,14 +48,6 @@ struct TriggerStatus {
     queue: String,
     state: String,
     batch_size: u32,
-}
-
-#[derive(Debug, Serialize)]
-struct QueueStatus {
-    name: String,
-    visible: u64,
-    in_flight: u64,
-    delayed: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,12 +83,6 @@ impl Status {
             batch_size: found.batch_size,
         });
         let queues = queues.iter().filter(|queue| observed.queues.contains_key(queue.name.as_str()));
-        let queues = queues.map(|queue| QueueStatus {
-            name: queue.name.clone(),
-            visible: queue.visible,
-            in_flight: queue.in_flight,
-            delayed: queue.delayed,
-        });
         let schedules = observed.schedules.iter().map(|(name, found)| ScheduleStatus {
             name: name.clone(),
             expression: found.expression.clone(),
@@ -109,7 +95,7 @@ impl Status {
             region: remote.scope.region.to_string(),
             functions: functions.collect(),
             triggers: triggers.collect(),
-            queues: queues.collect(),
+            queues: queues.map(Approximate::of).collect(),
             schedules: schedules.collect(),
         }
     }
@@ -188,7 +174,7 @@ mod tests {
                 state: word(&Readiness::Ready),
                 batch_size: 10,
             }],
-            queues: vec![QueueStatus { name: "jobs".to_owned(), visible: 3, in_flight: 1, delayed: 0 }],
+            queues: vec![Approximate { name: "jobs".to_owned(), visible: 3, in_flight: 1, delayed: 0 }],
             schedules: Vec::new(),
         };
         let expected = "\

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ffi::OsStr,
     fmt, fs,
     path::PathBuf,
     process::Stdio,
@@ -93,7 +94,7 @@ impl Logins {
     async fn at(&self, registry: &str) -> Option<DockerCredentials> {
         for file in self.read() {
             if let Some(helper) = file.helper(registry)
-                && let Some(found) = ask(helper, registry).await
+                && let Some(found) = ask(format!("docker-credential-{helper}"), registry).await
             {
                 return Some(found);
             }
@@ -137,9 +138,9 @@ fn user_at(registry: &str, user: &str, password: &str) -> DockerCredentials {
     DockerCredentials { username, password, serveraddress, ..Default::default() }
 }
 
-/// Asks `docker-credential-HELPER`; one that is not there or knows nothing is nobody.
-async fn ask(helper: &str, registry: &str) -> Option<DockerCredentials> {
-    let mut command = Command::new(format!("docker-credential-{helper}"));
+/// Asks a helper's program; one that is not there or knows nothing is nobody.
+async fn ask(program: impl AsRef<OsStr>, registry: &str) -> Option<DockerCredentials> {
+    let mut command = Command::new(program);
     command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let asked = async {
         let mut child = command.spawn().ok()?;
@@ -224,9 +225,10 @@ mod tests {
                       echo '{\"ServerURL\": \"r.example.com\", \"Username\": \"<token>\", \"Secret\": \"s\"}'\n";
         fs::write(&helper, script).unwrap();
         fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
-        // Found by its path here: a test does not change the search path.
-        let name = format!("/../../{}", dir.path().join("x").display());
-        assert!(ask(&name, "r.example.com").await.is_none());
+        let found = ask(&helper, "r.example.com").await.unwrap();
+        assert_eq!((found.identitytoken.as_deref(), found.username), (Some("s"), None));
+        assert!(ask(&helper, "other.example.com").await.is_none(), "it knows nothing of that");
+        assert!(ask(dir.path().join("missing"), "r.example.com").await.is_none());
         let file = |text: serde_json::Value| serde_json::from_value::<File>(text).unwrap();
         let both = file(serde_json::json!({ "credHelpers": { "r.example.com": "own" }, "credsStore": "store" }));
         assert_eq!((both.helper("r.example.com"), both.helper("other")), (Some("own"), Some("store")));

@@ -60,9 +60,7 @@ build = "python"
 /// A stack under watch; taken down when it is dropped.
 struct Watched {
     dir: tempfile::TempDir,
-    child: Child,
-    events: mpsc::Receiver<Value>,
-    seen: Vec<Value>,
+    events: Events,
 }
 
 impl Watched {
@@ -70,18 +68,8 @@ impl Watched {
     fn start(files: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         files.iter().for_each(|(path, text)| write(&dir.path().join(path), text));
-        let mut command = stackctl(dir.path(), &["watch", "--json"]);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (sender, events) = mpsc::channel();
-        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                // Nobody listens any more at the end of a test.
-                let _ = sender.send(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")));
-            }
-        });
-        std::thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).for_each(drop));
-        let mut watched = Self { dir, child, events, seen: Vec::new() };
+        let command = stackctl(dir.path(), &["watch", "--json"]);
+        let mut watched = Self { dir, events: Events::of(command) };
         watched.next("watching");
         watched
     }
@@ -98,17 +86,7 @@ impl Watched {
     /// The next event of a kind; those before it are passed over.
     #[track_caller]
     fn next(&mut self, kind: &str) -> Value {
-        loop {
-            match self.events.recv_timeout(PATIENCE) {
-                Ok(event) => {
-                    self.seen.push(event.clone());
-                    if event["event"] == kind {
-                        return event;
-                    }
-                }
-                Err(error) => panic!("no event `{kind}` ({error}) after {:#?}", self.seen),
-            }
-        }
+        self.events.next(kind)
     }
 
     /// The end of the save in which `function` gets new code.
@@ -141,16 +119,13 @@ impl Watched {
 
     /// Sends the signal, and waits for the end.
     fn end(&mut self) -> Option<i32> {
-        let pid = Pid::from_raw(self.child.id().cast_signed()).unwrap();
-        kill_process(pid, Signal::INT).unwrap();
-        self.child.wait().unwrap().code()
+        self.events.end()
     }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.events.kill();
         let _ = run(self.command(&["down", "--yes"]));
     }
 }
@@ -263,7 +238,7 @@ fn what_is_ignored_is_no_save() {
         write(&watched.path(path), "something");
     }
     watched.after("two", |dir| write(&dir.join("src/app.py"), &python("two")));
-    let noticed: Vec<_> = watched.seen.iter().filter(|event| event["event"] == "noticed").collect();
+    let noticed: Vec<_> = watched.events.seen.iter().filter(|event| event["event"] == "noticed").collect();
     assert!(noticed.iter().all(|event| event["paths"] == serde_json::json!(["src/app.py"])), "{noticed:#?}");
 }
 
@@ -455,7 +430,7 @@ fn no_message_is_lost_or_handled_twice_while_saves_go_on() {
     let python = PYTHON.replace("port = \"auto\"", "port = \"auto\"\nisolation = \"process\"");
     let manifest = format!("{python}{environment}\n[[functions.f.triggers]]\nqueue = \"jobs\"\nmax_concurrency = 2\n");
     let watched = Watched::start(&[("stack.toml", &manifest), ("src/app.py", AUDITED)]);
-    let endpoint = watched.seen.iter().find_map(|event| event["endpoint"].as_str()).unwrap();
+    let endpoint = watched.events.seen.iter().find_map(|event| event["endpoint"].as_str()).unwrap();
     let address = endpoint.strip_prefix("http://").unwrap().to_owned();
     let mut sent = Vec::new();
     for save in 1..=SAVES {
@@ -479,7 +454,7 @@ fn no_message_is_lost_or_handled_twice_while_saves_go_on() {
     };
     eventually("all messages handled", || times_handled().values().all(|times| *times > 0).then_some(()));
     eventually("the last save serves", || (watched.invoke("f") == SAVES.to_string()).then_some(()));
-    let events: Vec<Value> = std::iter::from_fn(|| watched.events.try_recv().ok()).collect();
+    let events: Vec<Value> = std::iter::from_fn(|| watched.events.events.try_recv().ok()).collect();
     let twice: Vec<_> = times_handled().into_iter().filter(|(_, times)| *times != 1).collect();
     let failures = failures(&events);
     assert!(twice.is_empty() && failures.is_empty(), "{twice:?}\n{failures}");
@@ -593,6 +568,12 @@ impl Events {
         }
     }
 
+    fn kill(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Ends it as Ctrl-C does; its exit code.
     pub(crate) fn end(&mut self) -> Option<i32> {
         kill_process(Pid::from_raw(self.child.id().cast_signed()).unwrap(), Signal::INT).unwrap();
@@ -602,7 +583,6 @@ impl Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }

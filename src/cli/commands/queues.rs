@@ -7,7 +7,7 @@ use crate::{
         Session,
         failure::Failure,
         place::Place,
-        remote_queues::depths,
+        remote_queues::{Approximate, depths},
         terminal::{age, fitting, table},
     },
     serve::own_api::QueueDepth,
@@ -21,15 +21,6 @@ const NAME_MAX_CHARS: usize = 26;
 struct Queues<'a> {
     queues: &'a [QueueDepth],
     queues_left_out: bool,
-}
-
-/// What `--json` prints of a target, which knows no more.
-#[derive(Debug, Serialize)]
-struct Approximate<'a> {
-    name: &'a str,
-    visible: u64,
-    in_flight: u64,
-    delayed: u64,
 }
 
 pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
@@ -50,13 +41,8 @@ pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
         Place::Remote(remote) => {
             let queues = depths(&place, &remote.desired).await?;
             if session.terminal.json {
-                let rows = queues.iter().map(|queue| Approximate {
-                    name: &queue.name,
-                    visible: queue.visible,
-                    in_flight: queue.in_flight,
-                    delayed: queue.delayed,
-                });
-                return session.terminal.print_json(&serde_json::json!({ "queues": rows.collect::<Vec<_>>() }));
+                let rows: Vec<_> = queues.iter().map(Approximate::of).collect();
+                return session.terminal.print_json(&serde_json::json!({ "queues": rows }));
             }
             show(session, &queues, false)
         }

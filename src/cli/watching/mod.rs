@@ -1,10 +1,12 @@
 //! The loop of `stackctl watch`: changes become builds, builds become deployments, and each save ends in a line. What is
 //! chosen and built is `watch`'s, what is deployed is `plan`'s and `converge`'s.
 
+mod built;
 mod deploy;
 mod keys;
 mod logs;
 mod saves;
+mod signals;
 mod view;
 
 use std::{
@@ -15,16 +17,15 @@ use std::{
     sync::Arc,
 };
 
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    time::Instant,
-};
+use tokio::time::Instant;
 
 use self::{
+    built::{function_of, keys},
     deploy::{Deployed, Extent, Known, Order, deploy},
     keys::{Key, Keys, pressed},
     logs::{Following, LogNews},
     saves::{NewSave, Outcome, Saves},
+    signals::Signals,
     view::View,
 };
 use super::{
@@ -37,7 +38,7 @@ use super::{
 use crate::{
     build::{self, BuildRequest, Earlier},
     plan::{Artifacts, Step, layer_artifact},
-    stack::{Address, Build, Desired},
+    stack::{Build, Desired},
     watch::{Builds, Built, Change, Watch, WatchError},
 };
 
@@ -493,20 +494,6 @@ async fn reach(session: &Session, args: &args::Watch, project: &Project, desired
     Ok(place)
 }
 
-/// What is built: functions by their keys, and layers.
-fn keys(desired: &Desired) -> BTreeSet<String> {
-    let layers = desired.layers.keys().map(|key| layer_artifact(key));
-    desired.functions.keys().cloned().chain(layers).collect()
-}
-
-fn function_of(step: &Step) -> Option<String> {
-    match &step.address {
-        Address::Function(key) => Some(key.clone()),
-        Address::Layer(key) => Some(layer_artifact(key)),
-        _ => None,
-    }
-}
-
 fn unwatchable(error: &WatchError) -> Failure {
     let message = super::failure::Message::new(error.to_string());
     Failure::World(match error.help() {
@@ -521,23 +508,4 @@ async fn ended(deploying: &mut Option<Deploying>) -> Deployed {
     let deployed = running.await;
     *deploying = None;
     deployed
-}
-
-/// Ctrl-C, a polite kill, and a terminal that goes away.
-struct Signals([Signal; 3]);
-
-impl Signals {
-    fn new() -> Result<Self, Failure> {
-        let signal = |kind| signal(kind).map_err(Failure::while_doing("listen for signals"));
-        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
 }

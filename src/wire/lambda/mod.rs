@@ -1,6 +1,7 @@
 //! Lambda's REST API: paths with dates, JSON bodies, statuses that differ by operation.
 
 mod errors;
+mod invoke;
 mod layers;
 mod parse;
 mod respond;

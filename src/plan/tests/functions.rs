@@ -1,0 +1,155 @@
+//! Functions: their configuration and their code.
+
+use super::*;
+
+#[test]
+fn function_configuration() {
+    check(
+        |desired| {
+            let f = f(desired);
+            f.memory_mb = 256;
+            f.timeout_s = 5;
+            f.description = "two words".into();
+            f.log_format = LogFormat::Json;
+            f.ephemeral_storage_mb = 1024;
+            f.handler = "main".into();
+            f.environment.insert("LEVEL".into(), text("hunter2"));
+            f.environment.insert("TOKEN".into(), text("hunter2"));
+            f.environment.remove("QUEUE_URL");
+        },
+        "~ functions.f  update: handler bootstrap -> main, description `` -> `two words`, memory 128MiB -> 256MiB, \
+         timeout 3s -> 5s, ephemeral_storage 512MiB -> 1024MiB, log_format text -> json, environment: LEVEL changed, \
+         QUEUE_URL removed, TOKEN added
+         0 to create, 1 to update, 0 to delete",
+    );
+}
+
+#[test]
+fn values_of_the_environment_are_in_no_rendering() {
+    let mut desired = example();
+    f(&mut desired).environment.insert("TOKEN".into(), text("hunter2"));
+    let plan = planned(&desired, &FakeTarget::default()).unwrap();
+    let everything = format!("{plan} {} {plan:?}", serde_json::to_string(&plan).unwrap());
+    assert!(everything.contains("TOKEN") && !everything.contains("hunter2"), "{everything}");
+}
+
+#[test]
+fn code() {
+    let desired = example();
+    let target = converged(&desired);
+    let changed = plan(&desired, &artifacts(&desired, 0x5e), &target.observe(&desired), &facts()).unwrap();
+    assert_text(
+        &changed.to_string(),
+        "~ functions.f  update code: artifact abababab -> 5e5e5e5e
+         ~ functions.f  tag: stackctl:artifact changed
+         0 to create, 1 to update, 0 to delete",
+    );
+    check(
+        |desired| f(desired).architecture = Architecture::Arm64,
+        "~ functions.f  update code: architecture x86_64 -> arm64
+         0 to create, 1 to update, 0 to delete",
+    );
+}
+
+#[test]
+fn what_a_function_runs_in_is_in_its_tags() {
+    check(
+        |desired| {
+            f(desired).isolation = FunctionIsolation::Container;
+            f(desired).base_image = Some("registry/python:1".into());
+        },
+        "~ functions.f  tag: stackctl:base-image added, stackctl:isolation added
+         0 to create, 1 to update, 0 to delete",
+    );
+}
+
+#[test]
+fn a_package_that_is_too_large_to_be_sent_goes_through_a_bucket_and_stays_nowhere() {
+    let package = |byte: u8| {
+        let object = PackageObject { bucket: "b".into(), key: format!("k{byte}") };
+        let info = ArtifactInfo::package(ArtifactDigest::from_bytes([byte; 32]), &[byte; 32], Some(object));
+        [("f".to_owned(), info)].into()
+    };
+    let (desired, mut target) = (example(), FakeTarget::default());
+    let planned_of = |target: &FakeTarget, byte: u8| {
+        // The fake target hashes nothing: what it has is where the package was.
+        let mut artifacts: crate::plan::Artifacts = package(byte);
+        let info = artifacts.get_mut("f").unwrap();
+        info.code_sha256 = info.object.as_ref().map(ToString::to_string);
+        plan(&desired, &artifacts, &target.observe(&desired), &facts()).unwrap()
+    };
+    for byte in [1, 2] {
+        for step in planned_of(&target, byte).steps {
+            target.apply(&step.call).unwrap();
+        }
+        assert_eq!(planned_of(&target, byte).to_string(), "nothing to change");
+        assert!(target.objects.is_empty());
+    }
+    assert_text(
+        &planned_of(&target, 3).to_string(),
+        "~ functions.f  upload: s3://b/k3
+         ~ functions.f  update code: artifact 02020202 -> 03030303
+         ~ functions.f  remove: s3://b/k3
+         ~ functions.f  tag: stackctl:artifact changed
+         0 to create, 1 to update, 0 to delete",
+    );
+}
+
+#[test]
+fn aws_has_no_one_endpoint() {
+    let mut desired = example();
+    let endpoint = Template(vec![TemplatePart::Reference(Reference::StackEndpoint)]);
+    f(&mut desired).environment.insert("ENDPOINT".into(), endpoint);
+    let facts = crate::plan::TargetFacts { kind: crate::plan::TargetKind::Aws, ..facts() };
+    let observed = FakeTarget::default().observe(&desired);
+    let problems = plan(&desired, &artifacts(&desired, 1), &observed, &facts).unwrap_err();
+    assert!(problems[0].message.contains("`${stack.endpoint}` is nothing on AWS"), "{problems:?}");
+}
+
+#[test]
+fn images() {
+    let image = |byte: u8| {
+        let digest = ArtifactDigest::from_bytes([byte; 32]);
+        ArtifactInfo::image(digest.to_string(), digest)
+    };
+    let mut desired = example();
+    f(&mut desired).image = Some("registry/f:1".into());
+    let planned_of = |desired: &Desired, target: &FakeTarget, byte: u8| {
+        plan(desired, &[("f".to_owned(), image(byte))].into(), &target.observe(desired), &facts())
+    };
+    let mut target = FakeTarget::default();
+    for step in planned_of(&desired, &target, 0xab).unwrap().steps {
+        target.apply(&step.call).unwrap();
+    }
+    assert_eq!(planned_of(&desired, &target, 0xab).unwrap().to_string(), "nothing to change");
+    f(&mut desired).image_config.command = vec!["app.handler".into()];
+    assert_text(
+        &planned_of(&desired, &target, 0x5e).unwrap().to_string(),
+        "~ functions.f  update: image_config
+         ~ functions.f  update code: artifact abababab -> 5e5e5e5e
+         ~ functions.f  tag: stackctl:artifact changed
+         0 to create, 1 to update, 0 to delete",
+    );
+    let problems = planned(&example(), &target).unwrap_err();
+    let text = problems.iter().map(|problem| format!("{}: {}", problem.address, problem.message)).collect::<Vec<_>>();
+    assert_eq!(text, ["functions.f: the function is an image, and AWS does not let it become a zip file"]);
+}
+
+#[test]
+fn code_that_somebody_else_deployed_is_seen_and_a_lost_tag_alone_is_not_a_deployment() {
+    let desired = example();
+    let mut target = converged(&desired);
+    target.all.functions.get_mut("f").unwrap().code_sha256 = "other".into();
+    assert_text(
+        &planned(&desired, &target).unwrap().to_string(),
+        "~ functions.f  update code: artifact abababab, other code was deployed over it
+         0 to create, 1 to update, 0 to delete",
+    );
+    converge(&desired, &mut target);
+    target.all.functions.get_mut("f").unwrap().tags.remove(TAG_BUILD);
+    assert_text(
+        &planned(&desired, &target).unwrap().to_string(),
+        "~ functions.f  tag: stackctl:artifact added
+         0 to create, 1 to update, 0 to delete",
+    );
+}
