@@ -234,8 +234,8 @@ impl Remote {
             let package = package.map_err(|error| Failure::World(Message::of_build(&key, &error)))?;
             let object = match &self.access.bucket {
                 _ if package.size_bytes <= CODE_ZIP_MAX_BYTES as u64 => None,
-                Some(bucket) => Some(self.object(bucket, &digest)),
-                None => {
+                Some(bucket) if !is_layer(&key) => Some(self.object(bucket, &digest)),
+                _ => {
                     too_large.push(format!("{} ({} MiB)", address_of(&key), package.size_bytes >> 20));
                     continue;
                 }
@@ -245,7 +245,11 @@ impl Remote {
         if !too_large.is_empty() {
             let max = CODE_ZIP_MAX_BYTES >> 20;
             let text = format!("{} is over the {max} MiB that Lambda takes directly", too_large.join(", "));
-            let help = format!("name a `bucket` under `[targets.{}]`: larger packages go through it", self.name);
+            let help = match self.access.bucket {
+                // Layers do not go through it.
+                Some(_) => "make the layer smaller, or publish it yourself and name its version by ARN".to_owned(),
+                None => format!("name a `bucket` under `[targets.{}]`: larger functions go through it", self.name),
+            };
             return Err(Failure::ManifestMessage(Message::new(text).help(help)));
         }
         if let Some(object) = packaged.values().find_map(|info| info.object.as_ref()) {
@@ -270,6 +274,11 @@ impl Remote {
         let host = url.split_once("://").map_or(url, |(_, rest)| rest);
         ["127.", "localhost", "[::1]"].iter().any(|start| host.starts_with(start))
     }
+}
+
+/// Whether an artifact is a layer's, by its key.
+fn is_layer(key: &str) -> bool {
+    address_of(key) == key
 }
 
 /// Functions that are images, which nobody builds for another target: by the name that a registry knows.

@@ -151,7 +151,7 @@ impl Desired {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::{Build, Provisioned, Template, samples};
+    use crate::stack::{Provisioned, Template, samples};
 
     fn orders() -> Desired {
         let mut stack = samples::stack();
@@ -165,13 +165,7 @@ mod tests {
         worker.depends_on.push("db".to_owned());
         stack.functions.insert("worker".to_owned(), worker);
         stack.services.insert("db".to_owned(), samples::service("postgres"));
-        let layer = DesiredLayer {
-            name: DesiredLayer::name_of(&stack.name, "shared"),
-            source: "/code/shared".into(),
-            build: Build::None,
-            runtimes: Vec::new(),
-        };
-        stack.layers.insert("shared".to_owned(), layer);
+        stack.layers.insert("shared".to_owned(), samples::layer("shared"));
         stack
     }
 

@@ -23,7 +23,9 @@ impl AwsProvider {
         let mut names = Vec::new();
         while let Some(page) = pages.next().await {
             let page = match page.map_err(|error| about.failed(&error)) {
-                Err(error) if error.kind == ErrorKind::Refused && desired.layers.is_empty() => {
+                Err(error)
+                    if matches!(error.kind, ErrorKind::Refused | ErrorKind::Lacking) && desired.layers.is_empty() =>
+                {
                     return Ok(Versions::new());
                 }
                 page => page?,

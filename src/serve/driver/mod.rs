@@ -2,8 +2,9 @@
 //!
 //! A turn runs on the calling task: lock, `handle`, unlock. Its records and deliveries join a queue under the lock; the
 //! first turn to find nobody releasing becomes the leader and, outside the lock, writes all queued records as one batch and
-//! then releases the deliveries; where a write is dear and requests come together, it lets them have their turns first. So writes have the order of transitions, a reply never precedes its record, and a caller
-//! that leads takes its own reply without a channel. Nothing here waits while it holds the engine, except to restore it.
+//! then releases the deliveries; where a write is dear and requests come together, it lets them have their turns first. So
+//! writes have the order of transitions, a reply never precedes its record, and a caller that leads takes its own reply
+//! without a channel. Nothing here waits while it holds the engine, except to restore it.
 
 mod company;
 mod lateness;
