@@ -17,6 +17,7 @@ use super::{
     invocation::{Job, Run},
     logging::PlatformEvent,
     report::{self, Failure},
+    timers::Deadline,
     versions::VersionId,
 };
 use crate::{
@@ -48,7 +49,7 @@ pub(super) struct Environment {
     served: bool,
     pub(super) spec: Arc<LaunchSpec>,
     pub(super) state: State,
-    timer: Option<Timestamp>,
+    timer: Deadline,
     /// While a debugger has it: its timer stands still.
     pub(super) held: Option<Held>,
     /// As last heard.
@@ -161,7 +162,7 @@ impl Environment {
             served: false,
             spec,
             state,
-            timer: None,
+            timer: Deadline::default(),
             held: None,
             max_memory_used_bytes: 0,
             measured_us: None,

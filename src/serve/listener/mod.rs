@@ -3,6 +3,7 @@
 
 mod bind;
 mod idle;
+mod prompt;
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
@@ -17,6 +18,7 @@ use tokio::{
 
 pub use bind::{BindError, Port, PortHolder, bind};
 use idle::Activity;
+use prompt::Prompt;
 
 use super::{
     body::{BodyError, ResponseBody, read_body},
@@ -169,7 +171,7 @@ where
         .max_headers(HEADERS_MAX)
         .max_buf_size(CONNECTION_BUFFER_MAX_BYTES)
         .pipeline_flush(true);
-    let connection = http.serve_connection(TokioIo::new(stream), service);
+    let connection = http.serve_connection(TokioIo::new(Prompt::new(stream)), service);
     tokio::pin!(connection);
     tokio::select! {
         biased;

@@ -1,5 +1,6 @@
 //! Where the engine's records are kept. One writer at a time, batches in the order of the transitions they come from.
 
+mod keyed;
 mod memory;
 mod sqlite;
 

@@ -94,13 +94,17 @@ impl Pty {
 
     /// The modes are those of the beginning, the program's own screen is left, and the cursor is there.
     pub(crate) fn assert_given_back(&self) {
-        let (now, text) = (tcgetattr(&self.slave).unwrap(), self.text());
+        let now = tcgetattr(&self.slave).unwrap();
         assert_eq!(now.local_modes, self.before.local_modes);
         assert_eq!(now.input_modes, self.before.input_modes);
         assert_eq!(now.output_modes, self.before.output_modes);
-        let last = |sequence: &str| text.rfind(sequence);
-        assert!(last("\x1b[?1049h").is_some() && last("\x1b[?1049l") > last("\x1b[?1049h"), "{}", text.escape_debug());
-        assert!(last("\x1b[?25h") > last("\x1b[?25l"), "{}", text.escape_debug());
+        // What a program wrote last may still be on its way when it has ended.
+        eventually("the screen and the cursor of before", || {
+            let text = self.text();
+            let last = |sequence: &str| text.rfind(sequence);
+            let has_left = last("\x1b[?1049h").is_some() && last("\x1b[?1049l") > last("\x1b[?1049h");
+            (has_left && last("\x1b[?25h") > last("\x1b[?25l")).then_some(())
+        });
     }
 
     fn screen(&self) -> Vec<String> {
