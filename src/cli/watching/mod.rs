@@ -211,6 +211,11 @@ impl<'a> Watching<'a> {
     }
 
     fn requests(&self) -> BTreeMap<String, BuildRequest> {
+        self.requests_of(&keys(&self.desired))
+    }
+
+    /// Of these among all that is built.
+    fn requests_of(&self, wanted: &BTreeSet<String>) -> BTreeMap<String, BuildRequest> {
         let is_elsewhere = self.session.elsewhere().is_some();
         let (session, project, desired) = (self.session, &self.project, &self.desired);
         let function =
@@ -220,9 +225,9 @@ impl<'a> Watching<'a> {
         let requests = desired
             .functions
             .iter()
-            .filter(|(_, function)| !(is_elsewhere && function.is_image()))
+            .filter(|(key, function)| wanted.contains(*key) && !(is_elsewhere && function.is_image()))
             .map(function)
-            .chain(desired.layers.iter().map(layer));
+            .chain(desired.layers.iter().filter(|(key, _)| wanted.contains(&layer_artifact(key))).map(layer));
         requests
             .map(|(key, mut request)| {
                 if let Some(progress) = self.view.build_progress(&key) {
@@ -267,13 +272,10 @@ impl<'a> Watching<'a> {
         }
         let save = NewSave { paths, paths_count, manifest, functions, first, noticed: first.elapsed() };
         self.view.noticed(self.saves.next_number(), &save)?;
-        let requests = self.requests();
-        for key in &save.functions {
-            // What was built and not deployed is older than what comes now.
-            self.to_deploy.remove(key);
-            if let Some(request) = requests.get(key) {
-                self.builds.start(key, request.clone());
-            }
+        // What was built and not deployed is older than what comes now.
+        self.to_deploy.retain(|key| !save.functions.contains(key));
+        for (key, request) in self.requests_of(&save.functions) {
+            self.builds.start(&key, request);
         }
         self.saves.begin(save);
         self.end_saves()?;
@@ -454,14 +456,13 @@ impl<'a> Watching<'a> {
         }
         self.end_saves()?;
         self.deploy_when_ready();
-        self.prepare(functions);
+        self.prepare(&functions);
         Ok(())
     }
 
     /// Nothing is under way: time to make the next save quick.
-    fn prepare(&self, functions: BTreeSet<String>) {
-        let mut requests = self.requests();
-        for request in functions.into_iter().filter_map(|key| requests.remove(&key)) {
+    fn prepare(&self, functions: &BTreeSet<String>) {
+        for request in self.requests_of(functions).into_values() {
             tokio::task::spawn_blocking(move || build::prepare(&request));
         }
     }
