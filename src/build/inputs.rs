@@ -132,7 +132,11 @@ impl Inputs {
         if self.files.contains(path) || self.roots.iter().any(decides) {
             return true;
         }
-        let in_root = |root: &Root| path.starts_with(&root.dir) && !self.left_out_of(root, path, false);
+        // What is gone may have been a directory.
+        let is_gone = path.symlink_metadata().is_err();
+        let is_left_out =
+            |root: &Root| self.left_out_of(root, path, false) || (is_gone && self.left_out_of(root, path, true));
+        let in_root = |root: &Root| path.starts_with(&root.dir) && !is_left_out(root);
         self.roots.iter().any(in_root) || self.roots.iter().any(|root| root.dir.starts_with(path))
     }
 

@@ -12,6 +12,7 @@ trials!(
     what_editors_leave_beside_a_file_is_no_save needs [Tool::Python],
     sed_replaces_files_in_place needs [Tool::Python],
     branches_of_thousands_of_files_are_switched needs [Tool::Python],
+    what_is_made_to_be_renamed_is_no_save needs [Tool::Python],
     only_files_that_count_are_seen needs [Tool::Python],
 );
 
@@ -139,6 +140,23 @@ fn branches_of_thousands_of_files_are_switched() {
         write(&dir.join(APP), "from package49.module49 import text\ndef handler(event, context):\n    return text\n");
     });
     watched.after("again", |dir| write(&dir.join("src/package49/module49.py"), "text = 'again'\n"));
+}
+
+/// As cargo makes `target`: a folder of another name gets its mark and then the name. Slowly and at once.
+fn what_is_made_to_be_renamed_is_no_save() {
+    let files = [("stack.toml", super::PYTHON), (APP, &python("one")), (".gitignore", "out/\n")];
+    let mut watched = Watched::start_with(&files, |dir| fs::create_dir(dir.join(".git")).unwrap());
+    for (number, wait) in [(1, 0), (2, 30)] {
+        let (made, named) = (watched.path(&format!("src/outQ{number}")), watched.path("src/out"));
+        fs::create_dir(&made).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        fs::rename(&made, &named).unwrap();
+        write(&named.join("module.py"), "text = 1\n");
+        fs::remove_dir_all(named).unwrap();
+    }
+    let text = format!("two {}", fs::read_dir(watched.path("src")).unwrap().count());
+    watched.after(&text, |dir| write(&dir.join(APP), &python(&text)));
+    watched.check_noticed_app_alone();
 }
 
 fn only_files_that_count_are_seen() {
