@@ -5,6 +5,7 @@ mod built;
 mod deploy;
 mod keys;
 mod logs;
+mod reach;
 mod saves;
 mod signals;
 mod view;
@@ -24,6 +25,7 @@ use self::{
     deploy::{Deployed, Extent, Known, Order, deploy},
     keys::{Key, Keys, pressed},
     logs::{Following, LogNews},
+    reach::{reach, unwatchable},
     saves::{NewSave, Outcome, Saves},
     signals::Signals,
     view::View,
@@ -31,7 +33,6 @@ use self::{
 use super::{
     Session, args, artifacts,
     failure::Failure,
-    place::Place,
     project::{Project, on_target},
     remote,
 };
@@ -479,28 +480,6 @@ impl<'a> Watching<'a> {
         }
         Ok(())
     }
-}
-
-/// The stack's engine, or another target, on AWS once somebody has agreed to change that account.
-async fn reach(session: &Session, args: &args::Watch, project: &Project, desired: &Desired) -> Result<Place, Failure> {
-    let place = Place::ensure(session, project, desired).await?;
-    match &place {
-        Place::Engine(engine) => engine.check_stack(&desired.name)?,
-        Place::Remote(remote) => {
-            remote.show(session);
-            let what = format!("each save would change the stack `{}`", desired.name);
-            remote.confirm(session, &what, args.yes).await?;
-        }
-    }
-    Ok(place)
-}
-
-fn unwatchable(error: &WatchError) -> Failure {
-    let message = super::failure::Message::new(error.to_string());
-    Failure::World(match error.help() {
-        Some(help) => message.help(help),
-        None => message,
-    })
 }
 
 /// The deployment's end; waits for ever when there is none.
