@@ -41,6 +41,8 @@ pub const TOOL_VARIABLES: &[&str] = &[
     "GOROOT",
     "GOTOOLCHAIN",
     "GOWORK",
+    "GRADLE_OPTS",
+    "GRADLE_USER_HOME",
     "JAVA_HOME",
     "LDFLAGS",
     "MAVEN_OPTS",
@@ -68,6 +70,7 @@ pub(super) fn identity(request: &BuildRequest) -> String {
         Build::Java { .. } => {
             files.extend(on_path(environment, "javac"));
             files.extend(on_path(environment, "mvn"));
+            files.extend(on_path(environment, "gradle"));
         }
         Build::Node { .. } => match esbuild::own_esbuild(&request.source) {
             Some(own) => files.push(own),

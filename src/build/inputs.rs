@@ -127,10 +127,16 @@ impl Inputs {
 
     /// Whether a change at `path`, which is no directory now, can change the artifact.
     pub fn contain(&self, path: &Path) -> bool {
-        if self.files.contains(path) {
+        // What says what is left out is left out itself, and decides all the same.
+        let decides = |root: &Root| path.parent() == Some(&root.dir) && path.ends_with(IGNORE_FILE);
+        if self.files.contains(path) || self.roots.iter().any(decides) {
             return true;
         }
-        let in_root = |root: &Root| path.starts_with(&root.dir) && !self.left_out_of(root, path, false);
+        // What is gone may have been a directory.
+        let is_gone = path.symlink_metadata().is_err();
+        let is_left_out =
+            |root: &Root| self.left_out_of(root, path, false) || (is_gone && self.left_out_of(root, path, true));
+        let in_root = |root: &Root| path.starts_with(&root.dir) && !is_left_out(root);
         self.roots.iter().any(in_root) || self.roots.iter().any(|root| root.dir.starts_with(path))
     }
 

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{
     BuildError, BuildRequest,
     adapter::Elsewhere,
-    cache::BUILD_DIR,
+    cache::{self, BUILD_DIR},
     kept, off_thread, pack,
     toolchain::{Stdout, Tool},
     tree::{self, Rules},
@@ -28,26 +28,12 @@ const RUNTIME_CLIENT_VERSION: &str = "2.10.1";
 const DEPENDENCY_PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
 const MAVEN_FILE: &str = "pom.xml";
 const GRADLE_FILES: [&str; 2] = ["build.gradle", "build.gradle.kts"];
-const GRADLE_SETTINGS: [&str; 2] = ["settings.gradle", "settings.gradle.kts"];
-/// Gives the project's classes and jars, and those of the runtime, to directories of ours.
-const GRADLE_SCRIPT: &str = r#"allprojects { project ->
-  afterEvaluate {
-    if (project.projectDir.canonicalPath != System.getProperty("stackctl.source")) return
-    project.tasks.register("stackctlArtifact", Sync) {
-      into System.getProperty("stackctl.artifact")
-      from project.sourceSets.main.output
-      into("lib") { from project.configurations.runtimeClasspath }
-    }
-    project.tasks.register("stackctlRuntime", Sync) {
-      into System.getProperty("stackctl.runtime")
-      from project.configurations.detachedConfiguration(project.dependencies.create(System.getProperty("stackctl.client")))
-    }
-  }
-}
-"#;
+/// See there.
+const GRADLE_SCRIPT: &str = include_str!("java.gradle");
 
 /// The directories that these tools write into, whatever they are called: by what is in them.
-pub(super) const OUTPUT_MARKS: &[&str] = &["maven-status", "generated-sources", "classes/java"];
+pub(super) const OUTPUT_MARKS: &[&str] =
+    &["maven-status", "generated-sources", "classes/java", "classes/kotlin", "classes/groovy"];
 
 /// The same at the top of a source.
 pub(super) fn outputs(source: &Path) -> Vec<PathBuf> {
@@ -134,7 +120,7 @@ async fn maven(request: &BuildRequest, dir: &Path) -> Result<Elsewhere, BuildErr
     if let Err(error) = maven.run(&arguments, &[], Stdout::Shown).await {
         // What was copied may be a part.
         let _ = fs::remove_dir_all(&lib);
-        super::cache::store_inputs(request, &Elsewhere::Known(outside(source, root.as_deref(), &poms)));
+        cache::store_inputs(request, &Elsewhere::Known(outside(source, root.as_deref(), &poms)));
         return Err(error);
     }
     fetch_with_maven(request, &maven).await?;
@@ -245,10 +231,13 @@ async fn gradle(request: &BuildRequest, dir: &Path) -> Result<Elsewhere, BuildEr
     let source = request.source.canonicalize().map_err(BuildError::disk("read", &request.source))?;
     let kept = request.state_dir.join(BUILD_DIR).join("java").join(format!("{}-gradle", request.function));
     let (script, classes, runtime) = (kept.join("stackctl.gradle"), kept.join("artifact"), runtime_dir(request));
-    let (made, file) = (kept.clone(), script.clone());
+    let inputs = kept.join("inputs");
+    let (made, file, before) = (kept.clone(), script.clone(), inputs.clone());
     off_thread(request, move |_| {
         pack::create_private_dir(&made)?;
         kept::mark_used(&made);
+        // What an earlier run said is no longer known to be so.
+        let _ = fs::remove_file(before);
         fs::write(&file, GRADLE_SCRIPT).map_err(BuildError::disk("write", file))
     })
     .await?;
@@ -268,20 +257,28 @@ async fn gradle(request: &BuildRequest, dir: &Path) -> Result<Elsewhere, BuildEr
         format!("-Dstackctl.source={}", source.display()),
         format!("-Dstackctl.artifact={}", classes.display()),
         format!("-Dstackctl.runtime={}", runtime.display()),
+        format!("-Dstackctl.inputs={}", inputs.display()),
         format!("-Dstackctl.client={RUNTIME_CLIENT}:{RUNTIME_CLIENT_VERSION}"),
         "stackctlArtifact".to_owned(),
     ];
     if !runtime.is_dir() {
         arguments.push("stackctlRuntime".to_owned());
     }
-    gradle.run(&arguments, &[], Stdout::Shown).await?;
+    if let Err(error) = gradle.run(&arguments, &[], Stdout::Shown).await {
+        cache::store_inputs(request, &gradle_inputs(&source, &inputs));
+        return Err(error);
+    }
     let dir = dir.to_owned();
-    off_thread(request, move |_| pack::copy(&tree::list(&classes, &Rules::default())?, &dir)).await?;
-    Ok(gradle_settings(&source))
+    off_thread(request, move |_| {
+        pack::copy(&tree::list(&classes, &Rules::default())?, &dir)?;
+        Ok(gradle_inputs(&source, &inputs))
+    })
+    .await
 }
 
-/// A build of several projects is asked each time which of them count: Gradle knows, and keeps what it made.
-fn gradle_settings(source: &Path) -> Elsewhere {
-    let is_part = |dir: &Path| GRADLE_SETTINGS.iter().any(|file| dir.join(file).is_file());
-    if source.ancestors().skip(1).any(is_part) { Elsewhere::Unknown } else { Elsewhere::NOTHING }
+/// What the script found: the other projects of the build that count, and the files of the whole build.
+fn gradle_inputs(source: &Path, found: &Path) -> Elsewhere {
+    let Ok(found) = fs::read_to_string(found) else { return Elsewhere::Unknown };
+    let paths: BTreeSet<_> = found.lines().map(PathBuf::from).filter(|path| !path.starts_with(source)).collect();
+    Elsewhere::Known(paths.into_iter().collect())
 }

@@ -113,7 +113,7 @@ pub(super) fn copy_entry(entry: &Entry, target: &Path, made: &mut PathBuf) -> Re
     let to = target.join(&entry.path);
     make_parent(&to, made)?;
     match &entry.kind {
-        Kind::File { from, executable, .. } => copy_file(from, *executable, &to),
+        Kind::File { dir, executable, .. } => copy_file(&entry.from(dir), *executable, &to),
         Kind::Link { to: text } => replace(&to, || symlink(text, &to)),
     }
 }
@@ -191,7 +191,7 @@ fn digest(placed: &[Placed]) -> ArtifactDigest {
 /// Of a file's contents, or of where a link leads.
 pub(super) fn sha256(entry: &Entry) -> Result<[u8; 32], BuildError> {
     match &entry.kind {
-        Kind::File { from, .. } => file_digest(from),
+        Kind::File { dir, .. } => file_digest(&entry.from(dir)),
         Kind::Link { to } => Ok(Sha256::digest(to.as_os_str().as_encoded_bytes()).into()),
     }
 }

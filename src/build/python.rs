@@ -29,6 +29,8 @@ const INSTALLED_RULES: Rules =
 const UV_LOCK: &str = ".lock";
 /// uv takes an interpreter that is here, as the engine will, and fetches none.
 const UV_FETCHES_NO_PYTHON: (&str, &str) = ("UV_PYTHON_DOWNLOADS", "never");
+/// What the engine takes where the runtime's own version is not there.
+const ANY_PYTHON: &str = "python3";
 const INSTALL_PIP: &str = "install Python with pip, or uv from https://docs.astral.sh/uv";
 
 pub(super) async fn fill(
@@ -91,12 +93,17 @@ async fn install(request: &BuildRequest, file: &Path, installed: &Path) -> Resul
 async fn run_installer(request: &BuildRequest, file: &Path, target: &Path) -> Result<(), BuildError> {
     let (file, target) = (file.to_string_lossy(), target.to_string_lossy());
     let interpreter = interpreter(&request.runtime);
-    let uv = ["pip", "install", "--quiet", "--python", interpreter, "--target", &target, "-r", &file];
+    let uv = |interpreter| ["pip", "install", "--quiet", "--python", interpreter, "--target", &target, "-r", &file];
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--upgrade"];
     let pip = [&pip[..], &["--target", &*target, "-r", &*file]].concat();
     let mut missing = None;
-    let tools: [(_, &[&str], &[_]); 3] =
-        [("uv", &uv, &[UV_FETCHES_NO_PYTHON]), (interpreter, &pip, &[]), ("python3", &pip, &[])];
+    // Who has uv may have settings that are uv's alone, indexes for one: pip comes after it with either interpreter.
+    let tools: [(_, &[&str], &[_]); 4] = [
+        ("uv", &uv(interpreter), &[UV_FETCHES_NO_PYTHON]),
+        ("uv", &uv(ANY_PYTHON), &[UV_FETCHES_NO_PYTHON]),
+        (interpreter, &pip, &[]),
+        (ANY_PYTHON, &pip, &[]),
+    ];
     for (name, arguments, environment) in tools {
         let tool = Tool {
             name,
@@ -112,7 +119,7 @@ async fn run_installer(request: &BuildRequest, file: &Path, target: &Path) -> Re
             ended => return ended.map(drop),
         }
     }
-    Err(missing.unwrap_or(BuildError::ToolMissing { tool: "python3", install: INSTALL_PIP }))
+    Err(missing.unwrap_or(BuildError::ToolMissing { tool: ANY_PYTHON, install: INSTALL_PIP }))
 }
 
 /// As a version manager's shim says it, or uv, of none or of such a shim. The engine then takes `python3`, and so does this.
@@ -130,6 +137,6 @@ fn interpreter(runtime: &str) -> &'static str {
         "python3.12" => "python3.12",
         "python3.13" => "python3.13",
         "python3.14" => "python3.14",
-        _ => "python3",
+        _ => ANY_PYTHON,
     }
 }

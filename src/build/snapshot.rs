@@ -122,8 +122,8 @@ fn linked(unfinished: Unfinished, last: &Snapshot) -> Result<Unfinished, BuildEr
 fn change(mut spare: Unfinished, was: &Snapshot, entries: Vec<Entry>) -> Result<Unfinished, BuildError> {
     let mut wanted = entries.iter().peekable();
     for placed in &was.placed {
-        while wanted.next_if(|entry| entry.path < placed.entry.path).is_some() {}
-        if wanted.peek().is_none_or(|entry| entry.path != placed.entry.path) {
+        while wanted.next_if(|entry| entry.is_before(&placed.entry)).is_some() {}
+        if wanted.peek().is_none_or(|entry| entry.path.as_os_str() != placed.entry.path.as_os_str()) {
             remove(spare.dir(), &placed.entry.path)?;
         }
     }
@@ -175,7 +175,7 @@ impl<'a> Known<'a> {
 
     /// What the snapshot has at the entry's path, when it is the same.
     fn same(&mut self, entry: &Entry) -> Option<&'a Placed> {
-        while self.rest.next_if(|placed| placed.entry.path < entry.path).is_some() {}
+        while self.rest.next_if(|placed| placed.entry.is_before(entry)).is_some() {}
         self.rest.next_if(|placed| placed.entry == *entry)
     }
 }

@@ -30,6 +30,10 @@ pub(super) async fn fill_node(
     {
         request.progress.tell(BuildEvent::Warning(&warning));
     }
+    if hoisted.is_empty() {
+        let (unfinished, _) = fill(request, unfinished, listing).await?;
+        return Ok((unfinished, Elsewhere::Known(watched)));
+    }
     // What the source has itself comes first.
     let entries = hoisted.into_iter().chain(listing).map(|entry| (entry.path.clone(), entry));
     let entries = entries.collect::<BTreeMap<_, _>>().into_values().collect();

@@ -22,9 +22,9 @@ const VERB_COLUMN: usize = 9;
 
 /// Characters of a passing line: it must not wrap.
 const PASSING_MAX_CHARS: usize = 66;
-/// To the start of the line, and all of it away.
 /// To the upper left corner, and everything away, what has scrolled out included.
 const CLEAR_SCREEN: &str = "\x1b[H\x1b[2J\x1b[3J";
+/// To the start of the line, and all of it away.
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
 /// How much is said.
@@ -80,7 +80,12 @@ impl Terminal {
         }
     }
 
-    /// The same where there is no terminal: a line of its own.
+    /// Whether a line on standard error can be taken back.
+    pub(crate) fn is_live(&self) -> bool {
+        is_live()
+    }
+
+    /// As [`Terminal::passing`]; where there is no terminal, a line of its own.
     pub(crate) fn passing_or_step(&self, verb: &str, rest: &str) {
         if is_live() {
             self.passing(verb, rest);

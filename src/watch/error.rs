@@ -2,9 +2,10 @@
 
 use std::{fmt, path::PathBuf};
 
-/// Where Linux keeps the limits of inotify.
-#[cfg(target_os = "linux")]
+/// Where Linux keeps the limits of inotify; elsewhere there is no such folder.
 const LIMITS_DIR: &str = "/proc/sys/fs/inotify";
+/// Where it keeps those of the user namespace that a process is in: rootless containers have one.
+const NAMESPACE_LIMITS_DIR: &str = "/proc/sys/user";
 
 /// Watching failed.
 #[derive(Debug)]
@@ -32,8 +33,8 @@ impl WatchError {
     /// The way out.
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::TooManyWatches { wanted } => Some(raise("max_user_watches", *wanted)),
-            Self::TooManyWatchers => Some(raise("max_user_instances", 1)),
+            Self::TooManyWatches { wanted } => Some(raise("watches", *wanted)),
+            Self::TooManyWatchers => Some(raise("instances", 1)),
             Self::System { .. } => None,
         }
     }
@@ -41,23 +42,31 @@ impl WatchError {
 
 /// Twice what there is, and enough for what was wanted.
 fn raise(limit: &str, wanted: usize) -> String {
-    let now = limit_now(limit);
+    let global = format!("fs.inotify.max_user_{limit}");
+    let (setting, now) = lower((global, LIMITS_DIR), (format!("user.max_inotify_{limit}"), NAMESPACE_LIMITS_DIR));
     let to = (now.unwrap_or(8192) * 2).max((wanted * 2).next_power_of_two());
     let now = now.map_or_else(String::new, |now| format!("; it is {now} now"));
     format!(
-        "raise the limit: `sudo sysctl fs.inotify.{limit}={to}`{now}. Folders that hold no code need no watch: name them in \
+        "raise the limit: `sudo sysctl {setting}={to}`{now}. Folders that hold no code need no watch: name them in \
          `.gitignore` or `.stackctlignore`"
     )
 }
 
-#[cfg(target_os = "linux")]
-fn limit_now(limit: &str) -> Option<usize> {
-    std::fs::read_to_string(format!("{LIMITS_DIR}/{limit}")).ok()?.trim().parse().ok()
+/// Of the machine's limit and that of the user namespace which this process is in, the one that was reached.
+fn lower(machine: (String, &str), namespace: (String, &str)) -> (String, Option<usize>) {
+    let [(machine, its), (namespace, own)] = [machine, namespace].map(|(name, dir)| {
+        let file = name.rsplit('.').next().unwrap_or(&name);
+        let limit = limit_now(dir, file);
+        (name, limit)
+    });
+    match (its, own) {
+        (Some(its), Some(own)) if own < its => (namespace, Some(own)),
+        _ => (machine, its),
+    }
 }
 
-#[cfg(not(target_os = "linux"))]
-fn limit_now(_limit: &str) -> Option<usize> {
-    None
+fn limit_now(dir: &str, file: &str) -> Option<usize> {
+    std::fs::read_to_string(format!("{dir}/{file}")).ok()?.trim().parse().ok()
 }
 
 impl fmt::Display for WatchError {
@@ -87,5 +96,24 @@ mod tests {
         assert!(help.starts_with("raise the limit: `sudo sysctl fs.inotify.max_user_watches="), "{help}");
         let too_many = notify::Error::io(std::io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error()));
         assert!(WatchError::of(&too_many, 0).help().unwrap().contains("fs.inotify.max_user_instances="));
+    }
+
+    #[test]
+    fn the_limit_that_was_reached_is_named() {
+        let check = |machine: &str, namespace: &str, expected: (&str, Option<usize>)| {
+            let dirs = [machine, namespace].map(|limit| {
+                let dir = tempfile::tempdir().unwrap();
+                std::fs::write(dir.path().join("limit"), limit).unwrap();
+                dir
+            });
+            let [machine, namespace] = dirs.each_ref().map(|dir| dir.path().to_str().unwrap());
+            let (setting, now) =
+                lower(("machine.limit".to_owned(), machine), ("namespace.limit".to_owned(), namespace));
+            assert_eq!((setting.as_str(), now), expected);
+        };
+        check("8192\n", "2147483647\n", ("machine.limit", Some(8192)));
+        check("8192\n", "8192\n", ("machine.limit", Some(8192)));
+        check("8192\n", "10\n", ("namespace.limit", Some(10)));
+        check("", "10\n", ("machine.limit", None));
     }
 }

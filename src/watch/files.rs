@@ -44,6 +44,8 @@ pub(super) struct Inbox {
 #[derive(Debug, Default)]
 pub(super) struct Happened {
     pub(super) paths: BTreeSet<PathBuf>,
+    /// Those of them that were made since: one of these that is not there now never was, as far as anybody has seen.
+    pub(super) made: BTreeSet<PathBuf>,
     /// When the first of it did.
     pub(super) first: Option<Instant>,
     /// More has changed than is told.
@@ -145,12 +147,18 @@ impl Inbox {
             Ok(event) if is_no_change(event.kind) => return,
             Ok(event) => {
                 happened.all |= event.need_rescan();
+                if event.kind.is_create() {
+                    let new = event.paths.iter().filter(|path| !happened.paths.contains(*path)).cloned();
+                    let new: Vec<_> = new.collect();
+                    happened.made.extend(new);
+                }
                 happened.paths.extend(event.paths);
             }
             Err(_) => happened.all = true,
         }
         if happened.paths.len() > PATHS_MAX {
             happened.paths.clear();
+            happened.made.clear();
             happened.all = true;
         }
         happened.first.get_or_insert_with(Instant::now);

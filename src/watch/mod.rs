@@ -32,6 +32,8 @@ use crate::build::{Added, BuildRequest, Inputs};
 
 /// Paths that a [`Change`] names; of the others it has the number.
 const PATHS_NAMED_MAX: usize = 20;
+/// Directories that are remembered as bare; when one beyond that goes, it counts as a change.
+const BARE_MAX: usize = 1_000;
 
 /// Watches a manifest and the functions in it.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub struct Watch {
     debounce: Debounce,
     pending: Pending,
     contents: Contents,
+    /// Directories that came and have had nothing in them that counts: tools make some to rename them.
+    bare: BTreeSet<PathBuf>,
     is_paused: bool,
 }
 
@@ -88,6 +92,7 @@ impl Watch {
             debounce: Debounce::default(),
             pending: Pending::default(),
             contents: Contents::default(),
+            bare: BTreeSet::new(),
             is_paused: false,
         })
     }
@@ -179,7 +184,8 @@ impl Watch {
         let Some(happened) = self.inbox.take() else { return Ok(()) };
         let mut watching = Ok(());
         let mut reached = Reached::default();
-        for path in &happened.paths {
+        let is_there = |path: &Path| path.symlink_metadata().is_ok();
+        for path in happened.paths.iter().filter(|path| !happened.made.contains(*path) || is_there(path)) {
             watching = watching.and(if path.is_dir() {
                 self.directory(path, &mut reached)
             } else {
@@ -215,8 +221,11 @@ impl Watch {
     fn file(&mut self, path: &Path, reached: &mut Reached) -> Result<(), WatchError> {
         let mut choice = choose(path, &self.manifest, &self.inputs);
         choice.functions.retain(|key| self.contents.is_news(key, path));
-        reached.add(path, choice);
-        if !path.exists() {
+        let is_gone = !path.exists();
+        if !(is_gone && self.bare.remove(path)) {
+            self.add(path, choice, reached);
+        }
+        if is_gone {
             self.files.forget(path);
         }
         self.look_again(path)
@@ -236,8 +245,19 @@ impl Watch {
             }
             new.extend(directories);
         }
-        reached.add(path, choice);
+        if choice.is_nothing() && self.bare.len() < BARE_MAX {
+            self.bare.insert(path.to_owned());
+        }
+        self.add(path, choice, reached);
         self.files.watch_also(new).and(self.look_again(path))
+    }
+
+    /// What is reached at a path; the directories around it have something in them now.
+    fn add(&mut self, path: &Path, choice: Choice, reached: &mut Reached) {
+        if !choice.is_nothing() {
+            self.bare.retain(|bare| !path.starts_with(bare));
+        }
+        reached.add(path, choice);
     }
 
     /// Finds the inputs anew of the functions whose inputs are others after a change at `path`.

@@ -36,6 +36,8 @@ trials!(
     maven_makes_classes_and_a_folder_of_jars needs [Tool::Maven],
     java_functions_run_on_awss_own_runtime needs [Tool::Maven],
     a_module_of_a_maven_build_is_built_with_those_that_it_needs needs [Tool::Maven],
+    gradle_makes_classes_and_a_folder_of_jars needs [Tool::Gradle],
+    a_project_of_a_gradle_build_is_built_with_those_that_it_needs needs [Tool::Gradle],
     another_compiler_or_other_flags_build_again needs [Tool::Go],
     node_goes_with_its_modules_even_when_git_ignores_them,
     a_command_makes_a_directory_or_an_executable,
@@ -589,6 +591,66 @@ fn a_module_of_a_maven_build_is_built_with_those_that_it_needs() {
         assert!(bench.build().await.reused);
         bench.write("../shared/src/main/java/example/Text.java", &TEXT.replace("hello", "goodbye"));
         assert_ne!(bench.build().await.digest, first.digest);
+    });
+}
+
+/// The wrapper of a project, which is here Gradle itself without a daemon that would outlive the test.
+fn gradle_wrapper(bench: &Bench, path: &str) {
+    bench.write(path, "#!/bin/sh\nexec gradle --no-daemon \"$@\"\n");
+    fs::set_permissions(bench.source().join(path), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn gradle_makes_classes_and_a_folder_of_jars() {
+    block_on(async {
+        let project = "apply plugin: 'java'\nrepositories { mavenCentral() }\ndependencies { implementation \
+                       'com.amazonaws:aws-lambda-java-core:1.4.0' }\n";
+        let bench = Bench::new(
+            Build::Java { tool: None },
+            &[
+                ("build.gradle", project),
+                ("src/main/java/example/Handler.java", HANDLER),
+                ("src/main/java/example/Text.java", TEXT),
+            ],
+        );
+        gradle_wrapper(&bench, "gradlew");
+        let bench = bench.running("java17").handled_by("example.Handler::handleRequest");
+        let expected = ["example/Handler.class", "example/Text.class", "lib/aws-lambda-java-core-1.4.0.jar"];
+        let first = bench.build().await;
+        assert_eq!(files(&first), expected);
+        let runtime = bench.dir.path().join("state/runtime/java");
+        let jars = fs::read_dir(runtime).unwrap().filter(|jar| {
+            jar.as_ref().unwrap().file_name().to_string_lossy().starts_with("aws-lambda-java-runtime-interface-client-")
+        });
+        assert_eq!(jars.count(), 1, "AWS's runtime is there");
+        assert!(bench.build().await.reused, "what Gradle writes is no input");
+        bench.write("src/main/java/example/Text.java", "broken");
+        let error = bench.fail().await;
+        assert!(error.output().unwrap().contains("Text.java:1: error"), "{:?}", error.output());
+        bench.write("src/main/java/example/Text.java", &TEXT.replace("hello", "goodbye"));
+        assert_ne!(bench.build().await.digest, first.digest);
+    });
+}
+
+fn a_project_of_a_gradle_build_is_built_with_those_that_it_needs() {
+    block_on(async {
+        let bench = Bench::new(Build::Java { tool: None }, &[]).running("java17").below("app/f");
+        fs::create_dir_all(bench.source()).unwrap();
+        gradle_wrapper(&bench, "../gradlew");
+        bench.write("../settings.gradle", "include 'shared', 'other', 'f'\n");
+        bench.write("../build.gradle", "subprojects {\n  apply plugin: 'java'\n  repositories { mavenCentral() }\n}\n");
+        bench.write("../shared/src/main/java/example/Text.java", TEXT);
+        bench.write("../other/src/main/java/example/Other.java", "package example;\n\nclass Other {}\n");
+        bench.write("build.gradle", "dependencies { implementation project(':shared') }\n");
+        bench.write("src/main/java/example/Handler.java", HANDLER);
+        let first = bench.build().await;
+        assert_eq!(files(&first), ["example/Handler.class", "lib/shared.jar"]);
+        assert!(bench.build().await.reused);
+        bench.write("../other/src/main/java/example/Other.java", "package example;\n\nclass Another {}\n");
+        assert!(bench.build().await.reused, "what it does not need is no input");
+        bench.write("../shared/src/main/java/example/Text.java", &TEXT.replace("hello", "goodbye"));
+        assert_ne!(bench.build().await.digest, first.digest);
+        bench.write("../settings.gradle", "include 'shared', 'f'\n");
+        assert!(!bench.build().await.reused);
     });
 }
 

@@ -69,7 +69,7 @@ fn main() -> ExitCode {
             team::all(),
             targets::every(),
             urls::all(),
-            watch::all(),
+            watch::every(),
         ]
         .into_iter()
         .flatten()

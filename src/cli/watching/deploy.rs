@@ -135,6 +135,8 @@ async fn deploy_code(order: &Order, functions: &BTreeSet<String>, mut known: Kno
         (
             Address::Function(key),
             Call::UpdateFunctionCode { .. }
+            | Call::PublishVersion { .. }
+            | Call::UpdateAlias { .. }
             | Call::TagFunction { .. }
             | Call::UploadPackage { .. }
             | Call::DeletePackage { .. },

@@ -5,6 +5,7 @@ mod built;
 mod deploy;
 mod keys;
 mod logs;
+mod reach;
 mod saves;
 mod signals;
 mod view;
@@ -24,6 +25,7 @@ use self::{
     deploy::{Deployed, Extent, Known, Order, deploy},
     keys::{Key, Keys, pressed},
     logs::{Following, LogNews},
+    reach::{reach, unwatchable},
     saves::{NewSave, Outcome, Saves},
     signals::Signals,
     view::View,
@@ -31,7 +33,6 @@ use self::{
 use super::{
     Session, args, artifacts,
     failure::Failure,
-    place::Place,
     project::{Project, on_target},
     remote,
 };
@@ -211,6 +212,11 @@ impl<'a> Watching<'a> {
     }
 
     fn requests(&self) -> BTreeMap<String, BuildRequest> {
+        self.requests_of(&keys(&self.desired))
+    }
+
+    /// Of these among all that is built.
+    fn requests_of(&self, wanted: &BTreeSet<String>) -> BTreeMap<String, BuildRequest> {
         let is_elsewhere = self.session.elsewhere().is_some();
         let (session, project, desired) = (self.session, &self.project, &self.desired);
         let function =
@@ -220,9 +226,9 @@ impl<'a> Watching<'a> {
         let requests = desired
             .functions
             .iter()
-            .filter(|(_, function)| !(is_elsewhere && function.is_image()))
+            .filter(|(key, function)| wanted.contains(*key) && !(is_elsewhere && function.is_image()))
             .map(function)
-            .chain(desired.layers.iter().map(layer));
+            .chain(desired.layers.iter().filter(|(key, _)| wanted.contains(&layer_artifact(key))).map(layer));
         requests
             .map(|(key, mut request)| {
                 if let Some(progress) = self.view.build_progress(&key) {
@@ -267,13 +273,10 @@ impl<'a> Watching<'a> {
         }
         let save = NewSave { paths, paths_count, manifest, functions, first, noticed: first.elapsed() };
         self.view.noticed(self.saves.next_number(), &save)?;
-        let requests = self.requests();
-        for key in &save.functions {
-            // What was built and not deployed is older than what comes now.
-            self.to_deploy.remove(key);
-            if let Some(request) = requests.get(key) {
-                self.builds.start(key, request.clone());
-            }
+        // What was built and not deployed is older than what comes now.
+        self.to_deploy.retain(|key| !save.functions.contains(key));
+        for (key, request) in self.requests_of(&save.functions) {
+            self.builds.start(&key, request);
         }
         self.saves.begin(save);
         self.end_saves()?;
@@ -454,14 +457,13 @@ impl<'a> Watching<'a> {
         }
         self.end_saves()?;
         self.deploy_when_ready();
-        self.prepare(functions);
+        self.prepare(&functions);
         Ok(())
     }
 
     /// Nothing is under way: time to make the next save quick.
-    fn prepare(&self, functions: BTreeSet<String>) {
-        let mut requests = self.requests();
-        for request in functions.into_iter().filter_map(|key| requests.remove(&key)) {
+    fn prepare(&self, functions: &BTreeSet<String>) {
+        for request in self.requests_of(functions).into_values() {
             tokio::task::spawn_blocking(move || build::prepare(&request));
         }
     }
@@ -478,28 +480,6 @@ impl<'a> Watching<'a> {
         }
         Ok(())
     }
-}
-
-/// The stack's engine, or another target, on AWS once somebody has agreed to change that account.
-async fn reach(session: &Session, args: &args::Watch, project: &Project, desired: &Desired) -> Result<Place, Failure> {
-    let place = Place::ensure(session, project, desired).await?;
-    match &place {
-        Place::Engine(engine) => engine.check_stack(&desired.name)?,
-        Place::Remote(remote) => {
-            remote.show(session);
-            let what = format!("each save would change the stack `{}`", desired.name);
-            remote.confirm(session, &what, args.yes).await?;
-        }
-    }
-    Ok(place)
-}
-
-fn unwatchable(error: &WatchError) -> Failure {
-    let message = super::failure::Message::new(error.to_string());
-    Failure::World(match error.help() {
-        Some(help) => message.help(help),
-        None => message,
-    })
 }
 
 /// The deployment's end; waits for ever when there is none.

@@ -23,7 +23,7 @@ use crate::{
         commands::logs::{self, GROUP_PREFIX},
         failure::{Failure, Message},
         project::{Project, as_json, print_problems},
-        terminal::{BOLD, FAINT, GREEN, RED, Terminal, YELLOW, count},
+        terminal::{BOLD, FAINT, GREEN, RED, Terminal, Verbosity, YELLOW, count},
     },
     manifest::Problem,
     plan::{Plan, Step},
@@ -94,12 +94,14 @@ impl View {
         }
     }
 
-    /// Where a build's output goes when it is not for people.
+    /// Where a build's output goes when it is not for people at a terminal.
     pub(super) fn build_progress(&self, function: &str) -> Option<Progress> {
-        if !self.terminal.json {
-            return None;
-        }
         let (terminal, function) = (self.terminal, function.to_owned());
+        if !terminal.json {
+            // A terminal has one line for it, whose place the next takes.
+            let has_lines = !terminal.is_live() && terminal.verbosity == Verbosity::Normal;
+            return has_lines.then(|| in_lines(terminal, address_of(&function)));
+        }
         Some(Progress::new(move |event| {
             let event = match event {
                 BuildEvent::Line(line) => Event::Output { function: &function, line },
@@ -157,7 +159,7 @@ impl View {
             let (manifest, paths_count) = (save.manifest, save.paths_count);
             return self.tell(&Event::Noticed { save: number, manifest, functions, paths, paths_count });
         }
-        self.terminal.detail(format_args!("changed: {}", paths.join(", ")));
+        self.terminal.step(FAINT, "changed", changed(&paths, save.paths_count));
         Ok(())
     }
 
@@ -315,6 +317,16 @@ impl View {
     }
 }
 
+/// A build's output where there is no terminal: each line with the name of what is built.
+fn in_lines(terminal: Terminal, name: String) -> Progress {
+    Progress::new(move |event| match event {
+        BuildEvent::Started(_) => terminal.step(Style::new(), "building", &name),
+        BuildEvent::Line(line) => terminal.step(Style::new(), "building", format_args!("{name}: {line}")),
+        BuildEvent::Warning(text) => terminal.warn(format_args!("{name}: {text}")),
+        BuildEvent::Ended(_) => {}
+    })
+}
+
 fn print(terminal: Terminal, event: &Event<'_>) -> Result<(), Failure> {
     terminal.print(serde_json::to_string(event).map_err(Failure::while_doing("write JSON"))?)
 }
@@ -366,6 +378,15 @@ fn sentence(save: &Save) -> Option<(Style, &'static str, String)> {
         return Some((FAINT, "unchanged", format!("{}: the same code, {took}", names(&same))));
     }
     None
+}
+
+/// The first of the paths, and how many more there are.
+fn changed(paths: &[String], count: usize) -> String {
+    let shown = &paths[..paths.len().min(NAMES_MAX)];
+    match count.saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 fn phases(save: &Save) -> String {

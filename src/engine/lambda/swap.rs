@@ -1,5 +1,5 @@
-//! How `stackctl` deploys code to a function that is in use: an environment of the new code is started and initialised beside the
-//! old ones, and only when it is ready do invocations move. Code that does not initialise changes nothing but
+//! How `stackctl` deploys code to a function that is or was in use: an environment of the new code is started and initialised
+//! beside the old ones, if there are any, and only when it is ready do invocations move. Code that does not initialise changes nothing but
 //! `LastUpdateStatus`. Anybody else's `UpdateFunctionCode` is at once, as on AWS.
 //!
 //! Until it is ready, the new code is a version that nobody can name. It is written down when it takes the place of the old:
@@ -22,6 +22,9 @@ use crate::engine::{Cx, StopReason, logs::Logs};
 
 /// Environments of new code that are started beside the old ones at once; more follow on demand.
 const CANDIDATES_MAX: usize = 10;
+/// Functions whose new code initialises at the same time although they have no environment now; of more, it takes its place
+/// untried: a change that reaches a whole stack shall not start a process for each function at once.
+const IDLE_TRIED_MAX: usize = 8;
 /// `LastUpdateStatusReason` while a new environment initialises.
 const IN_PROGRESS: &str = "The function is being updated.";
 
@@ -95,7 +98,10 @@ impl Lambda {
         function.latest.settings.check_code(&code)?;
         let settings = function.updated_for(update)?;
         // A debugged function has one environment, so that there is none beside it.
-        let is_in_use = !function.latest.fleet.all.is_empty() && function.debug().is_none();
+        let is_alone = function.debug().is_some();
+        let is_in_use = !function.latest.fleet.all.is_empty() || !function.provisioned.is_empty();
+        // Somebody has used it, and will again.
+        let is_idle = function.load.cold_starts > 0 && function.reserved != Some(0);
         // As many as work now, so that the next invocations need not wait for one to start.
         let fleet = &function.latest.fleet;
         let candidates = (fleet.all.len() - fleet.idle.len()).clamp(1, CANDIDATES_MAX);
@@ -103,7 +109,8 @@ impl Lambda {
             return self.update_function_code(cx, name, update, code);
         }
         self.give_up_candidate(cx, id);
-        if !is_in_use || update.publish {
+        let is_tried = is_in_use || (is_idle && self.swaps_under_way() < IDLE_TRIED_MAX);
+        if is_alone || !is_tried || update.publish {
             return self.update_function_code(cx, name, update, code);
         }
         let candidate = Version {
@@ -122,6 +129,11 @@ impl Lambda {
             self.launch_candidate(cx, logs, id);
         }
         response.ok_or_else(being_deleted)
+    }
+
+    /// Functions whose new code initialises, as far as anybody wants to know.
+    fn swaps_under_way(&self) -> usize {
+        self.functions.iter().filter(|function| function.swap.candidate().is_some()).take(IDLE_TRIED_MAX).count()
     }
 
     /// A newer deployment, or a deletion: what was being started is stopped.

@@ -34,6 +34,7 @@ pub(crate) enum Tool {
     Delve,
     Esbuild,
     Go,
+    Gradle,
     Java,
     Maven,
     /// moto's server.
@@ -41,6 +42,11 @@ pub(crate) enum Tool {
     Node,
     Podman,
     Python,
+    /// Not a program: user namespaces, which containers often forbid.
+    UserNamespaces,
+    /// From PyPI; not on the `PATH`, so that no other test runs it unawares.
+    Uv,
+    Vim,
     Zip,
     /// Python with the current boto3, and Celery on SQS.
     PythonClients,
@@ -71,12 +77,16 @@ impl Tool {
         Self::DockerRegistry,
         Self::Esbuild,
         Self::Go,
+        Self::Gradle,
         Self::Java,
         Self::Maven,
         Self::Moto,
         Self::Node,
         Self::Podman,
         Self::Python,
+        Self::UserNamespaces,
+        Self::Uv,
+        Self::Vim,
         Self::Zip,
         Self::PythonClients,
         Self::PythonQueryClients,
@@ -105,15 +115,19 @@ impl Tool {
             Self::DockerRegistry => "docker-registry",
             Self::Podman => "podman",
             Self::Go => "go",
+            Self::Gradle => "gradle",
             Self::Java => "java",
             Self::Maven => "mvn",
             Self::Node => "node",
             Self::Python => "python3",
+            Self::UserNamespaces => "user namespaces, which this system forbids",
+            Self::Vim => "vim",
             Self::Zip => "zip",
             Self::Debugpy
             | Self::Delve
             | Self::Esbuild
             | Self::Moto
+            | Self::Uv
             | Self::PythonClients
             | Self::PythonQueryClients
             | Self::DeployTools
@@ -138,11 +152,19 @@ impl Tool {
             Self::Podman => ("podman", "--version", "podman version"),
             Self::Curl => ("curl", "--version", "curl "),
             Self::Go => ("go", "version", "go version"),
+            // To ask it takes seconds.
+            Self::Gradle => return on_path("gradle"),
             Self::Java => ("java", "--version", "openjdk"),
             Self::Maven => ("mvn", "--version", "Apache Maven"),
             Self::Node => ("node", "--version", "v"),
             Self::Python => ("python3", "--version", "Python 3"),
+            Self::Vim => ("vim", "--version", "VIM - Vi IMproved"),
             Self::Zip => ("zip", "--version", "Copyright"),
+            Self::Uv => return installed("uv/bin/uv"),
+            Self::UserNamespaces => {
+                let made = Command::new("unshare").args(["--user", "--map-root-user", "true"]).output();
+                return made.ok().filter(|output| output.status.success()).map(|_| PathBuf::from("unshare"));
+            }
             Self::Debugpy => return installed("debugpy/bin/python"),
             Self::Delve => return installed("bin/dlv"),
             Self::Moto => return installed("moto/bin/moto_server"),
@@ -169,6 +191,10 @@ impl Tool {
             })
         })
     }
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
 }
 
 fn installed(path: &str) -> Option<PathBuf> {

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    super::UpdateFunctionCode, Command, EnvironmentEvent, EnvironmentId, LambdaErrorKind, Response, StopReason, World,
-    code, configuration, named,
+    super::UpdateFunctionCode, Command, EngineConfig, EnvironmentEvent, EnvironmentId, LambdaErrorKind, Response,
+    StopReason, World, code, configuration, named,
 };
 use crate::{engine::ExitCause, model::limits::INIT_MAX_MS};
 
@@ -117,13 +117,76 @@ fn other_changes_wait_until_it_is_over() {
 }
 
 #[test]
-fn a_function_that_nobody_uses_changes_at_once() {
+fn a_function_that_nobody_has_used_changes_at_once() {
     let mut world = World::new();
     world.create("f");
     world.swap(2).unwrap();
     assert_eq!((world.status().1, world.launched.len()), ("Successful".to_owned(), 0));
     world.invoke("f");
     assert_eq!(world.launched[0].1.artifact, code(2).artifact);
+}
+
+/// Its environments have ended since.
+fn idle() -> World {
+    let (mut world, old) = in_use();
+    world.wait(EngineConfig::default().environment_idle_ms);
+    assert_eq!(world.stopped.last().map(|(id, _)| *id), Some(old));
+    world
+}
+
+#[test]
+fn code_that_was_used_before_is_tried_as_well() {
+    let mut world = idle();
+    world.swap(2).unwrap();
+    assert_eq!((world.status().1, world.launched.len()), ("InProgress".to_owned(), 2));
+    let exited = EnvironmentEvent::Exited { cause: ExitCause::Status(1), max_memory_used_bytes: 0 };
+    world.environment(world.launched[1].0, exited);
+    assert_eq!((world.status().0, world.status().1), ("sha-1".into(), "Failed".to_owned()));
+    world.swap(3).unwrap();
+    let new = world.ready();
+    assert_eq!((world.status().0, world.runs_in()), ("sha-3".into(), new), "it is there for the next invocation");
+    let mut world = idle();
+    world.reserve("f", 0).unwrap();
+    world.swap(2).unwrap();
+    assert_eq!(world.status().1, "Successful", "what is switched off starts nothing");
+}
+
+#[test]
+fn a_change_of_a_whole_stack_does_not_start_a_process_for_each_function() {
+    let mut world = World::new();
+    let names: Vec<_> = (0..20).map(|number| format!("f{number}")).collect();
+    for name in &names {
+        world.create(name);
+        world.invoke(name);
+        let id = world.ready();
+        world.respond(id);
+        world.environment(id, EnvironmentEvent::Next);
+    }
+    world.wait(EngineConfig::default().environment_idle_ms);
+    let before = world.launched.len();
+    for name in &names {
+        let update = UpdateFunctionCode::default();
+        world.call(Command::SwapFunctionCode { name: named(name), update, code: code(2) }).unwrap();
+    }
+    assert_eq!(world.launched.len() - before, 8);
+}
+
+#[test]
+fn what_is_provisioned_goes_on_when_the_new_code_does_not_initialise() {
+    let mut world = super::provisioned::world();
+    world.try_provision("live", 1).unwrap();
+    let ahead = world.ready();
+    world.swap(9).unwrap();
+    assert_eq!(world.status().1, "InProgress");
+    let publish = || Command::PublishVersion { name: named("f"), publish: super::super::PublishVersion::default() };
+    assert_eq!(world.refusal(publish()).0, LambdaErrorKind::ResourceConflict, "it waits for the new code");
+    let exited = EnvironmentEvent::Exited { cause: ExitCause::Status(1), max_memory_used_bytes: 0 };
+    world.environment(world.launched.last().unwrap().0, exited);
+    assert_eq!(world.status().1, "Failed");
+    let version = configuration(world.call(publish()).unwrap()).version;
+    assert_eq!(version, "2", "nothing new is published");
+    world.ask_for("live");
+    assert_eq!(world.invoked.last().unwrap().0, ahead);
 }
 
 #[test]
