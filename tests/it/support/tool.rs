@@ -36,6 +36,8 @@ pub(crate) enum Tool {
     Go,
     Java,
     Maven,
+    /// Not a program: the stamp in the root of a container of LocalStack.
+    LocalStack,
     /// moto's server.
     Moto,
     Node,
@@ -73,6 +75,7 @@ impl Tool {
         Self::Go,
         Self::Java,
         Self::Maven,
+        Self::LocalStack,
         Self::Moto,
         Self::Node,
         Self::Podman,
@@ -113,6 +116,7 @@ impl Tool {
             Self::Debugpy
             | Self::Delve
             | Self::Esbuild
+            | Self::LocalStack
             | Self::Moto
             | Self::PythonClients
             | Self::PythonQueryClients
@@ -145,6 +149,7 @@ impl Tool {
             Self::Zip => ("zip", "--version", "Copyright"),
             Self::Debugpy => return installed("debugpy/bin/python"),
             Self::Delve => return installed("bin/dlv"),
+            Self::LocalStack => return installed("localstack/stamp"),
             Self::Moto => return installed("moto/bin/moto_server"),
             Self::Esbuild => return installed("node/node_modules/.bin/esbuild"),
             Self::PythonClients => return installed("python/bin/python"),
