@@ -1,5 +1,6 @@
 //! By which certificates a target's server is believed: this machine's, or those of the file that `AWS_CA_BUNDLE` names, as the AWS
-//! CLI has it. What is in the file is looked at here, before a client stops at it.
+//! CLI has it. What is in the file is looked at here, before a client stops at it: bundles of systems have certificates that are of no
+//! use.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -9,12 +10,16 @@ use aws_smithy_http_client::{
     tls::{Provider as TlsProvider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
 
 use super::client;
+
+/// RFC 7468.
+const PEM_LINE_CHARS: usize = 64;
 
 /// See the module. The default is what this machine trusts.
 #[derive(Clone, Debug, Default)]
@@ -27,9 +32,7 @@ pub struct Trust {
 pub enum BundleError {
     /// A block is not PEM.
     NotPem,
-    /// A certificate of it, counted from 1, is none.
-    NoCertificate { number: usize, reason: String },
-    /// There are none in it.
+    /// There are none in it that can be used.
     Empty,
 }
 
@@ -41,16 +44,12 @@ impl Trust {
     pub fn bundle(pem: &[u8]) -> Result<Self, BundleError> {
         let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
         let found = found.map_err(|_| BundleError::NotPem)?;
-        let mut roots = RootCertStore::empty();
-        for (index, certificate) in found.into_iter().enumerate() {
-            let reason = |error: rustls::Error| error.to_string();
-            let number = index + 1;
-            roots.add(certificate).map_err(|error| BundleError::NoCertificate { number, reason: reason(error) })?;
-        }
-        if roots.is_empty() {
+        let is_usable = |found: &&CertificateDer<'_>| RootCertStore::empty().add((*found).clone()).is_ok();
+        let usable: String = found.iter().filter(is_usable).map(pem_of).collect();
+        if usable.is_empty() {
             return Err(BundleError::Empty);
         }
-        Ok(Self { bundle: Some(pem.into()) })
+        Ok(Self { bundle: Some(usable.as_bytes().into()) })
     }
 
     /// A client for an endpoint, with TLS where its URL wants that.
@@ -80,12 +79,18 @@ impl Trust {
     }
 }
 
+/// A certificate as PEM.
+fn pem_of(certificate: &CertificateDer<'_>) -> String {
+    let text = STANDARD.encode(certificate);
+    let lines: Vec<_> = text.as_bytes().chunks(PEM_LINE_CHARS).map(String::from_utf8_lossy).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}
+
 impl fmt::Display for BundleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotPem => f.write_str("a block of it is not PEM"),
-            Self::NoCertificate { number, reason } => write!(f, "its certificate {number} is none: {reason}"),
-            Self::Empty => f.write_str("there is no certificate in it"),
+            Self::Empty => f.write_str("there is no certificate in it that can be used"),
         }
     }
 }
@@ -105,6 +110,6 @@ mod tests {
         check("", "there is no certificate in it");
         check("not a bundle\n", "there is no certificate in it");
         check("-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n", "not PEM");
-        check("-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n", "its certificate 1 is none");
+        check("-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n", "there is no certificate in it");
     }
 }

@@ -205,7 +205,7 @@ fn an_authority_of_ones_own_is_believed() {
         refused(&run(on(None, &["up", "--yes"])), &["certificate", "AWS_CA_BUNDLE"]);
         succeed(on(Some(&authority), &["up", "--yes"]));
         succeed(on(Some(&authority), &["plan", "--exit-code"]));
-        // Of another authority, and none at all.
+        // No certificates, and no file.
         refused(&run(on(Some(&dir.join("server.key")), &["plan"])), &["no certificate in it"]);
         refused(&run(on(Some(&dir.join("nothing.pem")), &["plan"])), &["cannot read", "which `AWS_CA_BUNDLE` names"]);
         succeed(on(Some(&authority), &["down", "--yes"]));

@@ -115,6 +115,24 @@ impl Drop for Followed {
     }
 }
 
+/// The containers that LocalStack started for functions.
+fn functions() -> Vec<String> {
+    let of_stack = "name=stackctl-orders-localstack-lambda-";
+    let listed = succeed(docker(&["ps", "-a", "--filter", of_stack, "--format", "{{.Names}}"]));
+    listed.lines().map(str::to_owned).collect()
+}
+
+/// Removes them after a failure too: LocalStack does so only when it is stopped in peace.
+struct FunctionsRemoved;
+
+impl Drop for FunctionsRemoved {
+    fn drop(&mut self) {
+        for name in functions() {
+            let _ = docker(&["rm", "-f", &name]).output();
+        }
+    }
+}
+
 /// With what LocalStack needs to know of this machine.
 fn on_localstack(dir: &Path, runtime: &str, arguments: &[&str]) -> Command {
     let mut command = stackctl(dir, &[&["--target", "localstack"], arguments].concat());
@@ -136,7 +154,7 @@ fn localstack_is_started_converged_followed_and_cleared() {
         engine.endpoint
     );
     write(dir, &text);
-    let sweep = Sweep::of(dir);
+    let (sweep, _removed) = (Sweep::of(dir), FunctionsRemoved);
     alone(|| {
         started_and_used(dir, &runtime, port);
         succeed(stackctl(dir, &["up", "--target", "engine"]));
@@ -146,8 +164,7 @@ fn localstack_is_started_converged_followed_and_cleared() {
         Comparison { dir, manifest: &text, account: ACCOUNT, here, there, name: "LocalStack" }.hold();
         succeed(on_localstack(dir, &runtime, &["down", "--yes"]));
         assert_eq!(sweep.left(), Vec::<String>::new());
-        let functions = succeed(docker(&["ps", "-a", "--filter", "name=lambda-worker", "--format", "{{.Names}}"]));
-        assert_eq!(functions, "", "LocalStack's functions went with it");
+        assert_eq!(functions(), Vec::<String>::new(), "LocalStack's functions went with it");
         attached(dir, image, port);
     });
     succeed(docker(&["rmi", "-f", &runtime]));
