@@ -3,17 +3,16 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, path::PathBuf, time::Duration};
 
+use aws_smithy_http_client::Connector;
+use aws_smithy_runtime_api::client::{http::HttpConnector, orchestrator::HttpRequest};
 use futures_util::StreamExt;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use http_body_util::{BodyExt, Limited};
+use tokio::time::timeout;
 
 use super::{
     Session,
     failure::{Failure, Message},
-    images,
+    images, locking,
     project::Project,
     services::failure,
     surroundings::{docker_settings, variables},
@@ -21,34 +20,42 @@ use super::{
 };
 use crate::{
     docker::{Container, ContainerSpec, ContainerState, Docker, LogQuery, Mount, Ownership, PortBinding, Transport},
-    stack::{Desired, Target},
+    manifest::unpinned,
+    stack::{Desired, LOCALSTACK_IMAGE, Target},
 };
 
-/// The last version that runs without an account, and the newest that is tested.
-const IMAGE: &str = "localstack/localstack:4.14";
+/// That of [`LOCALSTACK_IMAGE`].
 const LAST_OPEN: (u32, u32) = (4, 14);
 const TOKEN: &str = "LOCALSTACK_AUTH_TOKEN";
 /// What the container gets of this process's environment: what LocalStack's own command line hands on and people set. Values
 /// are never printed.
-const PASSED_ON: [&str; 12] = [
+const PASSED_ON: [&str; 18] = [
     "ACTIVATE_PRO",
     "DEBUG",
+    "DISABLE_EVENTS",
     "EAGER_SERVICE_LOADING",
     "LAMBDA_DOCKER_FLAGS",
+    "LAMBDA_DOCKER_NETWORK",
+    "LAMBDA_IGNORE_ARCHITECTURE",
     "LAMBDA_KEEPALIVE_MS",
     "LAMBDA_REMOVE_CONTAINERS",
+    "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT",
+    "LAMBDA_RUNTIME_IMAGE_MAPPING",
     "LOCALSTACK_API_KEY",
     TOKEN,
     "LS_LOG",
     "PERSISTENCE",
     "SERVICES",
+    "SKIP_SSL_CERT_DOWNLOAD",
     "SQS_ENDPOINT_STRATEGY",
 ];
 /// Its key among what the stack has on the container engine.
 const KEY: &str = "localstack";
 const KIND_TARGET: &str = "target";
-/// The port inside; further services of its own are at those from 4510 on.
+/// Where it listens unless it is told otherwise; further services of its own are at the ports from 4510 on.
 const EDGE_PORT: u16 = 4566;
+/// Its own name for itself, which leads to this machine everywhere, and to LocalStack in the containers of its functions.
+const HOST: &str = "localhost.localstack.cloud";
 const SERVICE_PORTS: std::ops::RangeInclusive<u16> = 4510..=4559;
 const STATE: &str = "/var/lib/localstack";
 const SOCKET: &str = "/var/run/docker.sock";
@@ -57,7 +64,7 @@ const READY_MAX: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// One answer to a look, and its length.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
-const ANSWER_MAX_BYTES: u64 = 64 * 1024;
+const ANSWER_MAX_BYTES: usize = 64 * 1024;
 const STOP_GRACE: Duration = Duration::from_secs(10);
 /// Lines of its log that are shown when it ends by itself.
 const LOG_LINES_MAX: u32 = 20;
@@ -65,6 +72,11 @@ const LOG_LINES_MAX: u32 = 20;
 /// The endpoint of LocalStack at a port of this machine.
 pub(crate) fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
+}
+
+/// The endpoint of the same as its functions find it: in their containers 127.0.0.1 is themselves.
+pub(crate) fn url_for_functions(port: u16) -> String {
+    format!("http://{HOST}:{port}")
 }
 
 /// The port, when the target that was named is LocalStack.
@@ -81,16 +93,11 @@ pub(crate) fn port(session: &Session, desired: &Desired) -> Option<u16> {
 /// The version wants a token that is not there, which is said before anything is pulled or waited for; there is no container
 /// engine; or it does not get ready.
 pub(crate) async fn ensure(session: &Session, project: &Project, desired: &Desired) -> Result<(), Failure> {
-    let name = session.elsewhere().unwrap_or_default();
-    let Some(Target::LocalStack { image, port }) = desired.targets.get(name) else { return Ok(()) };
-    if is_ready(*port).await {
-        return Ok(());
-    }
-    let image = image.as_deref().unwrap_or(IMAGE);
-    let environment = environment(variables(&PASSED_ON), *port);
+    let Some((image, port)) = to_start(session, desired).await else { return Ok(()) };
+    let environment = environment(variables(&PASSED_ON), port);
     if wants_token(image) && !environment.contains_key(TOKEN) {
         let text = format!("`{image}` runs only with an account's token, and `{TOKEN}` is not set");
-        let help = format!("set it, or name the last version that runs without: `image = \"{IMAGE}\"`");
+        let help = format!("set it, or name the last version that runs without: `image = \"{LOCALSTACK_IMAGE}\"`");
         return Err(Failure::world(text, help));
     }
     let docker = Docker::connect(&docker_settings()).await.map_err(|error| failure(&error))?;
@@ -102,7 +109,7 @@ pub(crate) async fn ensure(session: &Session, project: &Project, desired: &Desir
         // One that does not answer: its port is another one now, or it has ended.
         docker.remove(&old.id).await.map_err(|error| failure(&error))?;
     }
-    let spec = spec(image, *port, environment, &ownership, socket(&docker));
+    let spec = spec(image, port, environment, &ownership, socket(&docker));
     let volume = state_volume(&spec.name);
     if docker.volume(&volume).await.map_err(|error| failure(&error))?.is_none() {
         let made = docker.create_volume(&volume, &ownership.labels(KIND_TARGET, KEY, "")).await;
@@ -110,8 +117,33 @@ pub(crate) async fn ensure(session: &Session, project: &Project, desired: &Desir
     }
     let id = docker.create(&spec).await.map_err(|error| failure(&error))?;
     docker.start(&id).await.map_err(|error| failure(&error))?;
-    session.terminal.step(GREEN, "started", format_args!("{KEY}  {image}, at {}", url(*port)));
-    wait_ready(session, &docker, &spec.name, *port).await
+    session.terminal.step(GREEN, "started", format_args!("{KEY}  {}, at {}", unpinned(image), url(port)));
+    wait_ready(session, &docker, &spec.name, port).await
+}
+
+/// Image and port of the target that was named, when it is LocalStack and none answers yet.
+async fn to_start<'a>(session: &Session, desired: &'a Desired) -> Option<(&'a str, u16)> {
+    let port = port(session, desired)?;
+    let image = desired.targets.get(session.elsewhere()?)?.image()?;
+    (!is_ready(port).await).then_some((image, port))
+}
+
+/// Refuses to start LocalStack from an image that is not locked, when everything has to be.
+///
+/// # Errors
+/// It could be locked, and is not; or there is no container engine.
+pub(crate) async fn check_locked(
+    session: &Session,
+    project: &Project,
+    desired: &Desired,
+    must_be_locked: bool,
+) -> Result<(), Failure> {
+    if !must_be_locked {
+        return Ok(());
+    }
+    let Some((image, _)) = to_start(session, desired).await else { return Ok(()) };
+    let docker = Docker::connect(&docker_settings()).await.map_err(|error| failure(&error))?;
+    locking::refuse_unlocked_target(project, &docker, session.elsewhere().unwrap_or_default(), image).await
 }
 
 /// Removes the container and the volume that this stack started LocalStack with; one of somebody else stays.
@@ -127,28 +159,28 @@ pub(crate) async fn remove(session: &Session, project: &Project, desired: &Desir
         for volume in &container.volumes {
             docker.remove_volume(volume).await.map_err(|error| failure(&error))?;
         }
-        session.terminal.step(GREEN, "removed", format_args!("{KEY}  {}", container.image));
+        session.terminal.step(GREEN, "removed", format_args!("{KEY}  {}", unpinned(&container.image)));
     }
     Ok(())
 }
 
 /// Whether LocalStack answers there.
 pub(crate) async fn is_ready(port: u16) -> bool {
-    matches!(timeout(ANSWER_MAX, health(port)).await, Ok(Ok(answer)) if is_healthy(&answer))
+    matches!(timeout(ANSWER_MAX, health(port)).await, Ok(Some(answer)) if is_healthy(&answer))
 }
 
-async fn health(port: u16) -> std::io::Result<String> {
-    let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-    connection.write_all(b"GET /_localstack/health HTTP/1.0\r\nHost: localhost\r\n\r\n").await?;
-    let mut answer = Vec::new();
-    connection.take(ANSWER_MAX_BYTES).read_to_end(&mut answer).await?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+/// What it says of its health; `None` when it says nothing.
+async fn health(port: u16) -> Option<Vec<u8>> {
+    let request = HttpRequest::get(format!("{}/_localstack/health", url(port))).ok()?;
+    let answer = Connector::builder().build_http().call(request).await.ok()?;
+    let body = Limited::new(answer.into_body(), ANSWER_MAX_BYTES).collect().await.ok()?;
+    Some(body.to_bytes().to_vec())
 }
 
 /// An answer of LocalStack, and not of another engine that has the port.
-fn is_healthy(answer: &str) -> bool {
-    let status = answer.lines().next().and_then(|line| line.split(' ').nth(1));
-    status == Some("200") && answer.contains("\"services\"")
+fn is_healthy(answer: &[u8]) -> bool {
+    let answer: serde_json::Value = serde_json::from_slice(answer).unwrap_or_default();
+    answer.get("services").is_some_and(serde_json::Value::is_object)
 }
 
 async fn wait_ready(session: &Session, docker: &Docker, name: &str, port: u16) -> Result<(), Failure> {
@@ -199,8 +231,8 @@ fn state_volume(container: &str) -> String {
 
 fn environment(mut passed: BTreeMap<String, String>, port: u16) -> BTreeMap<String, String> {
     if port != EDGE_PORT {
-        // So that the URLs that it gives out lead to it.
-        passed.insert("LOCALSTACK_HOST".to_owned(), format!("localhost.localstack.cloud:{port}"));
+        // Inside as outside, so that the URLs that it gives out lead to it from this machine and from functions.
+        passed.insert("GATEWAY_LISTEN".to_owned(), format!("0.0.0.0:{port}"));
     }
     passed
 }
@@ -219,7 +251,7 @@ fn spec(
         container_port: container,
         protocol: "tcp".to_owned(),
     };
-    let ports = std::iter::once(binding(port, EDGE_PORT)).chain(SERVICE_PORTS.map(|port| binding(port, port)));
+    let ports = std::iter::once(binding(port, port)).chain(SERVICE_PORTS.map(|port| binding(port, port)));
     let state = Mount::Volume { name: state_volume(&name), target: STATE.to_owned(), is_read_only: false };
     let socket = socket.map(|source| Mount::Bind { source, target: SOCKET.to_owned(), is_read_only: false });
     ContainerSpec {
@@ -264,7 +296,8 @@ mod tests {
     #[test]
     fn versions_after_the_last_open_one_want_a_token() {
         let check = |image: &str, expected: bool| assert_eq!(wants_token(image), expected, "{image}");
-        check(IMAGE, false);
+        check(LOCALSTACK_IMAGE, false);
+        check(&format!("{LOCALSTACK_IMAGE}@sha256:aa"), false);
         check("localstack/localstack:4.14.0", false);
         check("localstack/localstack:3", false);
         check("localstack/localstack:4", false);
@@ -278,21 +311,22 @@ mod tests {
 
     #[test]
     fn only_localstack_counts_as_localstack() {
-        assert!(is_healthy("HTTP/1.1 200 OK\r\n\r\n{\"services\": {\"sqs\": \"available\"}, \"version\": \"4.14.0\"}"));
-        assert!(!is_healthy("HTTP/1.1 404 Not Found\r\n\r\n{\"services\": {}}"));
-        assert!(!is_healthy("HTTP/1.1 200 OK\r\n\r\nhello"));
-        assert!(!is_healthy(""));
+        let check = |answer: &str, expected: bool| assert_eq!(is_healthy(answer.as_bytes()), expected, "{answer}");
+        check("{\"services\": {\"sqs\": \"available\"}, \"version\": \"4.14.0\"}", true);
+        check("{\"services\": []}", false);
+        check("hello \"services\"", false);
+        check("", false);
     }
 
     #[test]
     fn the_container_is_what_people_copy() {
         let ownership = Ownership::new(StackName::parse("orders").unwrap(), std::path::Path::new("/s"));
         let secret = BTreeMap::from([(TOKEN.to_owned(), "hunter2".to_owned())]);
-        let spec = spec(IMAGE, 4600, environment(secret, 4600), &ownership, Some("/run/docker.sock".into()));
-        assert_eq!((spec.ports.len(), spec.ports[0].host_port, spec.ports[0].container_port), (51, Some(4600), 4566));
+        let spec = spec(LOCALSTACK_IMAGE, 4600, environment(secret, 4600), &ownership, Some("/run/docker.sock".into()));
+        assert_eq!((spec.ports.len(), spec.ports[0].host_port, spec.ports[0].container_port), (51, Some(4600), 4600));
         assert_eq!((spec.ports[50].host_port, spec.ports[1].host_port), (Some(4559), Some(4510)));
         assert_eq!(spec.mounts.len(), 2);
-        assert_eq!(spec.environment["LOCALSTACK_HOST"], "localhost.localstack.cloud:4600");
+        assert_eq!(spec.environment["GATEWAY_LISTEN"], "0.0.0.0:4600");
         assert!(!format!("{spec:?}").contains("hunter2"));
     }
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     build,
-    docker::Docker,
+    docker::{self, Docker},
     manifest::{Difference, ImageUser, Lock, LockError, Wanted, is_pinned, unpinned},
     model::FunctionIsolation,
     serve::containers::base_image,
@@ -140,9 +140,9 @@ pub(crate) fn wanted(project: &Project) -> Option<Wanted> {
     Some(wanted)
 }
 
-/// What a stack is made of now, pinned or not.
+/// What a stack is made of now, pinned or not; the target that it is on is another matter.
 fn used(desired: &Desired, lock: &Lock) -> Wanted {
-    let mut plain = desired.clone();
+    let mut plain = Desired { targets: BTreeMap::new(), ..desired.clone() };
     let unpin = |name: &mut String| {
         if lock.images.contains_key(unpinned(name)) {
             *name = unpinned(name).to_owned();
@@ -249,6 +249,20 @@ fn warn_of_differences(session: &Session, file: &LockFile, tools: &Tools) {
     }
 }
 
+/// Refuses the image of a target that is to be started when it is not locked and could be.
+pub(crate) async fn refuse_unlocked_target(
+    project: &Project,
+    docker: &Docker,
+    target: &str,
+    image: &str,
+) -> Result<(), Failure> {
+    if is_pinned(image) || is_only_here(docker, image).await {
+        return Ok(());
+    }
+    let (image, users) = (image.to_owned(), vec![ImageUser::Target(target.to_owned())]);
+    Err(Failure::World(differs(&LockFile::read(project)?.shown, &[Difference::NewImage { image, users }])))
+}
+
 /// Whether an image is on this machine and came from no registry.
 async fn is_only_here(docker: &Docker, image: &str) -> bool {
     docker.image(image).await.is_ok_and(|found| found.is_some_and(|found| found.digests.is_empty()))
@@ -303,8 +317,14 @@ pub(crate) async fn keep(
     let is_wanted = |image: &str| wanted.as_ref().is_none_or(|wanted| wanted.images.contains_key(image));
     let mut found = Lock { functions: tools.clone(), ..Lock::default() };
     let used = used(desired, &file.lock);
-    let new: Vec<_> =
-        used.images.keys().filter(|image| !file.lock.images.contains_key(*image) && is_wanted(image)).collect();
+    let target = session.elsewhere().and_then(|name| desired.targets.get(name)?.image());
+    let of_target = target.map(|image| unpinned(image).to_owned());
+    let new: Vec<_> = used
+        .images
+        .keys()
+        .chain(&of_target)
+        .filter(|image| !file.lock.images.contains_key(*image) && is_wanted(image))
+        .collect();
     if !new.is_empty()
         && let Ok(docker) = Docker::connect(&docker_settings()).await
     {
@@ -365,37 +385,41 @@ fn short(digest: &str) -> &str {
     digits.get(..SHOWN_DIGITS).unwrap_or(digits)
 }
 
-/// The digests of images that are not locked yet: as the registry has them now, else as they are here. Nothing is pulled.
+/// The digests of images that are not locked yet: as the registry has them now, else as they are here. Nothing is pulled. The
+/// image of a target that a stack can do without is left out where it cannot be asked for, and that is said.
 pub(crate) async fn look_up(
     session: &Session,
     images: impl Iterator<Item = &String>,
+    wanted: &Wanted,
 ) -> Result<BTreeMap<String, String>, Failure> {
     let mut found = BTreeMap::new();
     let mut docker = None;
-    for image in images.filter(|image| !is_pinned(image)) {
-        let docker = match &docker {
-            Some(docker) => docker,
-            None => {
-                let connected = Docker::connect(&docker_settings()).await;
-                docker.insert(connected.map_err(|error| super::services::failure(&error))?)
-            }
-        };
+    for image in images {
         session.terminal.passing("looking", image);
-        let local = docker.image(image).await.map_err(|error| super::services::failure(&error))?;
-        let digest = match docker.registry_digest(image).await {
-            Ok(digest) => digest,
-            Err(error) => match &local {
-                Some(local) if local.digest_of(image).is_some() => local.digest_of(image).map(str::to_owned),
-                Some(_) => None,
-                None => return Err(super::services::failure(&error)),
-            },
-        };
-        match digest {
-            Some(digest) => drop(found.insert(image.clone(), digest)),
-            None => session.terminal.warn(format_args!(
+        match digest_of(&mut docker, image).await {
+            Ok(Some(digest)) => drop(found.insert(image.clone(), digest)),
+            Ok(None) => session.terminal.warn(format_args!(
                 "the image `{image}` is known to no registry: it cannot be locked, and others will not have it"
             )),
+            Err(error) if wanted.is_of_targets_alone(image) => {
+                session.terminal.warn(format_args!("the image `{image}` of a target is not locked: {error}"));
+            }
+            Err(error) => return Err(super::services::failure(&error)),
         }
     }
     Ok(found)
+}
+
+/// As the registry has it, else as it is here; `docker` is connected when it is needed.
+async fn digest_of(docker: &mut Option<Docker>, image: &str) -> Result<Option<String>, docker::Error> {
+    let docker = match docker {
+        Some(docker) => docker,
+        None => docker.insert(Docker::connect(&docker_settings()).await?),
+    };
+    let local = docker.image(image).await?;
+    match (docker.registry_digest(image).await, local) {
+        (Ok(digest), _) => Ok(digest),
+        (Err(_), Some(local)) => Ok(local.digest_of(image).map(str::to_owned)),
+        (Err(error), None) => Err(error),
+    }
 }

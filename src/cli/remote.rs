@@ -20,12 +20,14 @@ use crate::{
     build,
     model::{ArtifactDigest, Scope, limits::CODE_ZIP_MAX_BYTES},
     plan::{ArtifactInfo, Artifacts, PackageObject, TargetFacts, TargetKind},
-    provider::{AccessError, AwsProvider, Connection, Identity, Packages},
+    provider::{AccessError, AwsProvider, Connection, Identity, Packages, Trust},
     stack::{Access, Build, Desired, Target},
 };
 
 /// Where packages lie in a bucket while they are deployed.
 const PACKAGE_PREFIX: &str = "stackctl";
+/// A file of the certificates that a target's server may have.
+const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// Set by CI services.
 const CI: &str = "CI";
 
@@ -49,19 +51,20 @@ impl Remote {
     /// Reaches the target that was named, as whoever it is to be. Nothing is changed.
     pub(crate) async fn reach(session: &Session, project: &Project, desired: &Desired) -> Result<Self, Failure> {
         let name = session.elsewhere().unwrap_or_default().to_owned();
+        let trust = trust()?;
         let (connection, access, is_aws) = match desired.targets.get(&name) {
             Some(Target::Aws(aws)) => {
                 let endpoint = aws.endpoint.as_deref();
-                let connection = Box::pin(Connection::from_chain(endpoint, &desired.region, &aws.access)).await;
+                let connection = Box::pin(Connection::from_chain(endpoint, &desired.region, &aws.access, &trust)).await;
                 (connection, aws.access.clone(), true)
             }
             Some(Target::Endpoint(endpoint)) => {
                 let access = endpoint.access.clone();
                 let connection = if access.profile.is_some() {
-                    Box::pin(Connection::from_chain(Some(&endpoint.url), &desired.region, &access)).await
+                    Box::pin(Connection::from_chain(Some(&endpoint.url), &desired.region, &access, &trust)).await
                 } else {
                     let account = access.account.unwrap_or(desired.account);
-                    Connection::open(&endpoint.url, &Scope { account, region: desired.region.clone() })
+                    Connection::open(&endpoint.url, &Scope { account, region: desired.region.clone() }, &trust)
                 };
                 (connection, access, false)
             }
@@ -72,7 +75,7 @@ impl Remote {
                     return Err(Failure::world(format!("no LocalStack answers at `{url}`"), help));
                 }
                 let scope = Scope { account: desired.account, region: desired.region.clone() };
-                (Connection::open(&url, &scope), Access::default(), false)
+                (Connection::open(&url, &scope, &trust), Access::default(), false)
             }
             Some(Target::Embedded { .. }) | None => return Err(no_target(&name, desired)),
         };
@@ -155,11 +158,15 @@ impl Remote {
     pub(crate) fn facts(&self, services: &Services) -> TargetFacts {
         let placeholder =
             || format!("arn:{}:iam::{}:role/{DEFAULT_ROLE_NAME}", self.scope.region.partition(), self.scope.account);
+        let localstack_port = match self.desired.targets.get(&self.name) {
+            Some(Target::LocalStack { port, .. }) => Some(*port),
+            _ => None,
+        };
         TargetFacts {
             name: self.name.clone(),
             kind: if self.connection.has_one_endpoint() { TargetKind::Endpoint } else { TargetKind::Aws },
             scope: self.scope.clone(),
-            endpoint: self.url().to_owned(),
+            endpoint: localstack_port.map_or_else(|| self.url().to_owned(), localstack::url_for_functions),
             default_role: self.access.role.clone().or_else(|| (!self.is_aws).then(placeholder)),
             services: services.facts.clone(),
         }
@@ -234,8 +241,8 @@ impl Remote {
             let package = package.map_err(|error| Failure::World(Message::of_build(&key, &error)))?;
             let object = match &self.access.bucket {
                 _ if package.size_bytes <= CODE_ZIP_MAX_BYTES as u64 => None,
-                Some(bucket) if !is_layer(&key) => Some(self.object(bucket, &digest)),
-                _ => {
+                Some(bucket) => Some(self.object(bucket, &digest)),
+                None => {
                     too_large.push(format!("{} ({} MiB)", address_of(&key), package.size_bytes >> 20));
                     continue;
                 }
@@ -245,11 +252,7 @@ impl Remote {
         if !too_large.is_empty() {
             let max = CODE_ZIP_MAX_BYTES >> 20;
             let text = format!("{} is over the {max} MiB that Lambda takes directly", too_large.join(", "));
-            let help = match self.access.bucket {
-                // Layers do not go through it.
-                Some(_) => "make the layer smaller, or publish it yourself and name its version by ARN".to_owned(),
-                None => format!("name a `bucket` under `[targets.{}]`: larger functions go through it", self.name),
-            };
+            let help = format!("name a `bucket` under `[targets.{}]`: what is larger goes through it", self.name);
             return Err(Failure::ManifestMessage(Message::new(text).help(help)));
         }
         if let Some(object) = packaged.values().find_map(|info| info.object.as_ref()) {
@@ -276,9 +279,14 @@ impl Remote {
     }
 }
 
-/// Whether an artifact is a layer's, by its key.
-fn is_layer(key: &str) -> bool {
-    address_of(key) == key
+/// The certificates of the file that `AWS_CA_BUNDLE` names, or this machine's.
+fn trust() -> Result<Trust, Failure> {
+    let Some(file) = variable(CA_BUNDLE).filter(|file| !file.is_empty()) else { return Ok(Trust::default()) };
+    let help = "name a file of certificates in PEM, or unset it";
+    let pem = std::fs::read(&file)
+        .map_err(|error| Failure::world(format!("cannot read `{file}`, which `{CA_BUNDLE}` names: {error}"), help))?;
+    Trust::bundle(&pem)
+        .map_err(|error| Failure::world(format!("`{file}`, which `{CA_BUNDLE}` names, is no bundle: {error}"), help))
 }
 
 /// Functions that are images, which nobody builds for another target: by the name that a registry knows.

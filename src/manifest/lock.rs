@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     model::FunctionIsolation,
-    stack::{Build, Desired, DesiredFunction, ServiceImage, Toolchain},
+    stack::{Build, Desired, DesiredFunction, ServiceImage, Target, Toolchain},
 };
 
 /// The form of the file; raised when older ones can no longer read it.
@@ -54,6 +54,8 @@ pub enum ImageUser {
     Function(String),
     /// The function's code is mounted into it.
     Base(String),
+    /// The target is a container of it.
+    Target(String),
 }
 
 /// In what a stack is not what its lock says. `Display` is a line.
@@ -144,6 +146,12 @@ impl Lock {
                 && let Some(pinned) = pinned(name)
             {
                 *name = pinned;
+            }
+        }
+        for target in desired.targets.values_mut() {
+            let locked = target.image().and_then(pinned);
+            if let (Target::LocalStack { image, .. }, Some(locked)) = (target, locked) {
+                *image = Some(locked);
             }
         }
         for function in desired.functions.values_mut() {
@@ -255,12 +263,23 @@ impl Lock {
 }
 
 impl Wanted {
+    /// Whether an image is of nothing but targets, so that a stack can do without it elsewhere.
+    pub fn is_of_targets_alone(&self, image: &str) -> bool {
+        let users = self.images.get(image).map_or(&[][..], Vec::as_slice);
+        !users.is_empty() && users.iter().all(|user| matches!(user, ImageUser::Target(_)))
+    }
+
     /// What of a stack can be locked; `base` as for [`Lock::pin`].
     pub fn of(desired: &Desired, base: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut wanted = Self { functions: desired.functions.keys().cloned().collect(), ..Self::default() };
         for (key, service) in &desired.services {
             if let ServiceImage::Named(image) = &service.image {
                 wanted.add(image, ImageUser::Service(key.clone()));
+            }
+        }
+        for (key, target) in &desired.targets {
+            if let Some(image) = target.image() {
+                wanted.add(image, ImageUser::Target(key.clone()));
             }
         }
         for (key, function) in &desired.functions {
@@ -339,6 +358,7 @@ impl fmt::Display for ImageUser {
         match self {
             Self::Service(key) => write!(f, "services.{key}"),
             Self::Function(key) | Self::Base(key) => write!(f, "functions.{key}"),
+            Self::Target(key) => write!(f, "targets.{key}"),
         }
     }
 }

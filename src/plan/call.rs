@@ -46,9 +46,10 @@ pub enum Call {
     DeletePackage {
         object: PackageObject,
     },
-    /// From the artifact of the mark's digest, in the target's store of artifacts.
+    /// From `object`, or from the artifact of the mark's digest: in the target's store of artifacts, or sent with the call.
     PublishLayerVersion {
         name: String,
+        object: Option<PackageObject>,
         runtimes: Vec<String>,
         mark: LayerMark,
     },

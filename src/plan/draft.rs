@@ -5,7 +5,9 @@ use std::{
     fmt,
 };
 
-use super::{Action, Artifacts, Call, Danger, Plan, Problem, Step, StepId, TargetFacts, facts::Unresolved};
+use super::{
+    Action, Artifacts, Call, Danger, Plan, Problem, Step, StepId, TargetFacts, facts::Unresolved, packages::InTransit,
+};
 use crate::{
     model::{QueueName, StackName},
     stack::{Address, Condition, Desired, Foreign, Observed, Selection, TAG_STACK},
@@ -30,6 +32,8 @@ pub(super) struct Draft {
     releases: BTreeMap<QueueName, Vec<StepId>>,
     /// Steps that give reserved or provisioned concurrency back to the pool.
     gives_back: Vec<StepId>,
+    /// What is uploaded and not removed yet, by where it lies.
+    pub(super) packages: BTreeMap<String, InTransit>,
     /// Which step makes an image.
     images: BTreeMap<String, StepId>,
     /// Which step waits for a service.

@@ -213,7 +213,10 @@ impl FakeTarget {
 
     fn apply_to_layers(&mut self, call: &Call) -> Result<(), String> {
         match call {
-            Call::PublishLayerVersion { name, runtimes, mark } => {
+            Call::PublishLayerVersion { name, object, runtimes, mark } => {
+                if object.as_ref().is_some_and(|object| !self.objects.contains(&object.to_string())) {
+                    return Err(format!("there is no package of {name}"));
+                }
                 self.made += 1;
                 let version = u64::from(self.made);
                 let arn = format!("arn:aws:lambda:ap-northeast-1:000000000000:layer:{name}:{version}");

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Action, ArtifactInfo, Call, FunctionChanges, FunctionCode, FunctionSettings, NewFunction, PackageObject, StepId,
-    TargetKind,
+    Action, ArtifactInfo, Call, FunctionChanges, FunctionCode, FunctionSettings, NewFunction, StepId, TargetKind,
     draft::{Draft, Inputs, NewStep},
-    layers, queues, scaling,
+    layers, packages, queues, scaling,
     semantic::{duration, name_changes, optional},
     services,
     tags::{TagChanges, owned},
@@ -31,11 +30,13 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
         match inputs.observed.functions.get(&function.name) {
             Some(found) => update(draft, key, found, new, awaited, inputs),
             None => {
-                let (object, before) = (object(&new.code), [queue_steps(draft, function), awaited].concat());
-                let before = upload(draft, key, object.as_ref(), (Action::Create, before), inputs);
+                let object = packages::object(&new.code);
+                let package = object.as_ref().map(|object| (object, inputs.artifacts[key].digest));
+                let before = [queue_steps(draft, function), awaited].concat();
+                let before = packages::upload(draft, (&address(key), Action::Create), package, before);
                 let step = NewStep::new(address(key), Action::Create, Call::CreateFunction(Box::new(new)), "");
                 let step = draft.push(step, before);
-                remove_package(draft, key, object, (Action::Create, step));
+                packages::taken(draft, object.as_ref(), step);
             }
         }
     }
@@ -118,32 +119,6 @@ fn resolve(draft: &mut Draft, key: &str, function: &DesiredFunction, inputs: &In
     Some(NewFunction { name: function.name.clone(), code, architecture: function.architecture, settings, tags })
 }
 
-/// The package that code comes from, when that is in a bucket.
-fn object(code: &FunctionCode) -> Option<PackageObject> {
-    if let FunctionCode::Object(object) = code { Some(object.clone()) } else { None }
-}
-
-/// A step that uploads the package, when it has to be; what the step that takes it from there comes after.
-fn upload(
-    draft: &mut Draft,
-    key: &str,
-    object: Option<&PackageObject>,
-    (action, before): (Action, Vec<StepId>),
-    inputs: &Inputs<'_>,
-) -> Vec<StepId> {
-    let Some((object, artifact)) = object.zip(inputs.artifacts.get(key)) else { return before };
-    let call = Call::UploadPackage { digest: artifact.digest, object: object.clone() };
-    let step = draft.push(NewStep::new(address(key), action, call, object.to_string()), []);
-    [before, vec![step]].concat()
-}
-
-/// A step that removes the package from its bucket after `step`, which made Lambda copy it.
-fn remove_package(draft: &mut Draft, key: &str, object: Option<PackageObject>, (action, step): (Action, StepId)) {
-    let Some(object) = object else { return };
-    let cause = object.to_string();
-    draft.push(NewStep::new(address(key), action, Call::DeletePackage { object }, cause), [step]);
-}
-
 fn render_environment(
     draft: &mut Draft,
     key: &str,
@@ -213,14 +188,15 @@ fn update(
         after.extend(mapping_steps(draft, &found_name, inputs.observed));
     }
     for (call, cause) in calls {
-        let object = if let Call::UpdateFunctionCode { code, .. } = &call { object(code) } else { None };
-        after = upload(draft, key, object.as_ref(), (Action::Update, after), inputs);
+        let object = if let Call::UpdateFunctionCode { code, .. } = &call { packages::object(code) } else { None };
+        let package = object.as_ref().map(|object| (object, inputs.artifacts[key].digest));
+        after = packages::upload(draft, (&address(key), Action::Update), package, after);
         let lets_go = changes_environment && matches!(call, Call::UpdateFunctionConfiguration { .. });
         let step = draft.push(NewStep::new(address(key), Action::Update, call, cause), after);
         if lets_go {
             release_queues(draft, step, found, queues::undeclared(inputs.desired, inputs.observed));
         }
-        remove_package(draft, key, object, (Action::Update, step));
+        packages::taken(draft, object.as_ref(), step);
         after = vec![step];
     }
 }

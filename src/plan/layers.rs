@@ -7,6 +7,7 @@
 use super::{
     Action, Artifacts, Call, StepId,
     draft::{Draft, Inputs, NewStep},
+    packages,
 };
 use crate::stack::{Address, DesiredFunction, DesiredLayer, LayerMark, LayerReference, Observed, ObservedLayerVersion};
 
@@ -50,8 +51,12 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
         };
         let mark = LayerMark { stack: inputs.desired.name.clone(), key: key.clone(), digest: artifact.digest };
         let (name, runtimes) = (layer.name.clone(), layer.runtimes.clone());
-        let call = Call::PublishLayerVersion { name, runtimes, mark };
-        draft.push(NewStep::new(address(key), action, call, cause), []);
+        let object = artifact.object.clone();
+        let package = object.as_ref().map(|object| (object, artifact.digest));
+        let after = packages::upload(draft, (&address(key), action), package, Vec::new());
+        let call = Call::PublishLayerVersion { name, object: object.clone(), runtimes, mark };
+        let step = draft.push(NewStep::new(address(key), action, call, cause), after);
+        packages::taken(draft, object.as_ref(), step);
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod fake_target;
 mod functions;
 mod layers;
 mod mappings;
+mod packages;
 mod part;
 mod queues;
 mod render;
@@ -163,6 +164,7 @@ pub fn plan_selected(
     services::make(&mut draft, inputs);
     layers::make(&mut draft, inputs);
     functions::make(&mut draft, inputs);
+    packages::remove(&mut draft);
     urls::make(&mut draft, inputs);
     schedules::make(&mut draft, inputs);
     mappings::make(&mut draft, inputs);

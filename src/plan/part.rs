@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Plan, Step, StepId};
+use super::{Plan, Step, StepId, packages};
 use crate::stack::Selection;
 
 impl Plan {
@@ -46,6 +46,10 @@ impl Plan {
                 kept.extend(room);
             }
         }
+        let of_kept = || self.steps.iter().filter(|step| kept.contains(&step.id));
+        let left_over = self.steps.iter().filter(|step| packages::removes_what_is_uploaded(step, of_kept()));
+        let left_over: Vec<StepId> = left_over.map(|step| step.id).collect();
+        kept.extend(left_over);
         self.only(|step| kept.contains(&step.id))
     }
 

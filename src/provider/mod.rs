@@ -4,6 +4,6 @@ mod aws;
 mod docker;
 mod whole;
 
-pub use aws::{AccessError, AwsProvider, Connection, Endpoint, Identity, Packages};
+pub use aws::{AccessError, AwsProvider, BundleError, Connection, Endpoint, Identity, Packages, Trust};
 pub use docker::{DockerProvider, Said};
 pub use whole::WholeProvider;

@@ -12,6 +12,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::{
     follow::Follower,
+    live_tail::Session,
     streams::{Piece, ResponseStream},
 };
 use crate::wire::eventstream;
@@ -23,6 +24,8 @@ pub enum ResponseBody {
     Whole(Bytes),
     /// Lines as they come, until the client goes away.
     Lines(Follower),
+    /// A Live Tail session, until it ends or its client goes away.
+    Tail(Box<Session>),
     /// A function's response as it comes, in the frames of an event stream; `None` after its end.
     Frames(Option<ResponseStream>),
     /// A function's response as it comes and as it is: what came with its head, and the rest until its end.
@@ -50,6 +53,7 @@ impl Body for ResponseBody {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Lines(follower) => follower.poll_lines(cx).map(|lines| lines.map(|lines| Ok(Frame::data(lines)))),
+            Self::Tail(session) => session.poll_frames(cx).map(|frames| frames.map(|frames| Ok(Frame::data(frames)))),
             Self::Pieces(first, stream) => {
                 poll_pieces(first, stream, cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
             }
@@ -60,7 +64,7 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_empty(),
-            Self::Lines(_) => false,
+            Self::Lines(_) | Self::Tail(_) => false,
             Self::Frames(stream) => stream.is_none(),
             Self::Pieces(first, stream) => first.is_empty() && stream.is_none(),
         }
@@ -69,7 +73,7 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Lines(_) | Self::Frames(_) | Self::Pieces(..) => SizeHint::default(),
+            Self::Lines(_) | Self::Tail(_) | Self::Frames(_) | Self::Pieces(..) => SizeHint::default(),
         }
     }
 }

@@ -128,6 +128,25 @@ impl Follower {
     }
 }
 
+impl Follower {
+    /// Ready when nothing comes any more; else the reader hears of it, and of each line.
+    pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut letters = self.mailbox.letters.lock();
+        if letters.closed {
+            return Poll::Ready(());
+        }
+        letters.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// The lines that wait, and how many were lost.
+    pub fn take_lines(&mut self) -> (Vec<Arc<LogLine>>, u64) {
+        let mut letters = self.mailbox.letters.lock();
+        letters.bytes = 0;
+        (std::mem::take(&mut letters.lines).into(), std::mem::take(&mut letters.lost))
+    }
+}
+
 impl Mailbox {
     /// Always true: the mailbox is still in use.
     fn put(&self, scope: &Scope, line: &Arc<LogLine>) -> bool {

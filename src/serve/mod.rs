@@ -11,6 +11,7 @@ pub mod environments;
 pub mod follow;
 mod function_urls;
 pub mod listener;
+pub mod live_tail;
 pub mod outlet;
 pub mod own_api;
 pub mod platform;

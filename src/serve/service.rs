@@ -13,7 +13,8 @@ use super::{
     code_store::CodeStore,
     containers::{Containers, Gateway, Unavailable},
     driver::{Asked, Driver},
-    follow::Followers,
+    follow::{Followers, Wanted},
+    live_tail::Session,
     own_api,
     shutdown::Shutdown,
     streams::{ResponseStream, Streams},
@@ -22,6 +23,7 @@ use crate::{
     engine::{
         self, Command, Error, Reply,
         lambda::{LambdaError, LambdaErrorKind},
+        logs::{self, LiveTail},
         sqs,
     },
     model::{BUILT_IMAGES, IdSource, Scope, StackName, Timestamp},
@@ -153,8 +155,13 @@ impl Service {
                 return self.invoke_with_response_stream(&call, scope, command, &request_id).await;
             }
             Parsed::Command { call, scope, command } => {
-                let reply = self.ask(Arc::new(scope), command).await;
-                wire::respond(&call, reply, &request_id)
+                let scope = Arc::new(scope);
+                match self.ask(Arc::clone(&scope), command).await {
+                    Ok(engine::Response::Logs(logs::Response::LiveTail(tail))) => {
+                        return self.live_tail(&scope, tail, &request_id);
+                    }
+                    reply => wire::respond(&call, reply, &request_id),
+                }
             }
             Parsed::WithCode { call, scope, source, command } => {
                 self.deploy(call, scope, source, command, &request_id).await
@@ -180,6 +187,19 @@ impl Service {
                 }
             },
             Asked::Waits(answer) => answer.await,
+        }
+    }
+
+    /// A session of `StartLiveTail`.
+    fn live_tail(&self, scope: &Scope, tail: Arc<LiveTail>, request_id: &str) -> Response<ResponseBody> {
+        let groups = tail.groups.keys().cloned().collect();
+        let wanted = Wanted { scope: scope.clone(), groups, since_ms: 0 };
+        match self.followers.follow(wanted) {
+            Some(follower) => {
+                let session = Box::new(Session::new(tail, follower, request_id));
+                wire::begin_live_tail(request_id).map(|()| ResponseBody::Tail(session))
+            }
+            None => wire::too_many_live_tails(request_id).map(ResponseBody::Whole),
         }
     }
 

@@ -3,11 +3,23 @@
 use super::{ContainerNetwork, Desired, DesiredLayer, PortChoice, Reference, TemplatePart};
 use crate::model::{AccountId, Durability, FunctionName, Isolation, NameError, QueueName, Region, StackName};
 
+/// The image of LocalStack's last version that runs without an account, and the newest that is tested.
+pub const LOCALSTACK_IMAGE: &str = "localstack/localstack:4.14";
+
 /// Where a stack can be converged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    Embedded { port: PortChoice, durability: Durability, isolation: Isolation, network: ContainerNetwork },
-    LocalStack { image: Option<String>, port: u16 },
+    Embedded {
+        port: PortChoice,
+        durability: Durability,
+        isolation: Isolation,
+        network: ContainerNetwork,
+    },
+    LocalStack {
+        /// That of [`LOCALSTACK_IMAGE`] when it is absent.
+        image: Option<String>,
+        port: u16,
+    },
     Aws(AwsTarget),
     Endpoint(EndpointTarget),
 }
@@ -71,6 +83,16 @@ impl Feature {
 pub fn is_aws_host(url: &str) -> bool {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', ':']).next().unwrap_or_default();
     [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|ending| host.ends_with(ending))
+}
+
+impl Target {
+    /// The image of a target that is a container.
+    pub fn image(&self) -> Option<&str> {
+        match self {
+            Self::LocalStack { image, .. } => Some(image.as_deref().unwrap_or(LOCALSTACK_IMAGE)),
+            Self::Embedded { .. } | Self::Aws(_) | Self::Endpoint(_) => None,
+        }
+    }
 }
 
 impl Desired {

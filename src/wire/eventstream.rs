@@ -1,8 +1,9 @@
-//! `application/vnd.amazon.eventstream`: the frames in which `InvokeWithResponseStream` answers (Amazon event stream
+//! `application/vnd.amazon.eventstream`: the frames in which `InvokeWithResponseStream` and `StartLiveTail` answer (Amazon event stream
 //! encoding: a prelude with two lengths and a CRC, headers, the payload, and a CRC of all).
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::{BufMut, Bytes, BytesMut};
+use serde_json::{Value, json};
 
 use super::json::Object;
 use crate::engine::StreamEnd;
@@ -10,6 +11,7 @@ use crate::engine::StreamEnd;
 /// `Content-Type` of a stream of frames.
 pub(super) const CONTENT_TYPE: &str = "application/vnd.amazon.eventstream";
 
+const JSON: &str = "application/json";
 /// A header's value is a string.
 const STRING: u8 = 7;
 /// Two lengths and their CRC.
@@ -18,7 +20,7 @@ const CRC_BYTES: usize = 4;
 
 /// `PayloadChunk`: a piece of the response.
 pub fn payload_chunk(piece: &[u8]) -> Bytes {
-    frame(&event("PayloadChunk", "application/octet-stream"), piece)
+    frame(&head("PayloadChunk", "application/octet-stream"), piece)
 }
 
 /// `InvokeComplete`: the last frame.
@@ -33,10 +35,26 @@ pub fn invoke_complete(end: &StreamEnd) -> Bytes {
         object.text("LogResult", &BASE64_STANDARD.encode(tail));
     }
     object.close();
-    frame(&event("InvokeComplete", "application/json"), &payload)
+    frame(&head("InvokeComplete", "application/json"), &payload)
 }
 
-fn event(name: &'static str, content_type: &'static str) -> [(&'static str, &'static str); 3] {
+/// What comes before the events of an operation that is no REST: the rest of its output, of which there is none.
+pub fn initial_response() -> Bytes {
+    event("initial-response", &json!({}))
+}
+
+/// An event of JSON.
+pub fn event(name: &'static str, payload: &Value) -> Bytes {
+    frame(&head(name, JSON), payload.to_string().as_bytes())
+}
+
+/// A modelled error as the last event.
+pub fn exception(name: &'static str, payload: &Value) -> Bytes {
+    let head = [(":exception-type", name), (":content-type", JSON), (":message-type", "exception")];
+    frame(&head, payload.to_string().as_bytes())
+}
+
+fn head(name: &'static str, content_type: &'static str) -> [(&'static str, &'static str); 3] {
     [(":event-type", name), (":content-type", content_type), (":message-type", "event")]
 }
 

@@ -11,6 +11,8 @@ use super::{json, response};
 
 /// Names that lead to this machine, beside loopback addresses: themselves, or with labels before them.
 const LOCAL_DOMAINS: [&str; 2] = ["localhost", "localhost.localstack.cloud"];
+/// What clients put before the endpoint's name for `StartLiveTail`: the older ones and the newer ones.
+const STREAM_PREFIXES: [&str; 2] = ["streaming-", "stream-"];
 /// What containers call the machine that they run on.
 const CONTAINER_HOST: &str = "host.docker.internal";
 
@@ -55,6 +57,9 @@ fn of_web_page(head: &request::Parts) -> Option<Response<Bytes>> {
 fn foreign_host(head: &request::Parts, is_good: impl Fn(&str) -> bool) -> Option<&str> {
     let named = head.headers.get_all(header::HOST).iter().map(|host| host.to_str().ok());
     let mut named = named.chain(head.uri.authority().map(|authority| Some(authority.as_str())));
+    let is_good = |name: &str| {
+        is_good(name) || STREAM_PREFIXES.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(&is_good))
+    };
     let foreign = named.find(|host| !host.is_some_and(|host| is_good(host_name(host))))?;
     Some(foreign.unwrap_or("(not text)"))
 }
@@ -130,6 +135,8 @@ mod tests {
             "engine.test:1",
             "Engine.Test",
             "10.0.0.7:4566",
+            "streaming-localhost:4566",
+            "stream-127.0.0.1:4566",
         ] {
             check(&format!("host: {host}"), true);
         }
@@ -147,6 +154,8 @@ mod tests {
             "a@evil.example",
             "localhost@evil.example",
             "evil.example@localhost",
+            "streaming-evil.example",
+            "stream-stream-localhost",
         ] {
             check(&format!("host: {host}"), false);
         }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::json;
 
 use super::{
     Call, Caller, Parsed, Protocol,
     constraints::{self, Given},
-    json, response,
+    eventstream, json, response,
 };
 use crate::engine::{
     self, Error, Reply, Response as EngineResponse,
@@ -76,6 +76,7 @@ fn command(operation: &str, body: &[u8]) -> Option<serde_json::Result<Command>> 
         "DescribeLogStreams" => json::read(body).map(Command::DescribeLogStreams),
         "FilterLogEvents" => json::read(body).map(Command::FilterLogEvents),
         "GetLogEvents" => json::read(body).map(Command::GetLogEvents),
+        "StartLiveTail" => json::read(body).map(Command::StartLiveTail),
         "CreateLogGroup" => json::read(body).map(Command::CreateLogGroup),
         "CreateLogStream" => json::read(body).map(Command::CreateLogStream),
         "DeleteLogStream" => json::read(body).map(Command::DeleteLogStream),
@@ -122,8 +123,22 @@ pub(super) fn respond(reply: Reply, request_id: &str) -> Response<Bytes> {
         Output::FilterLogEvents(output) => success(bytes_of(&output), request_id),
         Output::GetLogEvents(output) => success(bytes_of(&output), request_id),
         Output::PutLogEvents(output) => success(bytes_of(&output), request_id),
+        // Its session is another kind of body.
+        Output::LiveTail(_) => begin_live_tail(request_id).map(|()| Bytes::new()),
         Output::Tags(tags) => success(bytes_of(&json!({ "tags": tags })), request_id),
     }
+}
+
+/// The head of a session's answer.
+pub(super) fn begin_live_tail(request_id: &str) -> Response<()> {
+    let frames = HeaderValue::from_static(eventstream::CONTENT_TYPE);
+    response::new(StatusCode::OK, frames, Vec::new(), request_id).map(drop)
+}
+
+/// `LimitExceededException`, as AWS says it of too many sessions.
+pub(super) fn too_many_live_tails(request_id: &str) -> Response<Bytes> {
+    let message = "Too many Live Tail sessions, or others who follow the logs, are open at the same time.";
+    response::json_refusal(StatusCode::BAD_REQUEST, response::JSON_1_1, "LimitExceededException", message, request_id)
 }
 
 fn bytes_of(output: &impl Serialize) -> Vec<u8> {

@@ -148,6 +148,16 @@ pub fn begin_stream(begun: &StreamBegun) -> Response<()> {
     lambda::begin_stream(begun)
 }
 
+/// The refusal of a session when there are too many already.
+pub fn too_many_live_tails(request_id: &str) -> Response<Bytes> {
+    logs::too_many_live_tails(request_id)
+}
+
+/// The head of the answer to `StartLiveTail`; its body is a session.
+pub fn begin_live_tail(request_id: &str) -> Response<()> {
+    logs::begin_live_tail(request_id)
+}
+
 /// Who asks, and how: what every protocol needs of the request's head.
 struct Caller<'a> {
     head: &'a request::Parts,

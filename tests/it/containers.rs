@@ -60,7 +60,7 @@ func main() {
 "#;
 
 /// A runtime for Python in some lines, which an image starts with the handler's name: what AWS's runtime interface client does.
-const PYTHON_RUNTIME: &str = r#"import importlib, json, os, sys, traceback, urllib.request
+pub(crate) const PYTHON_RUNTIME: &str = r#"import importlib, json, os, sys, traceback, urllib.request
 sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
 sys.stdout.reconfigure(line_buffering=True)
 api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/"
@@ -119,7 +119,7 @@ fn docker(arguments: &[&str]) -> String {
 }
 
 /// Python and what it needs of this machine, as an image whose entry point is [`PYTHON_RUNTIME`]; made once.
-fn python_image() -> &'static str {
+pub(crate) fn python_image() -> &'static str {
     static IMAGE: OnceLock<&str> = OnceLock::new();
     IMAGE.get_or_init(|| {
         let name = "stackctl-test-python:1";
@@ -138,7 +138,7 @@ fn python_image() -> &'static str {
     })
 }
 
-fn python_executable() -> String {
+pub(crate) fn python_executable() -> String {
     let line = "import sys; print(sys.executable)";
     let output = Command::new(Tool::Python.path().unwrap()).args(["-c", line]).output().unwrap();
     let path = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());

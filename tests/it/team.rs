@@ -14,6 +14,7 @@ use crate::{
         tool::Tool,
         trials,
     },
+    targets::localstack::alone,
 };
 
 trials!(
@@ -27,6 +28,7 @@ trials!(
     an_image_stays_when_its_tag_moves needs [Tool::Docker, Tool::DockerRegistry],
     a_version_that_wants_a_token_is_refused_at_once,
     localstack_is_started_awaited_and_removed needs [Tool::Docker],
+    localstack_is_started_as_it_is_locked needs [Tool::Docker, Tool::DockerRegistry],
     a_second_clone_makes_the_same_artifacts needs [Tool::Python, Tool::Node, Tool::Go],
 );
 
@@ -322,21 +324,25 @@ fn a_version_that_wants_a_token_is_refused_at_once() {
 }
 
 /// A stand-in that answers the question for its health and nothing else: what is converged is not the point here.
-fn localstack_is_started_awaited_and_removed() {
+fn localstack_image(image: &str) {
     let context = tempfile::tempdir().unwrap();
     fs::copy("/bin/busybox", context.path().join("busybox")).unwrap();
     fs::write(context.path().join("health"), "{\"services\": {\"sqs\": \"available\"}}").unwrap();
     let dockerfile = "FROM scratch\nCOPY busybox /bin/busybox\nCOPY health /www/_localstack/health\n\
-                      CMD [\"/bin/busybox\", \"httpd\", \"-f\", \"-p\", \"4566\", \"-h\", \"/www\"]\n";
+                      CMD [\"/bin/busybox\", \"sh\", \"-c\", \"exec /bin/busybox httpd -f -p $GATEWAY_LISTEN -h /www\"]\n";
     fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
-    let image = "stackctl-test-localstack";
     succeed(docker(&["build", "-q", "-t", image, context.path().to_str().unwrap()]));
+}
+
+fn localstack_is_started_awaited_and_removed() {
+    let image = "stackctl-test-localstack";
+    localstack_image(image);
     let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     let stack = Stack::new(&format!("[queues.jobs]\n[targets.localstack]\nimage = \"{image}\"\nport = {port}\n"));
     let sweep = Sweep::of(stack.dir.path());
     let mut up = stackctl(stack.dir.path(), &["up", "--target", "localstack"]);
     up.env("LOCALSTACK_AUTH_TOKEN", "hunter2").env("SERVICES", "sqs,lambda");
-    let up = run(up);
+    let up = alone(|| run(up));
     assert!(up.stderr.contains(&format!("started  localstack  {image}, at http://127.0.0.1:{port}")), "{}", up.stderr);
     assert!(!up.stderr.contains("hunter2"), "{}", up.stderr);
     let inspected = succeed(docker(&["inspect", "stackctl-team-localstack"]));
@@ -353,6 +359,40 @@ fn localstack_is_started_awaited_and_removed() {
     stack.succeed(&["down", "--target", "localstack", "--yes"]);
     assert_eq!(sweep.left(), Vec::<String>::new());
     succeed(docker(&["rmi", image]));
+}
+
+fn localstack_is_started_as_it_is_locked() {
+    let registry = Registry::start();
+    let image = format!("localhost:{}/team-localstack:4.14", registry.port);
+    localstack_image(&image);
+    succeed(docker(&["push", "-q", &image]));
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let stack = Stack::new(&format!("[queues.jobs]\n[targets.localstack]\nimage = \"{image}\"\nport = {port}\n"));
+    let sweep = Sweep::of(stack.dir.path());
+    let not_locked = format!("targets.localstack: the image `{image}` is not locked");
+    stack.check_fails(&["up", "--target", "localstack", "--locked"], 1, &[&not_locked, "`stackctl lock`"]);
+    assert_eq!(sweep.left(), Vec::<String>::new(), "it was refused before anything was started");
+    // What a stack on its own engine does not need is not missed there.
+    stack.succeed(&["up", "--locked"]);
+    stack.succeed(&["down", "--yes"]);
+    stack.succeed(&["lock"]);
+    let locked = stack.lock();
+    let digest = locked.lines().find_map(|line| line.strip_prefix(&format!("\"{image}\" = \""))).unwrap();
+    let digest = digest.trim_end_matches('"').to_owned();
+    // The tag moves, and the digest stays.
+    succeed(docker(&["rmi", &image]));
+    push(&image, "other");
+    alone(|| {
+        let up = stack.run(&["up", "--target", "localstack", "--locked"]);
+        assert!(up.stderr.contains(&format!("started  localstack  {image}, at")), "{}", up.stderr);
+        let started = succeed(docker(&["inspect", "--format", "{{.Config.Image}}", "stackctl-team-localstack"]));
+        assert_eq!(started.trim(), format!("{}@{digest}", image.trim_end_matches(":4.14")));
+        succeed(docker(&["kill", "stackctl-team-localstack"]));
+        stack.succeed(&["down", "--target", "localstack", "--yes"]);
+    });
+    assert_eq!(stack.lock(), locked);
+    assert_eq!(sweep.left(), Vec::<String>::new());
+    succeed(docker(&["rmi", "-f", &format!("{}@{digest}", image.trim_end_matches(":4.14"))]));
 }
 
 /// The four languages of the example, in two clones at paths of different lengths, the second from checked-in files alone.

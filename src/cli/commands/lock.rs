@@ -70,7 +70,7 @@ async fn renew(
     };
     let tools = locking::tools(session, project, desired).await;
     let new = everything.images.keys().filter(|image| !kept.images.contains_key(*image));
-    let found = Lock { images: locking::look_up(session, new).await?, functions: tools };
+    let found = Lock { images: locking::look_up(session, new, &everything).await?, functions: tools };
     let renewed = kept.renewed(&found, wanted.as_ref());
     let changed = file.write(&renewed)?;
     if session.terminal.json {

@@ -173,6 +173,7 @@ async fn prepare(session: &Session, args: &Up, project: &Project, desired: Desir
     // Who we are elsewhere is known in a moment, and builds are not: nobody waits for them in vain.
     let reached = match session.elsewhere() {
         Some(_) => {
+            localstack::check_locked(session, project, &desired, args.locked).await?;
             localstack::ensure(session, project, &desired).await?;
             Some(Remote::reach(session, project, &desired).await?)
         }

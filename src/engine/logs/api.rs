@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::LiveTail;
+
 /// A request to CloudWatch Logs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -11,6 +13,7 @@ pub enum Command {
     DescribeLogStreams(DescribeLogStreams),
     FilterLogEvents(FilterLogEvents),
     GetLogEvents(GetLogEvents),
+    StartLiveTail(StartLiveTail),
     DeleteLogGroup { log_group_name: Option<String> },
     CreateLogGroup(CreateLogGroup),
     CreateLogStream(StreamRef),
@@ -41,6 +44,8 @@ pub enum Response {
     GetLogEvents(GetLogEventsOutput),
     PutLogEvents(PutLogEventsOutput),
     Tags(BTreeMap<String, String>),
+    /// A session may begin.
+    LiveTail(Arc<LiveTail>),
 }
 
 /// One line of a log.
@@ -128,6 +133,12 @@ shape!(GetLogEvents {
     next_token: Option<String>,
     limit: Option<i64>,
     start_from_head: Option<bool>,
+});
+shape!(StartLiveTail {
+    log_group_identifiers: Vec<String>,
+    log_stream_names: Vec<String>,
+    log_stream_name_prefixes: Vec<String>,
+    log_event_filter_pattern: Option<String>,
 });
 shape!(DescribeLogGroupsOutput {
     log_groups: Vec<LogGroup>,

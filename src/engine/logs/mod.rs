@@ -12,9 +12,11 @@ mod put;
 mod records;
 mod settings;
 mod store;
+mod tail;
 
 pub use api::*;
 pub use records::{LogsRecord, StoredGroup};
+pub use tail::LiveTail;
 
 use std::sync::Arc;
 
@@ -54,6 +56,7 @@ impl Logs {
                 lines.into_iter().for_each(|line| tell(cx, line));
                 Ok(Response::PutLogEvents(output))
             }
+            Command::StartLiveTail(request) => tail::start(&self.store, cx, request).map(Response::LiveTail),
             Command::ListTags { group } => settings::tags(&self.store, &group).map(Response::Tags),
             command => self.set(cx, command).map(|()| Response::Done),
         }

@@ -328,7 +328,7 @@ fn what_is_wrong_is_refused() {
             "logStreamNames and logStreamNamePrefix",
         ),
         (
-            filter(FilterLogEvents { filter_pattern: Some("[a]".into()), ..Default::default() }),
+            filter(FilterLogEvents { filter_pattern: Some("[a".into()), ..Default::default() }),
             LogsErrorKind::InvalidParameter,
             "Invalid filter pattern",
         ),

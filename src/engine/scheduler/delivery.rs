@@ -1,12 +1,14 @@
 //! One invocation that a schedule makes: tried, tried again when the target is busy, and given up to the dead-letter queue
 //! (EventBridge Scheduler user guide, "Configuring a schedule's dead-letter queue").
 //!
-//! What is tried again lives in memory: a restart of the engine gives it up.
+//! What is to be tried again is written down, and goes on after a restart of the engine.
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
-    Key, Scheduler, Timer,
+    Key, ScheduleSettings, Scheduler, SchedulerError, Timer, records,
     schedule::{Plan, Schedule},
     target::{Call, Context},
 };
@@ -30,15 +32,23 @@ pub(super) struct DeliveryId(pub(super) u64);
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Delivery {
     id: DeliveryId,
-    schedule_arn: String,
-    target_arn: String,
-    input: Option<String>,
     plan: Plan,
-    scheduled: Timestamp,
-    begun: Timestamp,
-    execution_id: String,
-    /// From 1.
-    attempt: u32,
+    stored: StoredDelivery,
+}
+
+/// An invocation, as it is written down when it has to be tried again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredDelivery {
+    pub schedule_arn: String,
+    /// Those of the schedule when it fired.
+    pub settings: ScheduleSettings,
+    pub scheduled: Timestamp,
+    pub begun: Timestamp,
+    pub execution_id: String,
+    /// The next one, from 1.
+    pub attempt: u32,
+    /// When that is to be made.
+    pub at: Timestamp,
 }
 
 /// What an attempt came to.
@@ -59,32 +69,47 @@ pub(in crate::engine) enum Outcome {
 
 impl Delivery {
     pub(super) fn new(cx: &mut Cx<'_>, id: DeliveryId, key: &Key, schedule: &Schedule, scheduled: Timestamp) -> Self {
-        let target = schedule.stored.settings.target.clone().unwrap_or_default();
-        Self {
-            id,
+        let stored = StoredDelivery {
             schedule_arn: super::requests::schedule_arn(cx.scope, key),
-            target_arn: target.arn.unwrap_or_default(),
-            input: target.input,
-            plan: schedule.plan.clone(),
+            settings: schedule.stored.settings.clone(),
             scheduled,
             begun: cx.now,
             execution_id: cx.ids.uuid(),
             attempt: 1,
-        }
+            at: cx.now,
+        };
+        Self { id, plan: schedule.plan.clone(), stored }
+    }
+
+    /// One that was written down.
+    ///
+    /// # Errors
+    /// Its settings cannot be read.
+    pub(super) fn restored(id: DeliveryId, stored: StoredDelivery) -> Result<Self, SchedulerError> {
+        Ok(Self { id, plan: Plan::of(&stored.settings)?, stored })
+    }
+
+    /// When it is tried next, and the timer of that.
+    pub(super) fn timer(&self) -> (Timestamp, Timer) {
+        (self.stored.at, Timer::Delivery(self.id))
+    }
+
+    fn input(&self) -> Option<&str> {
+        self.stored.settings.target.as_ref()?.input.as_deref()
     }
 
     /// The invocation to be made now, or why there is none.
     pub(in crate::engine) fn call(&self, cx: &Cx<'_>) -> Result<Call, String> {
-        self.plan.aim.call(self.input.as_deref(), &self.context(cx))
+        self.plan.aim.call(self.input(), &self.context(cx))
     }
 
     fn context<'a>(&'a self, cx: &Cx<'a>) -> Context<'a> {
         Context {
             scope: cx.scope,
-            schedule_arn: &self.schedule_arn,
-            scheduled: self.scheduled,
-            execution_id: &self.execution_id,
-            attempt: self.attempt,
+            schedule_arn: &self.stored.schedule_arn,
+            scheduled: self.stored.scheduled,
+            execution_id: &self.stored.execution_id,
+            attempt: self.stored.attempt,
         }
     }
 
@@ -95,15 +120,17 @@ impl Delivery {
             string_value: Some(value),
             ..MessageAttributeValue::default()
         };
+        let stored = &self.stored;
+        let target = stored.settings.target.clone().unwrap_or_default();
         let mut attributes = BTreeMap::from([
             ("ERROR_CODE", code.to_owned()),
             ("ERROR_MESSAGE", message),
-            ("EXECUTION_ID", self.execution_id.clone()),
+            ("EXECUTION_ID", stored.execution_id.clone()),
             ("IS_PAYLOAD_TRUNCATED", "false".to_owned()),
-            ("RETRY_ATTEMPTS", (self.attempt - 1).to_string()),
+            ("RETRY_ATTEMPTS", (stored.attempt - 1).to_string()),
             ("SCHEDULED_TIME", self.context(cx).time()),
-            ("SCHEDULE_ARN", self.schedule_arn.clone()),
-            ("TARGET_ARN", self.target_arn.clone()),
+            ("SCHEDULE_ARN", stored.schedule_arn.clone()),
+            ("TARGET_ARN", target.arn.unwrap_or_default()),
         ]);
         if let Some(condition) = exhausted {
             attributes.insert("EXHAUSTED_RETRY_CONDITION", condition.to_owned());
@@ -113,7 +140,7 @@ impl Delivery {
         let body = match self.call(cx) {
             Ok(Call::Invoke { payload, .. }) => payload,
             Ok(Call::Send { body, .. }) => body,
-            Err(_) => self.input.clone().unwrap_or_default(),
+            Err(_) => self.input().unwrap_or_default().to_owned(),
         };
         SendMessage {
             message_body: Some(body),
@@ -131,28 +158,41 @@ impl Scheduler {
         mut delivery: Delivery,
         outcome: Outcome,
     ) -> Option<(QueueArn, SendMessage)> {
+        let stored = &mut delivery.stored;
         let (code, message, exhausted) = match outcome {
-            Outcome::Done => return None,
+            Outcome::Done => {
+                forget(cx, stored);
+                return None;
+            }
             Outcome::Refused { code, message } => (code, message, None),
             Outcome::Busy { code, message } => {
-                let wait_ms = backoff_ms(delivery.attempt);
+                let wait_ms = backoff_ms(stored.attempt);
                 let at = cx.now.plus_millis(wait_ms);
-                let exhausted = if delivery.attempt > delivery.plan.max_retries {
+                let exhausted = if stored.attempt > delivery.plan.max_retries {
                     "MaximumRetryAttempts"
-                } else if at.millis_since(delivery.begun) > delivery.plan.max_age_ms {
+                } else if at.millis_since(stored.begun) > delivery.plan.max_age_ms {
                     "MaximumEventAgeInSeconds"
                 } else {
-                    delivery.attempt += 1;
-                    self.timers.insert((at, Timer::Delivery(delivery.id)));
+                    (stored.attempt, stored.at) = (stored.attempt + 1, at);
+                    records::record_delivery(cx, &stored.execution_id, Some(stored));
+                    self.timers.insert(delivery.timer());
                     self.waiting.insert(delivery.id, delivery);
                     return None;
                 };
                 (code, message, Some(exhausted))
             }
         };
+        forget(cx, stored);
         let queue = delivery.plan.dead_letter.clone()?;
         let letter = delivery.dead_letter(cx, code, message, exhausted);
         Some((queue, letter))
+    }
+}
+
+/// It is over, and was written down if it was tried before.
+fn forget(cx: &mut Cx<'_>, stored: &StoredDelivery) {
+    if stored.attempt > 1 {
+        records::record_delivery(cx, &stored.execution_id, None);
     }
 }
 

@@ -21,9 +21,10 @@ use std::{
 };
 
 pub use api::*;
+pub use delivery::StoredDelivery;
 pub(super) use delivery::{Delivery, Outcome};
 pub use groups::StoredGroup;
-pub use records::{GroupRecord, ScheduleRecord, SchedulerRecord};
+pub use records::{DeliveryRecord, GroupRecord, ScheduleRecord, SchedulerRecord};
 pub use schedule::StoredSchedule;
 pub(super) use target::Call;
 

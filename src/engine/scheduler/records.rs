@@ -1,9 +1,11 @@
-//! What of EventBridge Scheduler is durable: groups and schedules, with the time for which each fired last.
+//! What of EventBridge Scheduler is durable: groups, schedules with the time for which each fired last, and invocations that are to be
+//! tried again.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Key, Scheduler, StoredGroup, StoredSchedule, Timer,
+    Delivery, Key, Scheduler, StoredDelivery, StoredGroup, StoredSchedule, Timer,
+    delivery::DeliveryId,
     schedule::{Plan, Schedule},
 };
 use crate::engine::{Cx, RestoreError};
@@ -13,6 +15,7 @@ use crate::engine::{Cx, RestoreError};
 pub enum SchedulerRecord {
     Group(GroupRecord),
     Schedule(ScheduleRecord),
+    Delivery(DeliveryRecord),
 }
 
 /// Sets or removes a group.
@@ -32,6 +35,14 @@ pub struct ScheduleRecord {
     pub schedule: Option<Box<StoredSchedule>>,
 }
 
+/// Sets or removes an invocation that is to be tried again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryRecord {
+    pub execution_id: String,
+    /// `None` removes it.
+    pub delivery: Option<Box<StoredDelivery>>,
+}
+
 impl SchedulerRecord {
     /// Groups come before their schedules. No name has a slash.
     pub(in crate::engine) fn push_key(&self, key: &mut Vec<u8>) {
@@ -46,6 +57,10 @@ impl SchedulerRecord {
                 key.push(b'/');
                 key.extend_from_slice(record.name.as_bytes());
             }
+            Self::Delivery(record) => {
+                key.push(b'2');
+                key.extend_from_slice(record.execution_id.as_bytes());
+            }
         }
     }
 
@@ -53,6 +68,7 @@ impl SchedulerRecord {
         match self {
             Self::Group(record) => record.group.is_none(),
             Self::Schedule(record) => record.schedule.is_none(),
+            Self::Delivery(record) => record.delivery.is_none(),
         }
     }
 }
@@ -64,6 +80,11 @@ pub(super) fn record_group(cx: &mut Cx<'_>, name: &str, group: Option<&StoredGro
 pub(super) fn record_schedule(cx: &mut Cx<'_>, key: &Key, schedule: Option<&StoredSchedule>) {
     let (group, name) = key.clone();
     cx.record(SchedulerRecord::Schedule(ScheduleRecord { group, name, schedule: schedule.cloned().map(Box::new) }));
+}
+
+pub(super) fn record_delivery(cx: &mut Cx<'_>, execution_id: &str, delivery: Option<&StoredDelivery>) {
+    let delivery = delivery.cloned().map(Box::new);
+    cx.record(SchedulerRecord::Delivery(DeliveryRecord { execution_id: execution_id.to_owned(), delivery }));
 }
 
 impl Scheduler {
@@ -80,6 +101,16 @@ impl Scheduler {
                     message: format!("schedule `{group}/{name}` cannot be read: {error}"),
                 })?;
                 self.schedules.insert((group, name), Schedule::new(*stored, plan));
+            }
+            SchedulerRecord::Delivery(DeliveryRecord { execution_id, delivery }) => {
+                let Some(stored) = delivery else { return Ok(()) };
+                self.delivered += 1;
+                let id = DeliveryId(self.delivered);
+                let delivery = Delivery::restored(id, *stored).map_err(|error| RestoreError {
+                    message: format!("the invocation `{execution_id}` of a schedule cannot be read: {error}"),
+                })?;
+                self.timers.insert(delivery.timer());
+                self.waiting.insert(id, delivery);
             }
         }
         Ok(())

@@ -3,15 +3,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Command, DeadLetterConfig, FlexibleTimeWindow, ListSchedules, Response, ScheduleActivity, ScheduleRequest,
-    ScheduleSettings, SchedulerError, SchedulerErrorKind, SqsParameters, Tag, Target,
+    Call, Command, DeadLetterConfig, FlexibleTimeWindow, ListSchedules, Outcome, Response, RetryPolicy,
+    ScheduleActivity, ScheduleRequest, ScheduleSettings, Scheduler, SchedulerError, SchedulerErrorKind,
+    SchedulerRecord, SqsParameters, Tag, Target,
 };
 use crate::{
     engine::{
-        self, Effect, Engine, EngineConfig, Error, Input, Record, RecordKey, RequestToken,
+        self, Cx, Effect, Engine, EngineConfig, Error, Input, Record, RecordEntry, RecordKey, RequestToken,
         sqs::{self, CreateQueue, ReceiveMessage},
     },
-    model::{AccountId, Region, Scope, Timestamp},
+    model::{AccountId, IdSource, Region, Scope, Timestamp},
 };
 
 /// 2026-11-24T10:53:53Z.
@@ -331,4 +332,111 @@ fn bad_schedules_are_refused() {
     assert_eq!(again.unwrap_err().message, "Schedule s already exists.");
     let gone = world.call(Command::GetSchedule { name: "t".into(), group_name: None });
     assert_eq!(gone.unwrap_err().message, "Schedule t does not exist.");
+}
+
+/// A scheduler without a world around it: its targets are as busy as a test says.
+struct Alone {
+    scheduler: Scheduler,
+    now: Timestamp,
+    scope: Arc<Scope>,
+    ids: IdSource,
+    store: BTreeMap<RecordKey, Record>,
+}
+
+impl Alone {
+    fn new() -> Self {
+        let scope = Arc::new(Scope { account: AccountId::parse("123456789012").unwrap(), region: Region::default() });
+        Self {
+            scheduler: Scheduler::new(Arc::clone(&scope)),
+            now: Timestamp::from_millis(START_MS),
+            scope,
+            ids: IdSource::new(7),
+            store: BTreeMap::new(),
+        }
+    }
+
+    fn with<T>(&mut self, run: impl FnOnce(&mut Scheduler, &mut Cx<'_>) -> T) -> T {
+        let (scope, config, mut effects) = (Arc::clone(&self.scope), EngineConfig::default(), Vec::new());
+        let mut cx = Cx { now: self.now, scope: &scope, config: &config, ids: &mut self.ids, effects: &mut effects };
+        let found = run(&mut self.scheduler, &mut cx);
+        for effect in effects {
+            match effect {
+                Effect::Record(record) if record.is_removal() => drop(self.store.remove(&record.key())),
+                Effect::Record(record) => drop(self.store.insert(record.key(), record)),
+                other => panic!("{other:?}"),
+            }
+        }
+        found
+    }
+
+    /// With what was written down, and nothing else.
+    fn restart(&mut self) {
+        self.scheduler = Scheduler::new(Arc::clone(&self.scope));
+        for record in self.store.values().cloned() {
+            let RecordEntry::Scheduler(record) = record.entry else { panic!("{record:?}") };
+            self.scheduler.restore(*record).unwrap();
+        }
+        self.with(Scheduler::resume);
+    }
+
+    /// The attempt that is due next, told to have come to `outcome`; with its number, and a dead letter's attributes.
+    fn next(&mut self, outcome: Outcome) -> (String, Option<BTreeMap<String, String>>) {
+        self.now = self.scheduler.next_deadline().expect("an attempt is due");
+        self.with(|scheduler, cx| {
+            let delivery = scheduler.take_due(cx).unwrap();
+            let Ok(Call::Send { body, .. }) = delivery.call(cx) else { panic!("{delivery:?}") };
+            let letter = scheduler.ended(cx, delivery, outcome);
+            let attributes = letter.map(|(_, letter)| letter.message_attributes.into_iter());
+            let text = |(name, value): (String, sqs::MessageAttributeValue)| (name, value.string_value.unwrap());
+            (body, attributes.map(|attributes| attributes.map(text).collect()))
+        })
+    }
+
+    fn waiting(&self) -> usize {
+        let is_delivery = |record: &&Record| matches!(&record.entry, RecordEntry::Scheduler(record) if matches!(**record, SchedulerRecord::Delivery(_)));
+        self.store.values().filter(is_delivery).count()
+    }
+}
+
+#[test]
+fn what_is_tried_again_goes_on_after_a_restart() {
+    let busy = || Outcome::Busy { code: "TooManyRequestsException", message: "later".into() };
+    let begun = |retries: i64| {
+        let mut alone = Alone::new();
+        let mut schedule = request("at(2026-11-24T11:00:00)");
+        let target = schedule.settings.target.as_mut().unwrap();
+        target.input = Some("<aws.scheduler.attempt-number>".into());
+        target.retry_policy = Some(RetryPolicy { maximum_retry_attempts: Some(retries), ..RetryPolicy::default() });
+        target.dead_letter_config = Some(DeadLetterConfig { arn: Some(queue_arn("dlq")) });
+        let create = Command::CreateSchedule { name: "s".into(), schedule };
+        alone.with(|scheduler, cx| scheduler.request(cx, create)).unwrap();
+        assert_eq!(alone.next(busy()), ("1".into(), None));
+        assert_eq!(alone.waiting(), 1);
+        alone
+    };
+    // The waits go on doubling, also over restarts, and the time of each stays what it was.
+    let mut alone = begun(2);
+    let first = alone.now;
+    alone.restart();
+    assert_eq!(alone.scheduler.next_deadline(), Some(first.plus_millis(1_000)));
+    assert_eq!(alone.next(busy()), ("2".into(), None));
+    alone.restart();
+    assert_eq!(alone.scheduler.next_deadline(), Some(first.plus_millis(3_000)));
+    let (attempt, letter) = alone.next(busy());
+    let letter = letter.unwrap();
+    assert_eq!((attempt.as_str(), letter["RETRY_ATTEMPTS"].as_str()), ("3", "2"));
+    assert_eq!(letter["EXHAUSTED_RETRY_CONDITION"], "MaximumRetryAttempts");
+    assert_eq!(letter["SCHEDULED_TIME"], "2026-11-24T11:00:00Z");
+    assert_eq!(alone.waiting(), 0);
+    alone.restart();
+    assert_eq!(alone.scheduler.next_deadline(), None);
+
+    // One that succeeds, and one that is refused at last, leave nothing.
+    for outcome in [Outcome::Done, Outcome::Refused { code: "ResourceNotFoundException", message: "gone".into() }] {
+        let mut alone = begun(2);
+        alone.restart();
+        let is_done = outcome == Outcome::Done;
+        assert_eq!(alone.next(outcome).1.is_none(), is_done);
+        assert_eq!(alone.waiting(), 0);
+    }
 }

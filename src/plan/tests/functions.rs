@@ -1,6 +1,10 @@
 //! Functions: their configuration and their code.
 
-use super::*;
+use super::{super::plan_selected, *};
+use crate::{
+    plan::Call,
+    stack::{Address, Observed, Selection},
+};
 
 #[test]
 fn function_configuration() {
@@ -89,10 +93,36 @@ fn a_package_that_is_too_large_to_be_sent_goes_through_a_bucket_and_stays_nowher
         &planned_of(&target, 3).to_string(),
         "~ functions.f  upload: s3://b/k3
          ~ functions.f  update code: artifact 02020202 -> 03030303
-         ~ functions.f  remove: s3://b/k3
          ~ functions.f  tag: stackctl:artifact changed
+         ~ functions.f  remove: s3://b/k3
          0 to create, 1 to update, 0 to delete",
     );
+}
+
+#[test]
+fn functions_of_one_package_upload_it_once_and_it_stays_until_all_have_it() {
+    let mut desired = example();
+    desired.functions.insert("g".into(), function("g"));
+    let object = PackageObject { bucket: "b".into(), key: "k".into() };
+    let info = ArtifactInfo::package(ArtifactDigest::from_bytes([1; 32]), &[1; 32], Some(object));
+    let artifacts: crate::plan::Artifacts = ["f", "g"].map(|key| (key.to_owned(), info.clone())).into();
+    let check = |selection: &Selection, expected: [usize; 3]| {
+        let plan = plan_selected(&desired, &artifacts, &Observed::default(), &facts(), selection).unwrap();
+        let count = |what: fn(&Call) -> bool| plan.steps.iter().filter(|step| what(&step.call)).count();
+        let creates = count(|call| matches!(call, Call::CreateFunction(_)));
+        let uploads = count(|call| matches!(call, Call::UploadPackage { .. }));
+        let removes = count(|call| matches!(call, Call::DeletePackage { .. }));
+        assert_eq!([creates, uploads, removes], expected, "{plan}");
+        let mut target = FakeTarget::default();
+        for step in &plan.steps {
+            target.apply(&step.call).unwrap_or_else(|error| panic!("{error}\n{plan}"));
+        }
+        assert!(target.objects.is_empty());
+        let remove = plan.steps.iter().find(|step| matches!(step.call, Call::DeletePackage { .. })).unwrap();
+        assert_eq!(remove.after.len(), creates, "{plan}");
+    };
+    check(&Selection::Everything, [2, 1, 1]);
+    check(&Selection::with_needs(&desired, &[Address::Function("g".to_owned())]), [1, 1, 1]);
 }
 
 #[test]

@@ -8,16 +8,11 @@ use aws_config::{
 };
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
 use aws_sdk_sqs::config::{Region as SdkRegion, retry::RetryConfig};
-use aws_smithy_http_client::{
-    Connector,
-    proxy::ProxyConfig,
-    tls::{Provider as TlsProvider, rustls_provider::CryptoMode},
-};
-use aws_smithy_runtime_api::client::{http::SharedHttpClient, orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
 use aws_types::SdkConfig;
 
-use super::{client, error::is_lacking};
+use super::{client, error::is_lacking, trust::Trust};
 use crate::{
     model::{AccountId, Region, Scope},
     stack::Access,
@@ -93,9 +88,9 @@ pub enum AccessError {
 
 impl Connection {
     /// An endpoint that takes any credentials: the access key id is the account, as emulators read it.
-    pub fn open(url: &str, scope: &Scope) -> Self {
+    pub fn open(url: &str, scope: &Scope, trust: &Trust) -> Self {
         let endpoint = client::Endpoint::open(url, scope);
-        let config = client::config(&endpoint, http_for(url)).into_builder();
+        let config = client::config(&endpoint, trust.http_for(url)).into_builder();
         Self {
             config: config.timeout_config(timeouts()).build(),
             url: url.into(),
@@ -108,8 +103,8 @@ impl Connection {
     /// As whoever the AWS configuration says: the profile that `access` names, or AWS's default chain (SDKs and tools
     /// reference guide, "Standardized credential providers"). An `endpoint` stands for all of AWS's services; so does
     /// `AWS_ENDPOINT_URL`.
-    pub async fn from_chain(endpoint: Option<&str>, region: &Region, access: &Access) -> Self {
-        let http = endpoint.map_or_else(tls_http, http_for);
+    pub async fn from_chain(endpoint: Option<&str>, region: &Region, access: &Access, trust: &Trust) -> Self {
+        let http = endpoint.map_or_else(|| trust.tls_http(), |url| trust.http_for(url));
         let loader = aws_config::defaults(BehaviorVersion::latest())
             .region(SdkRegion::new(region.to_string()))
             .timeout_config(timeouts())
@@ -271,7 +266,7 @@ impl AccessError {
                 found.account
             ),
             Self::Unreachable { reason, .. } if reason.contains("certificate") => {
-                "SSL_CERT_FILE names a file of the certificates to trust, where this machine's are not enough".to_owned()
+                "AWS_CA_BUNDLE names a file of the certificates to trust instead of this machine's".to_owned()
             }
             Self::Unreachable { .. } => "is that the right address, and is there a way to it from here?".to_owned(),
             Self::Refused { .. } => "the target says why".to_owned(),
@@ -305,22 +300,6 @@ impl Error for AccessError {}
 
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
-}
-
-fn http_for(url: &str) -> SharedHttpClient {
-    if url.starts_with("https://") { tls_http() } else { client::plain_http() }
-}
-
-/// With the machine's own certificates, and through the proxy that `HTTPS_PROXY` and `NO_PROXY` name.
-fn tls_http() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
-        connector.set_connector_settings(settings.cloned());
-        if let Some(components) = components {
-            connector.set_sleep_impl(components.sleep_impl());
-        }
-        connector.tls_provider(TlsProvider::Rustls(CryptoMode::Ring)).build()
-    })
 }
 
 /// All of a chain's words in a line.

@@ -62,8 +62,12 @@ impl AwsProvider {
     pub(super) async fn make_layer(&self, call: &Call) -> Result<(), ProviderError> {
         let about = |resource| About { operation: call.operation(), resource };
         match call {
-            Call::PublishLayerVersion { name, runtimes, mark } => {
-                let code = self.code(about(name), &FunctionCode::Artifact(mark.digest)).await?;
+            Call::PublishLayerVersion { name, object, runtimes, mark } => {
+                let code = match object {
+                    Some(object) => FunctionCode::Object(object.clone()),
+                    None => FunctionCode::Artifact(mark.digest),
+                };
+                let code = self.code(about(name), &code).await?;
                 let content = LayerVersionContentInput::builder()
                     .set_s3_bucket(code.s3_bucket)
                     .set_s3_key(code.s3_key)

@@ -15,6 +15,7 @@ mod queues;
 mod scaling;
 mod schedules;
 mod side_by_side;
+mod trust;
 mod urls;
 mod versions;
 
@@ -36,6 +37,7 @@ use tokio::sync::Semaphore;
 pub use client::Endpoint;
 pub use connection::{AccessError, Connection, Identity};
 pub use packages::Packages;
+pub use trust::{BundleError, Trust};
 
 use crate::{
     converge::{ErrorKind, Provider, ProviderError},

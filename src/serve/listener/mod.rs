@@ -206,6 +206,6 @@ pub(super) fn refuse_body(error: BodyError, max_bytes: usize) -> Response<Respon
 pub fn whole(body: &ResponseBody) -> Option<Bytes> {
     match body {
         ResponseBody::Whole(bytes) => Some(bytes.clone()),
-        ResponseBody::Lines(_) | ResponseBody::Frames(_) | ResponseBody::Pieces(..) => None,
+        ResponseBody::Lines(_) | ResponseBody::Tail(_) | ResponseBody::Frames(_) | ResponseBody::Pieces(..) => None,
     }
 }

@@ -19,7 +19,7 @@ DATA = os.path.join(os.path.dirname(botocore.__file__), "data")
 LAMBDA_OUT_OF_SCOPE = ("DurableExecution", "CapacityProvider")
 LOGS = """
 CreateLogGroup DeleteLogGroup DescribeLogGroups CreateLogStream DeleteLogStream DescribeLogStreams PutLogEvents
-GetLogEvents FilterLogEvents PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource ListTagsForResource
+GetLogEvents FilterLogEvents StartLiveTail PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource ListTagsForResource
 TagLogGroup UntagLogGroup ListTagsLogGroup
 """
 IAM = """

@@ -1,4 +1,4 @@
-//! Every operation of SQS, and those of Lambda, Application Auto Scaling, IAM, STS and CloudWatch Logs that people type, through
+//! Every operation of SQS and EventBridge Scheduler, and those of Lambda, Application Auto Scaling, IAM, STS and CloudWatch Logs that people type, through
 //! both versions of the `aws` CLI, with the part of the answer that they would look at. Version 2 speaks AWS Query to SQS. The
 //! programs of the SDKs walk through the rest.
 
@@ -16,6 +16,8 @@ use crate::support::{
 trials!(
     control_with_the_first needs [Tool::Aws1],
     control_with_the_second needs [Tool::Aws2],
+    ways_in_with_the_first needs [Tool::Aws1],
+    ways_in_with_the_second needs [Tool::Aws2],
     sqs_with_the_first needs [Tool::Aws1],
     sqs_with_the_second needs [Tool::Aws2],
     lambda_with_the_first needs [Tool::Aws1, Tool::Python],
@@ -421,6 +423,73 @@ const CONTROL: &[Line] = &[
     ("iam delete-role --role-name r", "", ""),
 ];
 
+/// Function URLs and schedules. The CLI has no command for a response that is streamed: its authors took it out of both versions.
+const WAYS_IN: &[Line] = &[
+    (
+        "lambda create-function --function-name w --runtime python3.12 --handler app.handler \
+         --role arn:aws:iam::000000000000:role/any --zip-file fileb://{zip}",
+        "FunctionArn",
+        "-> arn",
+    ),
+    ("lambda wait function-active-v2 --function-name w", "", ""),
+    (
+        "lambda create-function-url-config --function-name w --auth-type NONE \
+         --cors AllowOrigins=https://example.com,MaxAge=60",
+        "[AuthType, Cors.AllowOrigins]",
+        r#"["NONE", ["https://example.com"]]"#,
+    ),
+    ("lambda create-function-url-config --function-name w --auth-type NONE", "", "! ResourceConflictException"),
+    ("lambda get-function-url-config --function-name w", "starts_with(FunctionUrl, 'http://')", "true"),
+    (
+        "lambda update-function-url-config --function-name w --auth-type AWS_IAM",
+        "[AuthType, Cors.MaxAge]",
+        r#"["AWS_IAM", 60]"#,
+    ),
+    ("lambda list-function-url-configs --function-name w", "FunctionUrlConfigs[].AuthType", r#"["AWS_IAM"]"#),
+    ("lambda delete-function-url-config --function-name w", "", ""),
+    ("lambda get-function-url-config --function-name w", "", "! ResourceNotFoundException"),
+    ("sqs create-queue --queue-name ticks", "QueueUrl", "-> ticks"),
+    ("scheduler create-schedule-group --name team --tags Key=team,Value=a", "ScheduleGroupArn", "-> group"),
+    ("scheduler create-schedule-group --name team", "", "! ConflictException"),
+    ("scheduler tag-resource --resource-arn {group} --tags Key=cost,Value=7", "", ""),
+    ("scheduler untag-resource --resource-arn {group} --tag-keys team", "", ""),
+    ("scheduler list-tags-for-resource --resource-arn {group}", "Tags", r#"[{"Key": "cost", "Value": "7"}]"#),
+    ("scheduler get-schedule-group --name team", "[Name, State]", r#"["team", "ACTIVE"]"#),
+    ("scheduler list-schedule-groups", "ScheduleGroups[].Name", r#"["default", "team"]"#),
+    (
+        "scheduler create-schedule --name tick --group-name team --schedule-expression 'rate(1 hour)' \
+         --flexible-time-window Mode=OFF \
+         --target Arn=arn:aws:sqs:ap-northeast-1:000000000000:ticks,RoleArn=arn:aws:iam::000000000000:role/any,Input=tick",
+        "ends_with(ScheduleArn, ':schedule/team/tick')",
+        "true",
+    ),
+    // A rate begins at once.
+    ("sqs receive-message --queue-url {ticks} --visibility-timeout 0", "Messages[].Body", r#"~ ["tick"]"#),
+    (
+        "scheduler get-schedule --name tick --group-name team",
+        "[ScheduleExpression, State, ScheduleExpressionTimezone, Target.RetryPolicy.MaximumRetryAttempts]",
+        r#"["rate(1 hour)", "ENABLED", "UTC", 185]"#,
+    ),
+    (
+        "scheduler update-schedule --name tick --group-name team --schedule-expression 'cron(0 3 * * ? *)' \
+         --schedule-expression-timezone Asia/Tokyo --state DISABLED --flexible-time-window Mode=OFF \
+         --target Arn=arn:aws:sqs:ap-northeast-1:000000000000:ticks,RoleArn=arn:aws:iam::000000000000:role/any,Input=tick",
+        "ScheduleArn != null",
+        "true",
+    ),
+    ("scheduler list-schedules --group-name team", "Schedules[].[Name, State]", r#"[["tick", "DISABLED"]]"#),
+    (
+        "scheduler create-schedule --name bad --schedule-expression 'every hour' --flexible-time-window Mode=OFF \
+         --target Arn=arn:aws:sqs:ap-northeast-1:000000000000:ticks,RoleArn=arn:aws:iam::000000000000:role/any,Input=tick",
+        "",
+        "! ValidationException",
+    ),
+    ("scheduler delete-schedule --name tick --group-name team", "", ""),
+    ("scheduler get-schedule --name tick --group-name team", "", "! ResourceNotFoundException"),
+    ("scheduler delete-schedule-group --name team", "", ""),
+    ("lambda delete-function --function-name w", "", "*"),
+];
+
 fn control_with_the_first() {
     control(Tool::Aws1);
 }
@@ -433,6 +502,20 @@ fn control(aws: Tool) {
     let dir = tempfile::tempdir().unwrap();
     let zip = package(dir.path());
     play(&Serving::start(), aws, CONTROL.to_vec(), &[("zip", &zip)]);
+}
+
+fn ways_in_with_the_first() {
+    ways_in(Tool::Aws1);
+}
+
+fn ways_in_with_the_second() {
+    ways_in(Tool::Aws2);
+}
+
+fn ways_in(aws: Tool) {
+    let dir = tempfile::tempdir().unwrap();
+    let zip = package(dir.path());
+    play(&Serving::start(), aws, WAYS_IN.to_vec(), &[("zip", &zip)]);
 }
 
 fn sqs_with_the_first() {
@@ -466,14 +549,15 @@ fn lambda(aws: Tool) {
 
 fn the_tables_have_every_operation() {
     let count = |service: &str| {
-        let lines = [QUEUES, MOVE_TASKS, QUEUES_END, FUNCTIONS, CONTROL].concat();
+        let lines = [QUEUES, MOVE_TASKS, QUEUES_END, FUNCTIONS, CONTROL, WAYS_IN].concat();
         let operations = lines.iter().filter_map(|(command, ..)| {
             let mut words = command.split_whitespace();
             (words.next() == Some(service)).then(|| words.next().unwrap())
         });
         operations.filter(|operation| *operation != "wait").collect::<BTreeSet<_>>().len()
     };
-    assert_eq!((count("sqs"), count("lambda"), count("logs"), count("application-autoscaling")), (23, 40, 14, 10));
+    assert_eq!((count("sqs"), count("lambda"), count("logs")), (23, 45, 14));
+    assert_eq!((count("application-autoscaling"), count("scheduler")), (10, 12));
 }
 
 /// Runs the lines in their order.

@@ -28,6 +28,7 @@ trials!(
     streams_in_python needs [Tool::PythonClients, Tool::Node],
     streams_in_javascript needs [Tool::Node, Tool::NodeClients],
     function_urls needs [Tool::PythonClients, Tool::Node],
+    live_tail needs [Tool::PythonClients],
     schedules needs [Tool::PythonClients, Tool::Python],
     recursion needs [Tool::PythonClients, Tool::Python],
     powertools_in_python needs [Tool::PythonClients, Tool::Python],
@@ -100,6 +101,10 @@ fn autoscaling_in_python() {
     let mut serve = stackctl(dir.path(), &["serve", "--port", "0", "--time-factor", "60", "--state"]);
     serve.arg(dir.path().join("state"));
     check_on(&Serving::of(serve), with_package, &["target", "policy", "load", "schedule", "end"]);
+}
+
+fn live_tail() {
+    check(python(Tool::PythonClients, "live_tail.py"), &["refusals", "start", "updates", "sampling"]);
 }
 
 fn control_in_python() {

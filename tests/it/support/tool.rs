@@ -37,6 +37,8 @@ pub(crate) enum Tool {
     Gradle,
     Java,
     Maven,
+    /// Not a program: the stamp in the root of a container of LocalStack.
+    LocalStack,
     /// moto's server.
     Moto,
     Node,
@@ -80,6 +82,7 @@ impl Tool {
         Self::Gradle,
         Self::Java,
         Self::Maven,
+        Self::LocalStack,
         Self::Moto,
         Self::Node,
         Self::Podman,
@@ -126,6 +129,7 @@ impl Tool {
             Self::Debugpy
             | Self::Delve
             | Self::Esbuild
+            | Self::LocalStack
             | Self::Moto
             | Self::Uv
             | Self::PythonClients
@@ -167,6 +171,7 @@ impl Tool {
             }
             Self::Debugpy => return installed("debugpy/bin/python"),
             Self::Delve => return installed("bin/dlv"),
+            Self::LocalStack => return installed("localstack/stamp"),
             Self::Moto => return installed("moto/bin/moto_server"),
             Self::Esbuild => return installed("node/node_modules/.bin/esbuild"),
             Self::PythonClients => return installed("python/bin/python"),

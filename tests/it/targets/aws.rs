@@ -20,6 +20,8 @@ trials!(
     credentials_that_are_not_good_change_nothing,
     a_rehearsal_asks_before_the_first_change needs [Tool::Moto],
     a_package_over_the_limit_goes_through_the_bucket needs [Tool::Moto],
+    a_layer_over_the_limit_goes_through_the_bucket needs [Tool::Moto],
+    an_authority_of_ones_own_is_believed needs [Tool::Moto],
 );
 
 /// More than Lambda takes directly, and nothing that can be compressed.
@@ -135,9 +137,7 @@ fn a_package_over_the_limit_goes_through_the_bucket() {
     let role = moto.role("worker");
     let target = |more: &str| manifest(&moto.endpoint, &format!("role = \"{role}\"\n{more}"));
     write(dir, &target(""));
-    let mut random = fastrand::Rng::with_seed(7);
-    let large: Vec<u8> = (0..LARGE_BYTES).map(|_| random.u8(..)).collect();
-    fs::write(dir.join("src/large.bin"), large).unwrap();
+    fs::write(dir.join("src/large.bin"), random(LARGE_BYTES)).unwrap();
     refused(&run(as_somebody(dir, &["up", "--yes"])), &["functions.worker (51 MiB)", "name a `bucket`"]);
     write(dir, &target("bucket = \"artifacts\"\n"));
     refused(&run(as_somebody(dir, &["up", "--yes"])), &["HeadBucket of `artifacts`: there is no such bucket"]);
@@ -156,4 +156,58 @@ fn a_package_over_the_limit_goes_through_the_bucket() {
     succeed(as_somebody(dir, &["plan", "--exit-code"]));
     assert_eq!(block_on(moto.objects("artifacts")), Vec::<String>::new());
     succeed(as_somebody(dir, &["down", "--yes"]));
+}
+
+fn a_layer_over_the_limit_goes_through_the_bucket() {
+    let (moto, dir) = (Moto::start(), tempfile::tempdir().unwrap());
+    let dir = dir.path();
+    let role = moto.role("worker");
+    let layers = "[layers.shared]\nsource = \"layer\"\nbuild = \"none\"\nruntimes = [\"provided.al2023\"]\n";
+    let target = |more: &str| {
+        let text = manifest(&moto.endpoint, &format!("role = \"{role}\"\n{more}{layers}"));
+        text.replace("build = \"none\"\n[[", "build = \"none\"\nlayers = [\"shared\"]\n[[")
+    };
+    write(dir, &target(""));
+    fs::write(dir.join("layer/large.bin"), random(LARGE_BYTES)).unwrap();
+    refused(&run(as_somebody(dir, &["up", "--yes"])), &["layers.shared (51 MiB)", "name a `bucket`"]);
+    assert_eq!(block_on(moto.queues()), Vec::<String>::new());
+    write(dir, &target("bucket = \"artifacts\"\n"));
+    block_on(moto.make_bucket("artifacts"));
+    let up = run(as_somebody(dir, &["up", "--yes"]));
+    assert_eq!(up.code, Some(0), "{}", up.stderr);
+    assert!(up.stderr.contains("uploaded  layers.shared"), "{}", up.stderr);
+    let layers = block_on(moto.layers("worker"));
+    assert!(layers.len() == 1 && layers[0].contains(":layer:orders-shared:"), "{layers:?}");
+    assert_eq!(block_on(moto.objects("artifacts")), Vec::<String>::new(), "Lambda has a copy");
+    succeed(as_somebody(dir, &["plan", "--exit-code"]));
+    succeed(as_somebody(dir, &["down", "--yes"]));
+}
+
+fn random(bytes: usize) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(7);
+    (0..bytes).map(|_| random.u8(..)).collect()
+}
+
+fn an_authority_of_ones_own_is_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (moto, authority) = Moto::start_with_tls(dir);
+    for (kind, role) in [("", ""), ("kind = \"aws\"\n", "role = \"arn:aws:iam::123456789012:role/worker\"\n")] {
+        let queue = "[stack]\nname = \"orders\"\nregion = \"eu-west-1\"\n[queues.jobs]\n";
+        write(dir, &format!("{queue}[targets.behind]\n{kind}endpoint = \"{}\"\n{role}", moto.endpoint));
+        let on = |bundle: Option<&Path>, arguments: &[&str]| {
+            let mut command = stackctl(dir, &[&["--target", "behind"], arguments].concat());
+            command.env("HOME", dir).env("AWS_EC2_METADATA_DISABLED", "true").env_remove("CI");
+            command.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
+            command.envs(bundle.map(|bundle| ("AWS_CA_BUNDLE", bundle)));
+            command
+        };
+        refused(&run(on(None, &["up", "--yes"])), &["certificate", "AWS_CA_BUNDLE"]);
+        succeed(on(Some(&authority), &["up", "--yes"]));
+        succeed(on(Some(&authority), &["plan", "--exit-code"]));
+        // No certificates, and no file.
+        refused(&run(on(Some(&dir.join("server.key")), &["plan"])), &["no certificate in it"]);
+        refused(&run(on(Some(&dir.join("nothing.pem")), &["plan"])), &["cannot read", "which `AWS_CA_BUNDLE` names"]);
+        succeed(on(Some(&authority), &["down", "--yes"]));
+    }
 }

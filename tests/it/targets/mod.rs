@@ -2,7 +2,9 @@
 //! stands for AWS in a rehearsal.
 
 mod aws;
+mod compared;
 mod gate;
+pub(crate) mod localstack;
 mod moto;
 
 use std::{fs, path::Path};
@@ -26,7 +28,7 @@ trials!(
 
 /// This module's tests and those of its parts.
 pub(crate) fn every() -> Vec<libtest_mimic::Trial> {
-    [all(), aws::all(), moto::all()].into_iter().flatten().collect()
+    [all(), aws::all(), localstack::all(), moto::all()].into_iter().flatten().collect()
 }
 
 /// With all that a manifest has, and without targets.
@@ -50,6 +52,11 @@ tags = { team = "a" }
 fifo = { content_based_deduplication = true, high_throughput = true }
 encryption = false
 
+[layers.shared]
+source = "layer"
+build = "none"
+runtimes = ["python3.13"]
+
 [functions.worker]
 description = "works"
 runtime = "python3.13"
@@ -61,6 +68,7 @@ timeout = "10s"
 ephemeral_storage = "1GiB"
 log_format = "json"
 environment = { ORDERED_URL = "${queues.ordered.url}", LEVEL = "info" }
+layers = ["shared"]
 concurrency = { reserved = 10, provisioned = 1 }
 url = { cors = { allow_origins = ["*"] } }
 tags = { team = "a" }
@@ -87,7 +95,10 @@ def handler(event, context):
 "#;
 
 fn write(dir: &Path, manifest: &str) {
-    fs::create_dir_all(dir.join("src")).unwrap();
+    for folder in ["src", "layer"] {
+        fs::create_dir_all(dir.join(folder)).unwrap();
+    }
+    fs::write(dir.join("layer/shared.txt"), "shared").unwrap();
     fs::write(dir.join("stack.toml"), manifest).unwrap();
     fs::write(dir.join("src/app.py"), APP).unwrap();
 }
@@ -112,7 +123,7 @@ fn everything_on_an_endpoint() {
     let on = |arguments: &[&str]| stackctl(dir, &[&["--target", "other"], arguments].concat());
     assert_eq!(run(on(&["plan", "--exit-code"])).code, Some(2));
     let up = json(&succeed(on(&["up", "--json"])));
-    assert_eq!((&up["endpoint"], &up["changed"]["create"]), (&Value::from(other.endpoint.as_str()), &Value::from(7)));
+    assert_eq!((&up["endpoint"], &up["changed"]["create"]), (&Value::from(other.endpoint.as_str()), &Value::from(8)));
     succeed(on(&["plan", "--exit-code"]));
     assert_eq!(json(&succeed(on(&["up", "--json"])))["steps"]["steps"].as_array().map_or(0, Vec::len), 0);
     let answer = json(&succeed(on(&["invoke", "worker"])));

@@ -2,21 +2,17 @@
 //! invoked.
 
 use std::{
-    collections::BTreeMap,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
-use stackctl::{
-    converge::Provider,
-    manifest,
-    model::{AccountId, Region, Scope},
-    provider::{AwsProvider, Connection, Packages},
-    stack::{Access, Observed},
+use super::{
+    EVERYTHING,
+    compared::{Comparison, Place, connection},
+    write,
 };
-
-use super::{EVERYTHING, write};
 use crate::support::{
     binary::{Serving, eventually, run, stackctl, succeed},
     tool::Tool,
@@ -29,6 +25,33 @@ trials!(the_same_stack_on_the_engine_and_on_moto needs [Tool::Moto, Tool::Python
 /// moto's own.
 const ACCOUNT: &str = "123456789012";
 
+/// An authority of a test's own and a server's certificate of it, with what moto needs for itself.
+const CERTIFICATES: &str = r#"
+import datetime, ipaddress
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+def made(name, issuer=None, signer=None):
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer or subject)
+        .public_key(key.public_key()).serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), critical=True))
+    if signer:
+        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        builder = builder.add_extension(names, critical=False)
+    return builder.sign(signer or key, hashes.SHA256()), key, subject
+def pem(certificate):
+    return certificate.public_bytes(serialization.Encoding.PEM)
+authority, signer, issuer = made("authority of a test")
+server, key, _ = made("127.0.0.1", issuer, signer)
+open("authority.pem", "wb").write(pem(authority))
+open("server.pem", "wb").write(pem(server))
+open("server.key", "wb").write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+"#;
+
 /// A server; killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Moto {
@@ -38,17 +61,32 @@ pub(crate) struct Moto {
 
 impl Moto {
     pub(crate) fn start() -> Self {
+        Self::with(&[], "http")
+    }
+
+    /// Behind TLS, with a certificate for 127.0.0.1 that only the authority in the file knows; both are made in `dir`.
+    pub(crate) fn start_with_tls(dir: &Path) -> (Self, PathBuf) {
+        let python = Tool::Moto.path().unwrap().with_file_name("python");
+        let mut command = Command::new(python);
+        command.args(["-c", CERTIFICATES]).current_dir(dir);
+        succeed(command);
+        let [certificate, key] = ["server.pem", "server.key"].map(|name| dir.join(name).display().to_string());
+        (Self::with(&["--ssl", "-c", &certificate, "-k", &key], "https"), dir.join("authority.pem"))
+    }
+
+    fn with(more: &[&str], scheme: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let mut command = Command::new(Tool::Moto.path().unwrap());
-        let command = command.args(["-H", "127.0.0.1", "-p", &port]).stdout(Stdio::null()).stderr(Stdio::null());
+        let command =
+            command.args(["-H", "127.0.0.1", "-p", &port]).args(more).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap();
-        let moto = Self { child, endpoint: format!("http://127.0.0.1:{port}") };
+        let moto = Self { child, endpoint: format!("{scheme}://127.0.0.1:{port}") };
         eventually("moto listens", || TcpStream::connect(moto.address()).ok());
         moto
     }
 
     fn address(&self) -> &str {
-        self.endpoint.trim_start_matches("http://")
+        self.endpoint.split_once("://").unwrap().1
     }
 
     fn config(&self) -> aws_types::SdkConfig {
@@ -85,6 +123,13 @@ impl Moto {
         client.get_function().function_name(function).send().await.unwrap().configuration.unwrap().code_size
     }
 
+    /// The ARNs of a function's layers.
+    pub(crate) async fn layers(&self, function: &str) -> Vec<String> {
+        let client = aws_sdk_lambda::Client::new(&self.config());
+        let found = client.get_function_configuration().function_name(function).send().await.unwrap();
+        found.layers().iter().filter_map(|layer| layer.arn().map(str::to_owned)).collect()
+    }
+
     fn s3(&self) -> aws_sdk_s3::Client {
         aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&self.config()).force_path_style(true).build())
     }
@@ -109,11 +154,6 @@ impl Drop for Moto {
     }
 }
 
-fn connection(endpoint: &str, account: &str) -> Connection {
-    let scope = Scope { account: AccountId::parse(account).unwrap(), region: Region::parse("eu-west-1").unwrap() };
-    Connection::open(endpoint, &scope)
-}
-
 fn the_same_stack_on_the_engine_and_on_moto() {
     let (moto, engine, dir) = (Moto::start(), Serving::start(), tempfile::tempdir().unwrap());
     let dir = dir.path();
@@ -129,41 +169,9 @@ fn the_same_stack_on_the_engine_and_on_moto() {
     assert!(up.stderr.contains("functions.worker: the target `moto` has no provisioned concurrency"), "{}", up.stderr);
     assert!(up.stderr.contains("does not give it back"), "{}", up.stderr);
 
-    let observe = |endpoint: &str| {
-        let connection = connection(endpoint, ACCOUNT);
-        let provider = AwsProvider::connected(&connection, Packages::new(dir.to_owned(), &connection));
-        let source = manifest::Source { path: "stack.toml".into(), text: text.clone() };
-        let context = manifest::Context {
-            base: dir,
-            env: &|_| None,
-            profile: None,
-            overlay: None,
-            version: env!("CARGO_PKG_VERSION"),
-        };
-        let desired = manifest::read(&source, &context).desired.unwrap().on(&Access::default()).unwrap();
-        let lines = lines(&block_on(provider.observe(&desired)).unwrap());
-        let plain = |text: String| text.replace(endpoint, "ENDPOINT");
-        lines.into_iter().map(|(key, value)| (key, plain(value))).collect::<BTreeMap<_, _>>()
-    };
-    let (here, there) = (observe(&engine.endpoint), observe(&moto.endpoint));
-    assert!(here.len() > 50, "{here:#?}");
-    let keys = here.keys().chain(there.keys().filter(|key| !here.contains_key(*key)));
-    let value = |lines: &BTreeMap<String, String>, key: &str| lines.get(key).cloned().unwrap_or_else(|| "-".to_owned());
-    let differences: Vec<String> = keys
-        .filter(|key| here.get(*key) != there.get(*key))
-        .map(|key| format!("{key}: {} | {}", value(&here, key), value(&there, key)))
-        .collect();
-    let known = include_str!("../../../docs/targets.md");
-    let unknown: Vec<_> = differences
-        .iter()
-        .filter(|difference| !known.contains(&format!("| `{}` |", difference.split(": ").next().unwrap_or_default())))
-        .collect();
-    assert!(unknown.is_empty(), "docs/targets.md does not know of these differences: {unknown:#?}");
-    for row in known.lines().filter(|line| line.starts_with("| `queues.") || line.starts_with("| `functions.")) {
-        let key = row.split('`').nth(1).unwrap();
-        let is_there = differences.iter().any(|difference| difference.starts_with(&format!("{key}: ")));
-        assert!(is_there, "docs/targets.md knows of a difference at `{key}` that is none");
-    }
+    let there = Place { url: &moto.endpoint, of_functions: &moto.endpoint };
+    let here = Place { url: &engine.endpoint, of_functions: &engine.endpoint };
+    Comparison { dir, manifest: &text, account: ACCOUNT, here, there, name: "moto" }.hold();
     // Found by the tag alone: the manifest names none of it any more.
     let moto_alone = format!("[targets.moto]\nendpoint = \"{}\"\n", moto.endpoint);
     write(dir, &format!("[stack]\nname = \"orders\"\nregion = \"eu-west-1\"\n{moto_alone}"));
@@ -173,67 +181,4 @@ fn the_same_stack_on_the_engine_and_on_moto() {
     succeed(stackctl(dir, &["down", "--target", "moto", "--yes"]));
     succeed(stackctl(dir, &["down", "--target", "engine", "--yes"]));
     assert_eq!(block_on(moto.queues()), Vec::<String>::new());
-}
-
-/// Everything that was observed, a line for each setting; without what is another one at each creation.
-fn lines(observed: &Observed) -> BTreeMap<String, String> {
-    let mut lines = BTreeMap::new();
-    let mut add = |key: String, value: String| drop(lines.insert(key, value));
-    for (name, queue) in &observed.queues {
-        for (attribute, value) in queue.attributes.iter().filter(|(name, _)| !name.ends_with("Timestamp")) {
-            // A policy in other words is the same policy.
-            let value = serde_json::from_str::<serde_json::Value>(value).map_or(value.clone(), |json| json.to_string());
-            add(format!("queues.{name}.{attribute}"), value);
-        }
-        for (tag, value) in &queue.tags {
-            add(format!("queues.{name}.tags.{tag}"), value.clone());
-        }
-        add(format!("queues.{name}.url"), queue.url.clone());
-    }
-    for (name, function) in &observed.functions {
-        let mut field = |key: &str, value: String| add(format!("functions.{name}.{key}"), value);
-        field("arn", function.arn.clone());
-        field("runtime", function.runtime.clone());
-        field("handler", function.handler.clone());
-        field("description", function.description.clone());
-        field("role", function.role.clone());
-        field("memory", function.memory_mb.to_string());
-        field("timeout", function.timeout_s.to_string());
-        field("ephemeral_storage", function.ephemeral_storage_mb.to_string());
-        field("architecture", format!("{:?}", function.architecture));
-        field("log_format", format!("{:?}", function.log_format));
-        field("environment", format!("{:?}", function.environment.0));
-        field("code_sha256", function.code_sha256.clone());
-        field("reserved", format!("{:?}", function.reserved_concurrency));
-        field("provisioned", format!("{:?}", function.live.as_ref().map(|live| (&live.version, live.provisioned))));
-        field("url", format!("{:?}", function.url.as_ref().map(|url| (&url.alias, &url.settings))));
-        field("readiness", format!("{:?}", function.readiness));
-        for (tag, value) in &function.tags {
-            field(&format!("tags.{tag}"), value.clone());
-        }
-    }
-    for mapping in observed.mappings.values() {
-        let mut field = |key: &str, value: String| {
-            add(format!("functions.{}.triggers.{}.{key}", mapping.function, mapping.queue.name), value);
-        };
-        field("alias", format!("{:?}", mapping.alias));
-        field("enabled", mapping.enabled.to_string());
-        field("batch_size", mapping.batch_size.to_string());
-        field("batching_window", mapping.batching_window_s.to_string());
-        field("max_concurrency", format!("{:?}", mapping.max_concurrency));
-        field("report_batch_item_failures", mapping.report_batch_item_failures.to_string());
-        field("filters", mapping.filters.join(" "));
-    }
-    for (name, schedule) in &observed.schedules {
-        let mut field = |key: &str, value: String| add(format!("schedules.{name}.{key}"), value);
-        field("expression", schedule.expression.clone());
-        field("timezone", schedule.timezone.clone());
-        field("target", schedule.target.clone());
-        field("role", schedule.role.clone());
-        field("input", format!("{:?}", schedule.input));
-        field("retries", format!("{} {}", schedule.max_retries, schedule.max_age_s));
-        field("window", format!("{:?}", schedule.window_minutes));
-        field("enabled", schedule.enabled.to_string());
-    }
-    lines
 }
