@@ -27,7 +27,11 @@ const DIGEST_SHOWN: usize = 8;
 pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
     for (key, function) in &inputs.desired.functions {
         let Some(new) = resolve(draft, key, function, inputs) else { continue };
-        let awaited = [services::awaited_by(draft, function, inputs), layers::awaited_by(draft, function)].concat();
+        let mut awaited = [services::awaited_by(draft, function, inputs), layers::awaited_by(draft, function)].concat();
+        if function.is_image() || function.isolation == FunctionIsolation::Container {
+            // The engine makes the network where there is none, and Docker lets two have one name.
+            awaited.extend(draft.steps_at(&Address::Network));
+        }
         match inputs.observed.functions.get(&function.name) {
             Some(found) => update(draft, key, found, new, awaited, inputs),
             None => {

@@ -555,8 +555,24 @@ mod tests {
 1 services.db: stop: network changed after [0]
 2 services.db: delete: network changed after [1]
 3 services.db: replace: network changed after [0,2]
-4 services.db: start after [3]",
+4 services.db: start after [3]
+5 services.db: wait until it is ready after [1,2,3,4]",
         );
+    }
+
+    #[test]
+    fn a_function_in_a_container_comes_after_the_network() {
+        let mut desired = two();
+        desired.services.remove("app");
+        let mut contained = function("contained");
+        contained.isolation = FunctionIsolation::Container;
+        desired.functions = BTreeMap::from([("contained".to_owned(), contained), ("f".to_owned(), function("f"))]);
+        let made = plan(&desired, &artifacts(&desired, 1), &FakeTarget::default().observe(&desired), &facts()).unwrap();
+        let after = |key: &str| {
+            let step = made.steps.iter().find(|step| step.address == Address::Function(key.to_owned())).unwrap();
+            step.after.iter().map(|id| made.steps[id.0].address.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!((after("contained"), after("f")), (vec!["network".to_owned()], Vec::new()));
     }
 
     #[test]
