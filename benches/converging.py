@@ -23,7 +23,7 @@ import tempfile
 import time
 
 QUEUES, FUNCTIONS = 100, 50
-WARM, WARMING = 1_000, 200
+WARM, WARMING, ROUNDS = 4_000, 200, 20
 COLD = 8
 HEAD = '[stack]\nname = "measured"\n[targets.embedded]\nport = "auto"\n'
 SIGNED = {
@@ -194,10 +194,16 @@ class Docker:
 
 
 def warm(engine):
-    times = {}
-    for function in ["process-0", "container-0", "process-1", "container-1"]:
-        all_times = [invoke(engine, function) for _ in range(WARMING + WARM)][WARMING:]
-        times[function] = statistics.median(all_times)
+    """In rounds, so that all meet the same machine."""
+    functions = ["process-0", "container-0", "process-1", "container-1"]
+    rounds = {function: [] for function in functions}
+    for function in functions:
+        for _ in range(WARMING):
+            invoke(engine, function)
+    for _ in range(ROUNDS):
+        for function in functions:
+            rounds[function].append(statistics.median(invoke(engine, function) for _ in range(WARM // ROUNDS)))
+    times = {function: statistics.median(medians) for function, medians in rounds.items()}
     for prints, what in [(0, "prints nothing"), (1, "prints a line")]:
         process, container = times[f"process-{prints}"], times[f"container-{prints}"]
         print(f"warm, {what}: process {process:.3f} ms, container {container:.3f} ms, {container / process:.2f} times")

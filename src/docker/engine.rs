@@ -76,11 +76,13 @@ impl Docker {
             Transport::Tcp(address) => bollard::Docker::connect_with_http(address, seconds, &newest),
         };
         let client = client.map_err(Error::of(call, &about))?;
-        let Ok(answer) = tokio::time::timeout(PING_WITHIN, client.version()).await else {
+        let Ok(answer) = tokio::time::timeout(PING_WITHIN, client.ping()).await else {
             let message = format!("no answer within {} s", PING_WITHIN.as_secs());
             return Err(Error::new(ErrorKind::Timeout, call, about, message));
         };
-        let said = answer.map_err(Error::of(call, &about))?;
+        answer.map_err(Error::of(call, &about))?;
+        // Podman asks Debian's package manager, which takes seconds on a machine that is busy.
+        let said = client.version().await.map_err(Error::of(call, &about))?;
         let spoken = agreed(said.api_version.as_deref());
         let components = said.components.unwrap_or_default();
         let info = EngineInfo {

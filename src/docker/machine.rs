@@ -10,6 +10,17 @@ pub struct Machine {
     pub is_rootless: bool,
     /// `Docker Desktop`, `Debian GNU/Linux 12 (bookworm)`.
     pub system: String,
+    /// Its name for itself, and its kernel's release.
+    pub name: String,
+    pub kernel: String,
+}
+
+impl Machine {
+    /// Whether it is this one, and no virtual one on it.
+    pub fn is_this(&self) -> bool {
+        let this = rustix::system::uname();
+        this.nodename().to_string_lossy() == self.name && this.release().to_string_lossy() == self.kernel
+    }
 }
 
 impl Docker {
@@ -24,6 +35,8 @@ impl Docker {
             cpus: told.ncpu.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or(1).max(1),
             is_rootless: options.iter().any(|option| option.contains("rootless")),
             system: told.operating_system.unwrap_or_default(),
+            name: told.name.unwrap_or_default(),
+            kernel: told.kernel_version.unwrap_or_default(),
         })
     }
 }

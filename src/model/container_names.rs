@@ -7,6 +7,12 @@ pub fn network_name(stack: &StackName) -> String {
     format!("stackctl-{stack}")
 }
 
+/// This machine's own network, for Docker and Podman.
+pub const HOST_NETWORK: &str = "host";
+
+/// What containers call the machine that they run on.
+pub const HOST_NAME: &str = "host.docker.internal";
+
 /// A container or a volume, by its key in the manifest.
 pub fn resource_name(stack: &StackName, key: &str) -> String {
     format!("stackctl-{stack}-{key}")

@@ -21,7 +21,7 @@ pub use arn::{FunctionArn, MappingArn, QueueArn};
 pub use artifact::{
     ARTIFACTS_BUCKET, ARTIFACTS_DIR, ArtifactDigest, BUILD_DIR, JAVA_RUNTIME_DIR, PACKAGES_DIR, RUNTIME_DIR,
 };
-pub use container_names::{image_name, network_name, resource_name};
+pub use container_names::{HOST_NAME, HOST_NETWORK, image_name, network_name, resource_name};
 pub use debugging::{DEBUG_VARIABLE, Debugging};
 pub use durability::Durability;
 pub use function_isolation::{BUILT_IMAGES, FunctionIsolation, TAG_BASE_IMAGE, TAG_ISOLATION};

@@ -56,8 +56,10 @@ pub struct NewContainer {
     pub key: String,
     pub name: String,
     pub image: String,
-    /// The network; the container is known there by its key.
+    /// The network: the stack's own, where the container is known by its key, or [`HOST_NETWORK`](crate::model::HOST_NETWORK).
     pub network: String,
+    /// Whether it has to find this machine by its name, for what listens there.
+    pub knows_host: bool,
     pub entrypoint: Vec<String>,
     pub command: Vec<String>,
     pub environment: Variables,
@@ -144,7 +146,7 @@ impl NewContainer {
         let mut parts: BTreeMap<String, String> = [
             // Which image of that name it is, its id says: a name that is pinned is the same container's.
             ("image", self.image.split('@').next().unwrap_or_default().to_owned()),
-            ("network", self.network.clone()),
+            ("network", self.network.clone() + if self.knows_host { " and this machine" } else { "" }),
             ("entrypoint", format!("{:?}", self.entrypoint)),
             ("command", format!("{:?}", self.command)),
             ("ports", format!("{:?}", self.ports)),
@@ -161,7 +163,7 @@ impl NewContainer {
     }
 }
 
-fn hash(text: &str) -> String {
+pub(super) fn hash(text: &str) -> String {
     let mut digits = String::new();
     for byte in Sha256::digest(text.as_bytes()).iter().take(PART_DIGITS / 2) {
         // Writing to a string does not fail.

@@ -134,9 +134,18 @@ impl Draft {
         self.steps_at(address).into_iter().filter(ends).collect()
     }
 
-    /// Whether a step makes what stands at an address.
-    pub(super) fn creates(&self, address: &Address) -> bool {
-        self.steps_at(address).iter().any(|step| self.steps[step.0].action == Action::Create)
+    /// What a step is that adds to the thing at an address: a part of its creation, when a step makes it.
+    pub(super) fn addition_at(&self, address: &Address) -> Action {
+        let is_made = |step: &StepId| matches!(self.steps[step.0].action, Action::Create | Action::Replace);
+        if self.steps_at(address).iter().any(is_made) { Action::Create } else { Action::Update }
+    }
+
+    /// What a step that makes the thing at an address is: half of a replacement where the old one went before.
+    pub(super) fn creation_at(&self, address: &Address) -> Action {
+        match self.action_at(address) {
+            Some(Action::Replace) => Action::Replace,
+            _ => Action::Create,
+        }
     }
 
     /// The step that makes an image.

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
-    model::{ArtifactDigest, FunctionArn, FunctionName, QueueArn, QueueName, Scope},
-    stack::{Desired, Observed, Reference, Template, TemplatePart},
+    model::{ArtifactDigest, FunctionArn, FunctionName, HOST_NAME, QueueArn, QueueName, Scope},
+    stack::{ContainerNetwork, Desired, Observed, Reference, Template, TemplatePart},
 };
 
 /// Where a stack is converged.
@@ -139,7 +139,8 @@ impl TargetFacts {
         self.render_at(template, desired, observed, false)
     }
 
-    /// Renders a template for a container in the stack's network, where services are known by their keys.
+    /// Renders a template for a container in the stack's network, where services there are known by their keys, and those of this machine's
+    /// network by [`HOST_NAME`].
     ///
     /// # Errors
     /// As [`TargetFacts::render`].
@@ -174,7 +175,10 @@ impl TargetFacts {
                     let found = observed.functions.get(function(key)?).and_then(|found| found.url.as_ref());
                     found.map_or_else(String::new, |found| found.url.clone())
                 }
-                Reference::ServiceHost(key) if in_container => service(key).map(|_| key.clone())?,
+                Reference::ServiceHost(key) if in_container => match service(key)?.network {
+                    ContainerNetwork::Bridge => key.clone(),
+                    ContainerNetwork::Host => HOST_NAME.to_owned(),
+                },
                 Reference::ServiceHost(key) => service(key).map(|_| self.services.host.clone())?,
                 Reference::ServicePort(key) => {
                     let port =

@@ -26,15 +26,21 @@ const DIGEST_SHOWN: usize = 8;
 pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
     for (key, function) in &inputs.desired.functions {
         let Some(new) = resolve(draft, key, function, inputs) else { continue };
-        let awaited = [services::awaited_by(draft, function, inputs), layers::awaited_by(draft, function)].concat();
+        let mut awaited = [services::awaited_by(draft, function, inputs), layers::awaited_by(draft, function)].concat();
+        if function.is_image() || function.isolation == FunctionIsolation::Container {
+            // The engine makes the network where there is none, and Docker lets two have one name.
+            awaited.extend(draft.steps_at(&Address::Network));
+        }
         match inputs.observed.functions.get(&function.name) {
             Some(found) => update(draft, key, found, new, awaited, inputs),
             None => {
+                let action = draft.creation_at(&address(key));
+                let gone = draft.steps_at(&address(key));
                 let object = packages::object(&new.code);
                 let package = object.as_ref().map(|object| (object, inputs.artifacts[key].digest));
-                let before = [queue_steps(draft, function), awaited].concat();
-                let before = packages::upload(draft, (&address(key), Action::Create), package, before);
-                let step = NewStep::new(address(key), Action::Create, Call::CreateFunction(Box::new(new)), "");
+                let before = [queue_steps(draft, function), awaited, gone].concat();
+                let before = packages::upload(draft, (&address(key), action), package, before);
+                let step = NewStep::new(address(key), action, Call::CreateFunction(Box::new(new)), "");
                 let step = draft.push(step, before);
                 packages::taken(draft, object.as_ref(), step);
             }
@@ -71,16 +77,6 @@ pub(super) fn address(key: &str) -> Address {
 /// The function as a target would be told to make it; `None`, with problems noted, when that is not known.
 fn resolve(draft: &mut Draft, key: &str, function: &DesiredFunction, inputs: &Inputs<'_>) -> Option<NewFunction> {
     let artifact = inputs.artifacts.get(key);
-    if let Some(found) =
-        inputs.observed.functions.get(&function.name).filter(|found| found.is_image != function.is_image())
-    {
-        let kinds = if found.is_image { ["an image", "a zip file"] } else { ["a zip file", "an image"] };
-        draft.problem(
-            address(key),
-            format!("the function is {}, and AWS does not let it become {}", kinds[0], kinds[1]),
-            "take it out of the manifest, `stackctl up`, and put it back; or give it another name",
-        );
-    }
     if artifact.is_none() {
         draft.problem(address(key), "there is no artifact of this function", "build it first");
     }
@@ -299,7 +295,7 @@ fn reserve(draft: &mut Draft, inputs: &Inputs<'_>) {
 
 fn delete(draft: &mut Draft, name: &FunctionName, found: &ObservedFunction, observed: &Observed) {
     let mut after = mapping_steps(draft, name, observed);
-    after.extend(scaling::let_go_before_deletion(draft, name, found));
+    after.extend(scaling::let_go_before_deletion(draft, name, found, Action::Delete));
     let call = Call::DeleteFunction { name: name.clone() };
     let step = draft.push(NewStep::new(found.address(name), Action::Delete, call, ""), after);
     if found.reserved_concurrency.is_some() {
@@ -315,7 +311,7 @@ fn mapping_steps(draft: &Draft, name: &FunctionName, observed: &Observed) -> Vec
 }
 
 /// After `step` the function no longer knows those of `queues` that its environment spoke of.
-fn release_queues<'a>(
+pub(super) fn release_queues<'a>(
     draft: &mut Draft,
     step: StepId,
     found: &ObservedFunction,

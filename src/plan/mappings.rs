@@ -84,7 +84,7 @@ fn make_one(
         }
         None => {
             let call = Call::CreateMapping { function: invoked, queue, settings: wanted };
-            NewStep::new(address(key, trigger), Action::Create, call, "")
+            NewStep::new(address(key, trigger), draft.creation_at(&address(key, trigger)), call, "")
         }
     };
     let queue = queues::address(&trigger.queue);

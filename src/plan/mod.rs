@@ -21,6 +21,7 @@ mod packages;
 mod part;
 mod queues;
 mod render;
+mod replaced;
 mod scaling;
 mod schedules;
 mod semantic;
@@ -94,6 +95,8 @@ pub enum Danger {
     ExpiresMessages { count: u64 },
     /// The volume goes, and what services wrote into it.
     LosesVolume,
+    /// The function goes for a moment, and its waiting events and versions for good.
+    ReplacesFunction,
 }
 
 /// Why a stack cannot be planned for, and the way out.
@@ -160,6 +163,8 @@ pub fn plan_selected(
     mappings::delete_undeclared(&mut draft, inputs);
     schedules::delete_undeclared(&mut draft, inputs);
     functions::delete_undeclared(&mut draft, inputs);
+    let rest = replaced::take_away(&mut draft, inputs);
+    let inputs = &draft::Inputs { observed: rest.as_ref().unwrap_or(observed), ..*inputs };
     queues::make(&mut draft, inputs);
     services::make(&mut draft, inputs);
     layers::make(&mut draft, inputs);

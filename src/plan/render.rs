@@ -149,6 +149,9 @@ impl fmt::Display for Danger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LosesVolume => f.write_str("its data would be lost"),
+            Self::ReplacesFunction => {
+                f.write_str("calls would fail meanwhile; its waiting events, its versions and its url would be lost")
+            }
             Self::LosesMessages { count: 1 } => f.write_str("1 message would be lost"),
             Self::LosesMessages { count } => write!(f, "{count} messages would be lost"),
             Self::ExpiresMessages { count: 1 } => f.write_str("1 message would be lost if it is older"),

@@ -39,7 +39,7 @@ pub(super) fn let_go(draft: &mut Draft, inputs: &Inputs<'_>) {
 pub(super) fn follow(draft: &mut Draft, key: &str, function: &DesiredFunction, found: Option<&ObservedFunction>) {
     let Some((min, max, percent)) = wanted(function) else { return };
     let found = found.and_then(scaling);
-    let action = if draft.creates(&address(key)) { Action::Create } else { Action::Update };
+    let action = draft.addition_at(&address(key));
     let name = || function.name.clone();
     let push = |draft: &mut Draft, call: Call, cause: String| {
         let after = draft.steps_at(&address(key));
@@ -72,15 +72,11 @@ pub(super) fn let_go_before_deletion(
     draft: &mut Draft,
     name: &FunctionName,
     found: &ObservedFunction,
+    action: Action,
 ) -> Option<StepId> {
     scaling(found)?;
     let call = Call::DeregisterScalableTarget { name: name.clone(), alias: LIVE_ALIAS };
-    Some(
-        draft.push(
-            NewStep::new(found.address(name), Action::Delete, call, "provisioned follows the load no longer"),
-            [],
-        ),
-    )
+    Some(draft.push(NewStep::new(found.address(name), action, call, "provisioned follows the load no longer"), []))
 }
 
 fn scaling(found: &ObservedFunction) -> Option<&ObservedScaling> {

@@ -10,10 +10,10 @@ use super::{
     draft::{Draft, Inputs, NewStep},
 };
 use crate::{
-    model::{FunctionIsolation, network_name, resource_name},
+    model::{FunctionIsolation, HOST_NETWORK, network_name, resource_name},
     stack::{
-        Address, Condition, DesiredFunction, DesiredService, MountSource, Observed, ObservedContainer, Readiness,
-        Reference, ServiceImage, ServiceState, TemplatePart, Variables,
+        Address, Condition, ContainerNetwork, DesiredFunction, DesiredService, MountSource, Observed,
+        ObservedContainer, Readiness, Reference, ServiceImage, ServiceState, TemplatePart, Variables,
     },
 };
 
@@ -39,7 +39,7 @@ pub(super) fn delete_unneeded(draft: &mut Draft, inputs: &Inputs<'_>) {
     }
     // Functions in containers are in it too; the engine removes it when they go.
     let is_used = inputs.desired.functions.values().any(|function| function.isolation == FunctionIsolation::Container);
-    if inputs.desired.services.is_empty() && !is_used {
+    if !wants_network(inputs) && !is_used {
         delete_network(draft, inputs.observed);
     }
 }
@@ -91,7 +91,7 @@ fn delete_undeclared(draft: &mut Draft, inputs: &Inputs<'_>) -> Vec<StepId> {
 fn make_ground(draft: &mut Draft, inputs: &Inputs<'_>) -> Vec<StepId> {
     let (desired, found) = (inputs.desired, &inputs.observed.services);
     let mut ground = Vec::new();
-    if !desired.services.is_empty() && found.network.is_none() {
+    if wants_network(inputs) && found.network.is_none() {
         let call = ContainerCall::CreateNetwork { name: network_name(&desired.name) };
         ground.push(draft.push(NewStep::new(Address::Network, Action::Create, Call::Container(call), ""), []));
     }
@@ -155,8 +155,17 @@ fn resolve(
 ) -> Option<NewContainer> {
     let stack = &inputs.desired.name;
     let mut variables = BTreeMap::new();
+    let (network, is_host) = match service.network {
+        ContainerNetwork::Bridge => (network_name(stack), false),
+        ContainerNetwork::Host => (HOST_NETWORK.to_owned(), true),
+    };
     for (name, template) in &service.environment {
-        match inputs.facts.render_in_container(template, inputs.desired, inputs.observed) {
+        // In this machine's network it finds others as processes do.
+        let rendered = match is_host {
+            false => inputs.facts.render_in_container(template, inputs.desired, inputs.observed),
+            true => inputs.facts.render(template, inputs.desired, inputs.observed),
+        };
+        match rendered {
             Ok(value) => drop(variables.insert(name.clone(), value)),
             Err(other) => draft.unresolved(address(key), &other),
         }
@@ -176,7 +185,8 @@ fn resolve(
         key: key.to_owned(),
         name: resource_name(stack, key),
         image,
-        network: network_name(stack),
+        network,
+        knows_host: !is_host && refers_to_host(service, inputs),
         entrypoint: service.entrypoint.clone(),
         command: service.command.clone(),
         environment: Variables(variables),
@@ -187,6 +197,21 @@ fn resolve(
         memory_bytes: service.memory_bytes,
         cpu_percent: service.cpu_percent,
     })
+}
+
+/// Whether it refers to a service of this machine's network.
+fn refers_to_host(service: &DesiredService, inputs: &Inputs<'_>) -> bool {
+    service.environment.values().flat_map(|template| &template.0).any(|part| match part {
+        TemplatePart::Reference(Reference::ServiceHost(key)) => {
+            inputs.desired.services.get(key).is_some_and(|other| other.network == ContainerNetwork::Host)
+        }
+        _ => false,
+    })
+}
+
+/// Whether the stack's own network is wanted by a service.
+fn wants_network(inputs: &Inputs<'_>) -> bool {
+    inputs.desired.services.values().any(|service| service.network == ContainerNetwork::Bridge)
 }
 
 /// An image is made once, also when several services want it.
@@ -376,7 +401,10 @@ fn delete_volume(draft: &mut Draft, name: &str, key: &str, observed: &Observed) 
 
 fn delete_network(draft: &mut Draft, observed: &Observed) {
     let Some(name) = &observed.services.network else { return };
-    let after = draft.removals();
+    // Those that are made anew somewhere else leave it, too.
+    let mut after = draft.removals();
+    let stay = observed.services.containers.iter().filter(|(name, _)| draft.removal_of(name).is_none());
+    after.extend(stay.flat_map(|(_, found)| draft.steps_at(&address(&found.key))));
     let call = Call::Container(ContainerCall::DeleteNetwork { name: name.clone() });
     draft.push(NewStep::new(Address::Network, Action::Delete, call, ""), after);
 }
@@ -390,7 +418,7 @@ mod tests {
             plan,
         },
         stack::{
-            Desired, Foreign, RestartPolicy, ServiceMount,
+            Desired, Foreign, RestartPolicy, ServiceMount, ServicePort, Template,
             samples::{function, service, stack, text},
         },
     };
@@ -472,6 +500,79 @@ mod tests {
 2 services.db: replace: environment.PASSWORD changed, restart changed after [1]
 3 services.db: start after [2]",
         );
+    }
+
+    #[test]
+    fn a_service_of_this_machines_network_is_found_by_this_machines_name() {
+        let refer = |reference| Template(vec![TemplatePart::Reference(reference)]);
+        let mut desired = two();
+        let port = ServicePort { host_ip: [127, 0, 0, 1].into(), host_port: 80, container_port: 80, is_udp: false };
+        let db = desired.services.get_mut("db").unwrap();
+        (db.network, db.ports) = (ContainerNetwork::Host, vec![port]);
+        let app = desired.services.get_mut("app").unwrap();
+        app.environment.insert("DB".to_owned(), refer(Reference::ServiceHost("db".to_owned())));
+        let mut consumer = function("consumer");
+        consumer.environment.insert("DB".to_owned(), refer(Reference::ServiceHost("db".to_owned())));
+        desired.functions.insert("consumer".to_owned(), consumer);
+        let mut target = FakeTarget::default();
+        let made = plan(&desired, &artifacts(&desired, 1), &target.observe(&desired), &facts()).unwrap();
+        let mut found = BTreeMap::new();
+        for step in &made.steps {
+            match &step.call {
+                Call::Container(ContainerCall::CreateContainer(new)) => {
+                    let host = new.environment.0.get("DB").cloned().unwrap_or_default();
+                    found.insert(new.key.clone(), (new.network.clone(), new.knows_host, host));
+                }
+                Call::CreateFunction(new) => {
+                    assert_eq!(new.settings.environment.0["DB"], "127.0.0.1");
+                }
+                _ => {}
+            }
+            target.apply(&step.call).unwrap();
+        }
+        assert_eq!(found["db"], ("host".to_owned(), false, String::new()));
+        assert_eq!(found["app"], ("stackctl-orders".to_owned(), true, "host.docker.internal".to_owned()));
+        check(&target, &desired, "");
+
+        // Alone there it needs no network of the stack's, and goes back into one that is made anew.
+        desired.services.remove("app");
+        check(
+            &target,
+            &desired,
+            "
+0 services.app: stop after []
+1 services.app: delete after [0]
+2 network: delete after [1]",
+        );
+        let alone = plan(&desired, &artifacts(&desired, 1), &target.observe(&desired), &facts()).unwrap();
+        alone.steps.iter().for_each(|step| target.apply(&step.call).unwrap());
+        desired.services.get_mut("db").unwrap().network = ContainerNetwork::Bridge;
+        check(
+            &target,
+            &desired,
+            "
+0 network: create after []
+1 services.db: stop: network changed after [0]
+2 services.db: delete: network changed after [1]
+3 services.db: replace: network changed after [0,2]
+4 services.db: start after [3]
+5 services.db: wait until it is ready after [1,2,3,4]",
+        );
+    }
+
+    #[test]
+    fn a_function_in_a_container_comes_after_the_network() {
+        let mut desired = two();
+        desired.services.remove("app");
+        let mut contained = function("contained");
+        contained.isolation = FunctionIsolation::Container;
+        desired.functions = BTreeMap::from([("contained".to_owned(), contained), ("f".to_owned(), function("f"))]);
+        let made = plan(&desired, &artifacts(&desired, 1), &FakeTarget::default().observe(&desired), &facts()).unwrap();
+        let after = |key: &str| {
+            let step = made.steps.iter().find(|step| step.address == Address::Function(key.to_owned())).unwrap();
+            step.after.iter().map(|id| made.steps[id.0].address.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!((after("contained"), after("f")), (vec!["network".to_owned()], Vec::new()));
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
                 Some((call, "url".to_owned()))
             }
         };
-        let action = if observed.is_some() { Action::Update } else { Action::Create };
+        let action = draft.addition_at(&address(key));
         if let Some((call, cause)) = step {
             let step = draft.push(NewStep::new(address(key), action, call, cause), after.clone());
             after.push(step);

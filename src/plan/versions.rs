@@ -50,7 +50,7 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
         let before = draft.steps_at(&address(key));
         let is_changed = draft.changes_version(&before);
         if live.is_none_or(|live| !live.is_current) || is_changed {
-            let action = if observed.is_some() { Action::Update } else { Action::Create };
+            let action = draft.addition_at(&address(key));
             let publish = Call::PublishVersion { name: function.name.clone() };
             let step = draft.push(NewStep::new(address(key), action, publish, "publish"), before);
             let (name, alias, version) = (function.name.clone(), LIVE_ALIAS, AliasVersion::JustPublished);
@@ -100,7 +100,7 @@ fn put(
         0 => Call::DeleteProvisionedConcurrency { name, alias },
         count => Call::PutProvisionedConcurrency { name, alias, count },
     };
-    let action = if draft.creates(&address(key)) { Action::Create } else { Action::Update };
+    let action = draft.addition_at(&address(key));
     let cause = format!("provisioned {} -> {}", optional(old), optional(Some(new).filter(|new| *new > 0)));
     draft.push(NewStep::new(address(key), action, call, cause), after)
 }

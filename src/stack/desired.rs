@@ -290,7 +290,7 @@ pub struct Pollers {
     pub max: u32,
 }
 
-/// Which network the containers of functions are in.
+/// Which network containers are in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ContainerNetwork {
     /// The stack's own.

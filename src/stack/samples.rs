@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    Architecture, Build, Desired, DesiredFunction, DesiredLayer, DesiredQueue, DesiredService, Fifo, ImageConfig,
-    LogFormat, Pool, RedriveAllow, RestartPolicy, ServiceImage, Template, TemplatePart, Trigger,
+    Architecture, Build, ContainerNetwork, Desired, DesiredFunction, DesiredLayer, DesiredQueue, DesiredService, Fifo,
+    ImageConfig, LogFormat, Pool, RedriveAllow, RestartPolicy, ServiceImage, Template, TemplatePart, Trigger,
 };
 use crate::model::{AccountId, FunctionIsolation, FunctionName, QueueName, Region, StackName, limits};
 
@@ -100,6 +100,7 @@ pub(crate) fn service(image: &str) -> DesiredService {
         entrypoint: Vec::new(),
         command: Vec::new(),
         environment: BTreeMap::new(),
+        network: ContainerNetwork::Bridge,
         ports: Vec::new(),
         volumes: Vec::new(),
         health: None,

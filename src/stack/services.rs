@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
-use super::Template;
+use super::{ContainerNetwork, Template};
 
 /// A side container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct DesiredService {
     /// Empty keeps the image's.
     pub command: Vec<String>,
     pub environment: BTreeMap<String, Template>,
+    pub network: ContainerNetwork,
+    /// Of this machine's network those that it listens on.
     pub ports: Vec<ServicePort>,
     pub volumes: Vec<ServiceMount>,
     /// `None` keeps the image's.

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::support::{
     binary::{Printed, eventually, run, stackctl, succeed},
+    go_runtime,
     tool::Tool,
     trials,
 };
@@ -25,39 +26,11 @@ trials!(
     what_a_kill_leaves_is_cleared needs [Tool::Docker, Tool::Python],
     a_container_is_killed_at_its_timeout needs [Tool::Docker, Tool::Python],
     what_is_missing_is_said needs [Tool::Docker, Tool::Python],
+    an_image_for_another_machine_is_said_before_it_bites needs [Tool::Docker, Tool::Go],
+    what_is_printed_is_logged_with_its_invocation needs [Tool::Docker, Tool::Go],
+    a_zip_file_becomes_an_image_and_back needs [Tool::Docker, Tool::Go],
     provisioned_environments_are_containers_that_run_before_they_are_asked needs [Tool::Docker, Tool::Python]
 );
-
-/// A Lambda function in Go without any library: the Runtime API by hand.
-const GO_MAIN: &str = r#"package main
-
-import (
-	"bytes"
-	"fmt"
-	"io"
-	"net/http"
-	"os"
-)
-
-func main() {
-	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
-	for {
-		next, err := http.Get(api + "next")
-		if err != nil {
-			fmt.Println(err)
-			os.Exit(1)
-		}
-		body, _ := io.ReadAll(next.Body)
-		id := next.Header.Get("Lambda-Runtime-Aws-Request-Id")
-		fmt.Println("GREETING", os.Getenv("GREETING"), os.Args)
-		answer := fmt.Sprintf(`{"greeting":%q,"uid":%d,"event":%s}`, os.Getenv("GREETING"), os.Getuid(), body)
-		response, err := http.Post(api+id+"/response", "application/json", bytes.NewReader([]byte(answer)))
-		if err == nil {
-			response.Body.Close()
-		}
-	}
-}
-"#;
 
 /// A runtime for Python in some lines, which an image starts with the handler's name: what AWS's runtime interface client does.
 pub(crate) const PYTHON_RUNTIME: &str = r#"import importlib, json, os, sys, traceback, urllib.request
@@ -285,25 +258,19 @@ fn an_image_of_nothing_but_a_program_is_a_function() {
                     image_config = { command = [\"one\", \"two\"] }\nenvironment = { GREETING = \"hello\" }\n";
     let stack = Stack::new("image", manifest);
     stack.write("greeter/Dockerfile", "FROM scratch\nARG FILE\nCOPY ${FILE} /greeter\nENTRYPOINT [\"/greeter\"]\n");
-    stack.write("greeter/main.go", GO_MAIN).write("greeter/go.mod", "module greeter\n\ngo 1.19\n");
-    let build = |stack: &Stack| {
-        let mut go = Command::new(Tool::Go.path().unwrap());
-        go.args(["build", "-o", "greeter", "."]).current_dir(stack.dir.path().join("greeter"));
-        go.env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
-        succeed(go);
-    };
-    build(&stack);
+    let build = |source: &str| go_runtime::build(&stack.dir.path().join("greeter"), source, "greeter");
+    build(go_runtime::SOURCE);
     let first = stack.up();
     assert!(first.contains("functions.greeter  stackctl.localhost/"), "{first}");
     let answer = stack.answer("greeter", &json!({"n": 1}));
     assert_eq!((&answer["greeting"], &answer["event"]["n"]), (&json!("hello"), &json!(1)));
     assert_eq!(answer["uid"], 993, "as AWS, an image runs as somebody who is not root");
-    assert!(stack.logs("greeter").contains("GREETING hello [/greeter one two]"), "{}", stack.logs("greeter"));
+    let log = stack.logs("greeter");
+    assert!(log.contains("ECHO {\"n\":1} hello [/greeter one two]"), "{log}");
     let again = stack.up();
     assert!(!again.contains("built") && !again.contains("updated"), "the second time there is nothing to do: {again}");
     // New code beside the old.
-    stack.write("greeter/main.go", &GO_MAIN.replace("%q,\"uid\"", "%q,\"v\":2,\"uid\""));
-    build(&stack);
+    build(&go_runtime::SOURCE.replace("%q,\"uid\"", "%q,\"v\":2,\"uid\""));
     stack.up();
     assert_eq!(stack.answer("greeter", &json!({}))["v"], 2);
     stack.down();
@@ -405,7 +372,7 @@ fn what_a_kill_leaves_is_cleared() {
     // The next engine has its own.
     stack.up();
     let answer = stack.answer("left", &json!({"do": "look"}));
-    assert_eq!((answer["tmp"].as_bool(), stack.containers().len()), (Some(true), 1));
+    assert_eq!((answer["tmp"].as_bool(), stack.containers().len()), (Some(true), 1), "{}", stack.log());
     kill();
     stack.down();
 }
@@ -427,4 +394,124 @@ fn what_is_missing_is_said() {
     let printed = run(none);
     assert!(printed.stderr.contains("cannot reach the Docker engine"), "{}", printed.stderr);
     assert!(printed.stderr.contains("start Docker"), "{}", printed.stderr);
+}
+
+/// A function whose program is built into an image of nothing else.
+fn echo_image() -> &'static str {
+    "[functions.echo]\nsource = \"echo\"\ntimeout = \"20s\"\nbuild = { image = {} }\nenvironment = { GREETING = \"hello\" }\n"
+}
+
+const ECHO_DOCKERFILE: &str = "FROM scratch\nCOPY bootstrap /bootstrap\nENTRYPOINT [\"/bootstrap\"]\n";
+
+fn an_image_for_another_machine_is_said_before_it_bites() {
+    let (other, platform) = if std::env::consts::ARCH == "aarch64" { ("x86_64", "amd64") } else { ("arm64", "arm64") };
+    let image = format!("stackctl-test-{platform}:1");
+    let context = TempDir::new().unwrap();
+    go_runtime::build(context.path(), go_runtime::SOURCE, "bootstrap");
+    // Its configuration says another machine, and so does the second program's header.
+    let mut foreign = fs::read(context.path().join("bootstrap")).unwrap();
+    foreign[18] = if platform == "arm64" { 0xb7 } else { 0x3e };
+    fs::write(context.path().join("foreign"), foreign).unwrap();
+    let dockerfile =
+        "FROM scratch\nCOPY bootstrap /bootstrap\nCOPY --chmod=0755 foreign /foreign\nENTRYPOINT [\"/bootstrap\"]\n";
+    fs::write(context.path().join("Dockerfile"), dockerfile.replace(" --chmod=0755", "")).unwrap();
+    fs::set_permissions(context.path().join("foreign"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = context.path().to_str().unwrap();
+    docker(&["build", "--quiet", "--platform", &format!("linux/{platform}"), "--tag", &image, path]);
+    assert_eq!(docker(&["image", "inspect", "--format", "{{.Architecture}}", &image]), platform);
+
+    // A function that says it is for this machine is refused, with the way out; nothing was made.
+    let stack = Stack::new("foreign", &format!("[functions.f]\nimage = \"{image}\"\ntimeout = \"20s\"\n"));
+    let printed = run(stack.command(&["up", "--yes"]));
+    assert_ne!(printed.code, Some(0));
+    assert!(
+        printed.stderr.contains(&format!("`{image}` is for {platform}, and the function is for")),
+        "{}",
+        printed.stderr
+    );
+    assert!(printed.stderr.contains("set `architecture` to what the image is for"), "{}", printed.stderr);
+
+    // One that says so itself is warned of, and so is a service.
+    let functions = format!(
+        "[functions.f]\nimage = \"{image}\"\narchitecture = \"{other}\"\ntimeout = \"20s\"\n\
+         [functions.g]\nimage = \"{image}\"\narchitecture = \"{other}\"\nimage_config = {{ entry_point = [\"/foreign\"] }}\n"
+    );
+    let with_service = Stack::new("foreign-s", &format!("[services.s]\nimage = \"{image}\"\n"));
+    let said = run(with_service.command(&["plan"])).stderr;
+    assert!(said.contains(&format!("`{image}` is for {platform}, and Docker here is ")), "of a service: {said}");
+    let stack = Stack::new("foreign-f", &functions);
+    let said = stack.up();
+    assert!(said.contains(&format!("functions.f: its image is for {platform}, and Docker here is ")), "{said}");
+    // What it really is runs; what it really is not says why.
+    assert_eq!(stack.answer("f", &json!({}))["uid"], 993);
+    let failed = stack.invoke("g", &json!({}));
+    assert!(failed.stdout.contains("exec format error; it may be for another architecture"), "{}", failed.stdout);
+    stack.down();
+    docker(&["image", "rm", &image]);
+}
+
+fn what_is_printed_is_logged_with_its_invocation() {
+    let stack = Stack::new("prints", echo_image());
+    stack.write("echo/Dockerfile", ECHO_DOCKERFILE);
+    go_runtime::build(&stack.dir.path().join("echo"), go_runtime::SOURCE, "bootstrap");
+    stack.up();
+    for number in 0..40 {
+        stack.answer("echo", &json!({ "n": number }));
+    }
+    let log = stack.logs("echo");
+    let words: Vec<&str> = log.lines().map(|line| line.split_whitespace().nth(2).unwrap()).collect();
+    // Nothing is before its START, behind its END or out of order, whichever of the two it was printed to.
+    let invocation = ["START", "ECHO", "to", "END", "REPORT"];
+    let invocations: Vec<&str> = words.into_iter().filter(|word| invocation.contains(word)).collect();
+    assert_eq!(invocations, invocation.repeat(40), "{log}");
+    let pipes = fs::read_dir(stack.dir.path().join(".stackctl/tmp")).unwrap();
+    assert_eq!(pipes.count(), 0, "the pipe's name is gone");
+    stack.down();
+
+    // What is not there is named.
+    let text = echo_image().to_owned() + "image_config = { entry_point = [\"/nothing\"] }\n";
+    let stack = Stack::new("prints", &text);
+    stack.write("echo/Dockerfile", ECHO_DOCKERFILE);
+    go_runtime::build(&stack.dir.path().join("echo"), go_runtime::SOURCE, "bootstrap");
+    stack.up();
+    let failed = stack.invoke("echo", &json!({}));
+    assert!(failed.stdout.contains("Runtime.InvalidEntrypoint"), "{}", failed.stdout);
+    assert!(failed.stdout.contains("cannot start `/nothing`: no such file or directory"), "{}", failed.stdout);
+    stack.down();
+}
+
+fn a_zip_file_becomes_an_image_and_back() {
+    let around = "url = {}\nconcurrency = { reserved = 4, provisioned = 1 }\n\
+                  [[functions.echo.triggers]]\nqueue = \"jobs\"\n[queues.jobs]\nvisibility_timeout = \"2m\"\n";
+    let as_image = echo_image().to_owned() + around;
+    let as_zip = as_image.replace("build = { image = {} }", "runtime = \"provided.al2023\"\nbuild = \"none\"");
+    let stack = Stack::new("kinds", &as_zip);
+    stack.write("echo/Dockerfile", ECHO_DOCKERFILE);
+    go_runtime::build(&stack.dir.path().join("echo"), go_runtime::SOURCE, "bootstrap");
+    stack.up();
+    let head = fs::read_to_string(stack.dir.path().join("stack.toml")).unwrap().replace(&as_zip, "");
+    for (text, kinds, containers) in
+        [(&as_image, "zip file -> image", 1), (&as_zip, "image -> zip file", 0), (&as_image, "zip file -> image", 1)]
+    {
+        stack.write("stack.toml", &(head.clone() + text));
+        let plan = succeed(stack.command(&["plan"]));
+        let reason = format!(
+            "- functions.echo                replace: {kinds}, which AWS does not change in place (calls would fail"
+        );
+        assert!(plan.contains(&reason), "{plan}");
+        let refused = run(stack.command(&["up"]));
+        assert_eq!(refused.code, Some(1), "nobody can be asked: {}", refused.stderr);
+        assert!(
+            refused.stderr.contains("waiting events and versions of `functions.echo` would be lost"),
+            "{}",
+            refused.stderr
+        );
+        stack.up();
+        assert_eq!(run(stack.command(&["plan", "--exit-code"])).code, Some(0));
+        assert_eq!(stack.answer("echo:live", &json!({}))["greeting"], "hello");
+        assert_eq!(stack.containers().len(), containers, "{kinds}");
+        succeed(stack.command(&["send", "jobs", kinds]));
+        eventually("the queue's message", || stack.logs("echo").contains(kinds).then_some(()));
+    }
+    stack.down();
 }

@@ -1,6 +1,7 @@
 //! Manifests converged through the genuine SDKs on the engine in this process.
 
 pub(crate) mod failing;
+pub(crate) mod whole;
 
 use std::{future, path::Path, sync::Arc};
 
@@ -123,14 +124,7 @@ impl Stage {
         let scope = Scope { account: stackctl::model::AccountId::DEFAULT, region: stackctl::model::Region::default() };
         let endpoint = Endpoint::open("http://127.0.0.1:4566", &scope);
         let http = wrapped(in_process::http_client(Arc::clone(&world.service)));
-        let facts = TargetFacts {
-            name: "embedded".to_owned(),
-            kind: TargetKind::Embedded,
-            scope,
-            endpoint: endpoint.url.clone(),
-            default_role: Some("arn:aws:iam::000000000000:role/stackctl".to_owned()),
-            services: ServiceFacts::default(),
-        };
+        let facts = facts(scope, endpoint.url.clone());
         let artifact = world.artifact(&[("bootstrap", "#!/bin/sh\n")]);
         Self { provider: Arc::new(AwsProvider::with_http_client(&endpoint, http)), world, facts, artifact }
     }
@@ -166,6 +160,18 @@ impl Stage {
             .await
             .unwrap();
         plan
+    }
+}
+
+/// The embedded engine's.
+fn facts(scope: Scope, endpoint: String) -> TargetFacts {
+    TargetFacts {
+        name: "embedded".to_owned(),
+        kind: TargetKind::Embedded,
+        scope,
+        endpoint,
+        default_role: Some("arn:aws:iam::000000000000:role/stackctl".to_owned()),
+        services: ServiceFacts::default(),
     }
 }
 

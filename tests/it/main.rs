@@ -49,6 +49,7 @@ fn main() -> ExitCode {
             containers::all(),
             converge::all(),
             converge::failing::all(),
+            converge::whole::all(),
             converging::all(),
             crash::all(),
             debugging::all(),

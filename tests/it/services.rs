@@ -4,15 +4,13 @@ pub(crate) mod around;
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
 };
 
 use crate::support::{
     binary::{Printed, eventually, run, stackctl, succeed},
-    docker::{Sweep, docker, postgres_image, redis_image},
-    faults::{Fault, Faulty},
+    docker::{Sweep, docker, free_port, postgres_image, redis_image},
     tool::Tool,
     trials,
 };
@@ -27,7 +25,7 @@ trials!(
     names_of_somebody_else_are_left_alone needs [Tool::Docker],
     images_come_from_a_registry needs [Tool::Docker, Tool::DockerRegistry],
     a_build_that_fails_shows_what_it_said needs [Tool::Docker],
-    after_any_failing_call_the_next_up_finishes needs [Tool::Docker],
+    this_machines_network_is_shared needs [Tool::Docker, Tool::Python],
     two_ups_at_once_end_in_one_stack needs [Tool::Docker],
     podman_will_do needs [Tool::Docker, Tool::Podman],
     without_an_engine_the_error_says_what_to_do
@@ -101,10 +99,6 @@ impl Drop for Stack {
 /// The id of a container.
 fn id(name: &str) -> String {
     succeed(docker(&["inspect", "--format", "{{.Id}}", name])).trim().to_owned()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// A cache on a port of its own.
@@ -416,28 +410,36 @@ fn a_build_that_fails_shows_what_it_said() {
     stack.down();
 }
 
-fn after_any_failing_call_the_next_up_finishes() {
-    let service = "[services.cache]\nbuild = \"REDIS\"\ncommand = [\"redis-server\", \"--save\", \"\"]\nvolumes = [\"data:/data\"]\n";
-    let mut stack = Stack::new("svc-nth", service);
-    // The image is there, and the engine: what is left are the calls that make the stack.
+fn this_machines_network_is_shared() {
+    let port = free_port();
+    let listening =
+        format!("[\"redis-server\", \"--save\", \"\", \"--protected-mode\", \"no\", \"--port\", \"{port}\"]");
+    let manifest = format!(
+        "[services.cache]\nbuild = \"REDIS\"\nnetwork = \"host\"\nports = [\"{port}\"]\ncommand = {listening}\n\
+         health = {{ command = [\"redis-cli\", \"-p\", \"{port}\", \"ping\"] }}\n\
+         [services.other]\nbuild = \"REDIS\"\ndepends_on = [\"cache\"]\n\
+         environment = {{ HOST = \"${{services.cache.host}}\", PORT = \"${{services.cache.port}}\" }}\n\
+         command = [\"sh\", \"-c\", \"redis-cli -h $HOST -p $PORT ping; exec redis-server --save ''\"]\n\
+         [functions.reader]\nruntime = \"python3.13\"\nhandler = \"app.handler\"\nsource = \"reader\"\n\
+         environment = {{ CACHE = \"${{services.cache.host}}:${{services.cache.port}}\" }}\n"
+    );
+    let stack = Stack::new("svc-host", &manifest);
+    fs::create_dir(stack.dir.path().join("reader")).unwrap();
+    fs::write(stack.dir.path().join("reader/app.py"), around::READER).unwrap();
     stack.up();
-    let mut at = 0;
-    loop {
-        let fault = if at % 2 == 0 { Fault::AnswerLost } else { Fault::Refused };
-        drop(Sweep::of(stack.dir.path()));
-        let faulty = Faulty::start(at, fault);
-        stack.host = Some(faulty.host());
-        let printed = stack.run(&["up", "--yes"]);
-        stack.host = None;
-        if faulty.seen() <= at {
-            assert_eq!(printed.code, Some(0), "no call failed: {}", printed.stderr);
-            break;
-        }
-        stack.up();
-        stack.check_plan_is_empty();
-        at += 1;
-    }
-    assert!(at > 8, "{at} calls make a stack");
+    stack.check_plan_is_empty();
+    let mode = ["inspect", "--format", "{{.HostConfig.NetworkMode}}", "stackctl-svc-host-cache"];
+    assert_eq!(succeed(docker(&mode)).trim(), "host");
+    stack.succeed(&["invoke", "reader"]);
+    assert!(stack.succeed(&["logs", "reader"]).contains("CACHE b'+PONG"), "from a process");
+    eventually("a pong, from another service", || stack.succeed(&["logs", "other"]).contains("PONG").then_some(()));
+    // Back into the stack's own network: another container.
+    let back = manifest.replace("network = \"host\"\n", "");
+    stack.write("svc-host", &back);
+    assert!(stack.succeed(&["plan"]).contains("+ services.cache  replace: network changed"));
+    stack.up();
+    stack.check_plan_is_empty();
+    assert!(stack.succeed(&["invoke", "reader"]).contains("null"));
     stack.down();
 }
 

@@ -264,13 +264,20 @@ async fn ask(session: &Session, args: &Up, place: &Place, plan: &Plan) -> Result
 
 /// What a plan's dangers are, in a few words.
 fn losses(plan: &Plan) -> String {
-    let (volumes, messages): (Vec<_>, Vec<_>) = plan.dangers().partition(|(_, danger)| *danger == Danger::LosesVolume);
-    let names: Vec<_> = volumes.iter().map(|(step, _)| format!("`{}`", step.address)).collect();
-    match (messages.is_empty(), names.is_empty()) {
-        (_, true) => "messages would be lost".to_owned(),
-        (true, false) => format!("the data of {} would be lost", names.join(", ")),
-        (false, false) => format!("messages and the data of {} would be lost", names.join(", ")),
+    let addresses = |wanted: Danger| {
+        let steps = plan.dangers().filter(|(_, danger)| *danger == wanted);
+        let names: Vec<_> = steps.map(|(step, _)| format!("`{}`", step.address)).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let mut lost = Vec::new();
+    let is_messages = |danger| matches!(danger, Danger::LosesMessages { .. } | Danger::ExpiresMessages { .. });
+    if plan.dangers().any(|(_, danger)| is_messages(danger)) {
+        lost.push("messages".to_owned());
     }
+    lost.extend(addresses(Danger::LosesVolume).map(|names| format!("the data of {names}")));
+    let events = |names| format!("waiting events and versions of {names}");
+    lost.extend(addresses(Danger::ReplacesFunction).map(events));
+    format!("{} would be lost", lost.join(" and "))
 }
 
 /// What somebody would do next, with the names of this stack.

@@ -3,7 +3,7 @@
 use super::{
     Key, Others, Presence::Default, Presence::Derived, Presence::Required, Shape, Table, Text, key, map, rules, table,
 };
-use crate::stack::{Condition, RestartPolicy};
+use crate::stack::{Condition, ContainerNetwork, RestartPolicy};
 
 /// More than any stack has; bounds what a manifest can ask for.
 const SERVICES_MAX: usize = 100;
@@ -29,6 +29,13 @@ static SERVICE: Table = table(
         ENTRYPOINT,
         COMMAND,
         ENVIRONMENT,
+        key(
+            "network",
+            Shape::OneOf(&ContainerNetwork::NAMES),
+            Default("\"bridge\""),
+            "",
+            "Which network it is in: `\"bridge\"` the stack's own, `\"host\"` this machine's, where `ports` says what it listens on.",
+        ),
         key(
             "ports",
             Shape::List { item: &Shape::Text(Text::Rule(&rules::PORT_MAPPING)), max: LIST_MAX },

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Fields, Lowering};
+use super::{Fields, Lowering, target};
 use crate::{
     manifest::{
         format::{is_path, port_mapping, volume},
@@ -11,8 +11,8 @@ use crate::{
         tree::{Node, Value},
     },
     stack::{
-        Condition, DesiredService, HealthTest, ImageBuild, MountSource, Reference, RestartPolicy, ServiceImage,
-        ServiceMount, Template, TemplatePart,
+        Condition, ContainerNetwork, DesiredService, HealthTest, ImageBuild, MountSource, Reference, RestartPolicy,
+        ServiceImage, ServiceMount, ServicePort, Template, TemplatePart,
     },
 };
 
@@ -23,7 +23,8 @@ impl Lowering<'_> {
             entrypoint: fields.texts("entrypoint"),
             command: fields.texts("command"),
             environment: self.service_environment(fields),
-            ports: fields.texts("ports").iter().filter_map(|text| port_mapping(text)).collect(),
+            network: target::network(fields),
+            ports: self.ports(fields),
             volumes: fields.texts("volumes").iter().filter_map(|text| self.mount(text)).collect(),
             health: health(fields),
             depends_on: self.dependencies(fields),
@@ -64,6 +65,23 @@ impl Lowering<'_> {
                 .filter_map(|entry| Some((entry.key.clone(), entry.node.as_text()?.to_owned())))
                 .collect(),
         })
+    }
+
+    /// In this machine's network nothing stands between a port and who listens on it.
+    fn ports(&mut self, fields: &Fields<'_>) -> Vec<ServicePort> {
+        let is_host = target::network(fields) == ContainerNetwork::Host;
+        let mut ports = Vec::new();
+        for item in fields.node("ports").map(Node::items).unwrap_or_default() {
+            let Some(port) = item.as_text().and_then(port_mapping) else { continue };
+            if is_host && (port.host_port != port.container_port || !port.host_ip.is_loopback()) {
+                let message = "a service in this machine's network has its ports there, and none that are mapped";
+                let problem = Problem::mistake("conflict", message).at(item.span, "beside `network = \"host\"`");
+                let help = format!("write `{0}:{0}`, and tell its program where to listen", port.container_port);
+                self.problems.push(problem.help(help));
+            }
+            ports.push(port);
+        }
+        ports
     }
 
     /// A container finds this machine's loopback in itself: what is an address there is none here.

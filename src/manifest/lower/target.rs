@@ -52,10 +52,15 @@ fn embedded(fields: &Fields<'_>) -> Target {
         port: embedded_port(fields),
         durability: fields.text("durability").and_then(|name| Durability::parse(&name)).unwrap_or_default(),
         isolation: fields.text("isolation").and_then(|name| Isolation::parse(&name)).unwrap_or_default(),
-        network: match fields.text("network").as_deref() {
-            Some("host") => ContainerNetwork::Host,
-            _ => ContainerNetwork::Bridge,
-        },
+        network: network(fields),
+    }
+}
+
+/// `network`, of functions or of a service.
+pub(super) fn network(fields: &Fields<'_>) -> ContainerNetwork {
+    match fields.text("network").as_deref() {
+        Some("host") => ContainerNetwork::Host,
+        _ => ContainerNetwork::Bridge,
     }
 }
 

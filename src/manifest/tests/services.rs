@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use super::{check_in_stack, context, show, toml};
 use crate::{
     manifest::read,
-    stack::{Condition, DesiredService, HealthTest, MountSource, RestartPolicy, ServiceImage, ServicePort},
+    stack::{
+        Condition, ContainerNetwork, DesiredService, HealthTest, MountSource, RestartPolicy, ServiceImage, ServicePort,
+    },
 };
 
 fn service(text: &str) -> DesiredService {
@@ -28,6 +30,28 @@ fn ports_are_on_loopback_unless_they_say_otherwise() {
     check("53:53/udp", ("127.0.0.1", 53, 53, true));
     check("0.0.0.0:80:8080", ("0.0.0.0", 80, 8080, false));
     check("[::1]:80:8080/tcp", ("::1", 80, 8080, false));
+}
+
+#[test]
+fn a_service_may_have_this_machines_network() {
+    let found = service("image = \"x\"\nnetwork = \"host\"\nports = [\"5432\"]");
+    assert_eq!((found.network, found.ports.len()), (ContainerNetwork::Host, 1));
+    check_in_stack(
+        r#"
+[services.it]
+image = "x"
+network = "host"
+ports = ["80:8080", "0.0.0.0:90:90", "91:91"]
+"#,
+        r#"
+error: a service in this machine's network has its ports there, and none that are mapped
+  7:10 "80:8080": beside `network = "host"`
+  help: write `8080:8080`, and tell its program where to listen
+error: a service in this machine's network has its ports there, and none that are mapped
+  7:21 "0.0.0.0:90:90": beside `network = "host"`
+  help: write `90:90`, and tell its program where to listen
+"#,
+    );
 }
 
 #[test]

@@ -160,9 +160,88 @@ fn images() {
          ~ functions.f  tag: stackctl:artifact changed
          0 to create, 1 to update, 0 to delete",
     );
-    let problems = planned(&example(), &target).unwrap_err();
-    let text = problems.iter().map(|problem| format!("{}: {}", problem.address, problem.message)).collect::<Vec<_>>();
-    assert_eq!(text, ["functions.f: the function is an image, and AWS does not let it become a zip file"]);
+}
+
+#[test]
+fn a_zip_file_becomes_an_image_and_back_by_a_replacement() {
+    let digest = ArtifactDigest::from_bytes([0x5e; 32]);
+    let image: crate::plan::Artifacts = [("f".to_owned(), ArtifactInfo::image(digest.to_string(), digest))].into();
+    let mut as_zip = example();
+    f(&mut as_zip).reserved_concurrency = Some(8);
+    f(&mut as_zip).provisioned_concurrency =
+        Some(Provisioned::Tracked { min: 1, max: 4, target_utilization_percent: 70 });
+    f(&mut as_zip).url = Some(FunctionUrl { needs_signature: false, streams: false, cors: None });
+    let mut as_image = as_zip.clone();
+    f(&mut as_image).image = Some("registry/f:1".into());
+    let planned_of = |desired: &Desired, target: &FakeTarget| match f(&mut desired.clone()).is_image() {
+        true => plan(desired, &image, &target.observe(desired), &facts()).unwrap(),
+        false => planned(desired, target).unwrap(),
+    };
+    let mut target = converged(&as_zip);
+    target.send("example-queue", 3);
+    for (desired, kinds) in [(&as_image, "zip file -> image"), (&as_zip, "image -> zip file")] {
+        let plan = planned_of(desired, &target);
+        assert_text(
+            &plan.to_string(),
+            &format!(
+                "~ functions.f                         concurrency: provisioned follows the load no longer
+                 + functions.f                         replace
+                 + functions.f                         concurrency: reserved 8
+                 + functions.f                         version: publish
+                 + functions.f                         version: alias live: the new version
+                 + functions.f                         concurrency: provisioned none -> 1
+                 + functions.f                         concurrency: provisioned between none -> 1 and 4
+                 + functions.f                         concurrency: target_utilization none -> 70%
+                 + functions.f                         create: url
+                 + functions.f.triggers.example-queue  replace
+                 - functions.f                         replace: {kinds}, which AWS does not change in place (calls would \
+                 fail meanwhile; its waiting events, its versions and its url would be lost)
+                 - functions.f.triggers.example-queue  replace: its function is replaced
+                 0 to create, 0 to update, 2 to replace, 0 to delete"
+            ),
+        );
+        assert_eq!(plan.dangers().count(), 1);
+        // Whatever was done last, the next plan does the rest.
+        for done in 0..=plan.steps.len() {
+            let mut left = target.clone();
+            for step in &plan.steps[..done] {
+                left.apply(&step.call).unwrap();
+            }
+            for step in planned_of(desired, &left).steps {
+                left.apply(&step.call).unwrap();
+            }
+            assert_eq!(planned_of(desired, &left).to_string(), "nothing to change", "after {done} steps");
+            assert_eq!(left.all.queues[&name("example-queue")].approximate_messages, 3);
+        }
+        for step in plan.steps {
+            target.apply(&step.call).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_is_replaced_keeps_nothing_that_is_not_declared_any_more() {
+    let digest = ArtifactDigest::from_bytes([0x5e; 32]);
+    let image: crate::plan::Artifacts = [("f".to_owned(), ArtifactInfo::image(digest.to_string(), digest))].into();
+    let mut target = converged(&example());
+    let mut desired = example();
+    f(&mut desired).image = Some("registry/f:1".into());
+    f(&mut desired).triggers.clear();
+    f(&mut desired).environment.clear();
+    desired.queues.remove("example-queue");
+    let plan = plan(&desired, &image, &target.observe(&desired), &facts()).unwrap();
+    assert_text(
+        &plan.to_string(),
+        "+ functions.f                         replace
+         - queues.example-queue                delete
+         - functions.f                         replace: zip file -> image, which AWS does not change in place (calls would \
+         fail meanwhile; its waiting events, its versions and its url would be lost)
+         - functions.f.triggers.example-queue  delete
+         0 to create, 0 to update, 1 to replace, 2 to delete",
+    );
+    for step in plan.steps {
+        target.apply(&step.call).unwrap();
+    }
 }
 
 #[test]

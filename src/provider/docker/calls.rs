@@ -13,12 +13,15 @@ use crate::{
         BuildSpec, ContainerSpec, Context, Error, ErrorKind as DockerKind, HealthCheck, KIND_NETWORK, KIND_SERVICE,
         KIND_VOLUME, LABEL_HASH, Mount, Network, NetworkJoin, PortBinding,
     },
+    model::{HOST_NAME, HOST_NETWORK},
     plan::{ContainerCall, NewContainer, NewMountSource},
     stack::{Address, Condition, HealthTest, ImageBuild, Readiness, ServicePort},
 };
 
 /// How long a container has to end before it is killed.
 const STOP_GRACE: Duration = Duration::from_secs(10);
+/// Docker's word for this machine's address in the container's network.
+const HOST_GATEWAY: &str = "host-gateway";
 /// Lines of a failed build that its error repeats.
 const BUILD_LINES_SHOWN: usize = 20;
 
@@ -96,6 +99,7 @@ impl DockerProvider {
         let text = serde_json::to_string(&parts).unwrap_or_default();
         let mut labels = self.ownership.labels(KIND_SERVICE, &new.key, &hash_of(&text));
         labels.insert(found::LABEL_PARTS.to_owned(), text);
+        let is_host = new.network == HOST_NETWORK;
         let some = |items: &Vec<String>| (!items.is_empty()).then(|| items.clone());
         ContainerSpec {
             name: new.name.clone(),
@@ -104,8 +108,13 @@ impl DockerProvider {
             command: some(&new.command),
             environment: new.environment.0.clone(),
             labels,
-            network: Some(NetworkJoin { network: new.network.clone(), aliases: vec![new.key.clone()] }),
-            ports: new.ports.iter().map(port).collect(),
+            network: Some(NetworkJoin {
+                network: new.network.clone(),
+                aliases: if is_host { Vec::new() } else { vec![new.key.clone()] },
+            }),
+            extra_hosts: if new.knows_host { vec![format!("{HOST_NAME}:{HOST_GATEWAY}")] } else { Vec::new() },
+            // In this machine's network they are there without more.
+            ports: if is_host { Vec::new() } else { new.ports.iter().map(port).collect() },
             mounts: new
                 .mounts
                 .iter()

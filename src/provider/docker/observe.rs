@@ -6,8 +6,8 @@ use super::{DockerProvider, error::failed, found};
 use crate::{
     converge::ProviderError,
     docker::{KIND_SERVICE, LABEL_DIRECTORY, LABEL_KIND, LABEL_NAME, LABEL_STACK},
-    model::{network_name, resource_name},
-    stack::{Address, Desired, DesiredService, Foreign, Observed, ServiceImage},
+    model::{HOST_NETWORK, network_name, resource_name},
+    stack::{Address, ContainerNetwork, Desired, DesiredService, Foreign, Observed, ServiceImage},
 };
 
 impl DockerProvider {
@@ -32,7 +32,9 @@ impl DockerProvider {
             }
             let key = container.key().unwrap_or(&container.name).to_owned();
             let is_job = desired.is_some_and(|desired| desired.is_job(&key));
-            let seen = found::container(&container, &key, &network, is_job);
+            let wanted = desired.and_then(|desired| desired.services.get(&key)).map(|service| service.network);
+            let network = if wanted == Some(ContainerNetwork::Host) { HOST_NETWORK } else { &network };
+            let seen = found::container(&container, &key, network, is_job);
             observed.services.containers.insert(container.name, seen);
         }
         observed.services.network = networks.into_iter().map(|network| network.name).next();

@@ -4,6 +4,7 @@
 //! Nothing of this happens before the first function wants a container: a stack without any never looks for Docker.
 
 mod images;
+mod launcher;
 mod reach;
 mod settings;
 mod sweep;
@@ -20,6 +21,7 @@ use std::{
 use tokio::sync::{OnceCell, Semaphore, mpsc};
 
 pub use images::base_image;
+pub(super) use launcher::refusal;
 pub(super) use reach::Admits;
 pub use reach::{Gateway, NetworkChoice, Subnet};
 pub use sweep::{Swept, sweep};
@@ -33,7 +35,7 @@ use super::report::Report;
 use crate::{
     docker::{self, ContainerSpec, Docker, Image, Machine, Ownership},
     engine::{CodeImage, LaunchSpec, SandboxSpec, lambda::CodeRef},
-    model::{ArtifactDigest, FunctionIsolation, StackName},
+    model::{ArtifactDigest, FunctionIsolation, RUNTIME_DIR, StackName},
 };
 
 /// Containers that are created and started at one time: more only wait for each other inside the engine.
@@ -86,6 +88,8 @@ pub(super) struct Connected {
     pub(super) docker: Docker,
     pub(super) machine: Machine,
     pub(super) reach: Reach,
+    /// The file of what lets functions print straight to this engine, where there is one.
+    launcher: Option<PathBuf>,
     images: Images,
     ownership: Ownership,
 }
@@ -97,6 +101,19 @@ pub(super) struct Prepared<'a> {
     image: Image,
     /// Whether the image itself is the function's code.
     is_code: bool,
+}
+
+/// What an environment brings for its container.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Around<'a> {
+    /// The layers' files, when there are layers.
+    pub(super) layers_dir: Option<&'a Path>,
+    /// The port of its Runtime API.
+    pub(super) runtime_api_port: u16,
+    /// No other environment's.
+    pub(super) serial: u64,
+    /// What it prints into; `None` leaves that to Docker. Only where there is a launcher.
+    pub(super) pipe: Option<&'a Path>,
 }
 
 /// Why there is no container, in words for people.
@@ -113,6 +130,13 @@ impl From<docker::Error> for Unavailable {
     fn from(error: docker::Error) -> Self {
         let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
         Self(format!("{error}{hint}"))
+    }
+}
+
+impl Prepared<'_> {
+    /// Whether its program can print straight to this engine.
+    pub(super) fn has_launcher(&self, spec: &LaunchSpec) -> bool {
+        self.connected.launcher.is_some() && settings::names_program(spec, &self.image)
     }
 }
 
@@ -193,17 +217,11 @@ impl Containers {
         Ok(Prepared { connected, image, is_code })
     }
 
-    /// The container to create for an environment whose Runtime API is at `runtime_api_port`. `serial` is no other's.
-    pub(super) fn spec(
-        &self,
-        prepared: &Prepared<'_>,
-        spec: &LaunchSpec,
-        layers_dir: Option<&Path>,
-        runtime_api_port: u16,
-        serial: u64,
-    ) -> ContainerSpec {
+    /// The container to create for an environment.
+    pub(super) fn spec(&self, prepared: &Prepared<'_>, spec: &LaunchSpec, around: Around<'_>) -> ContainerSpec {
         let options = &self.inner.options;
         let connected = prepared.connected;
+        let Around { layers_dir, runtime_api_port, serial, pipe } = around;
         container_spec(
             spec,
             &Place {
@@ -219,6 +237,7 @@ impl Containers {
                 user_processes_max: rustix::process::getrlimit(rustix::process::Resource::Nproc).maximum,
                 image: &prepared.image,
                 is_code: prepared.is_code,
+                printing: connected.launcher.as_deref().zip(pipe),
                 user: (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw()),
             },
         )
@@ -258,12 +277,15 @@ impl Containers {
             options.report.say(format!("removed {swept} that an earlier engine left behind"));
         }
         let machine = docker.machine().await?;
+        let runtime_dir = options.state_dir.join(RUNTIME_DIR);
+        let launcher = launcher::install(&docker, &machine, &runtime_dir)
+            .map_err(|error| Unavailable(format!("cannot write `{}`: {error}", runtime_dir.display())))?;
         let (reach, socket) = Reach::open(&docker, &machine, &ownership, options.network, options.port).await?;
         if let Some(door) = socket {
             // Refused only when the listener is gone, and the engine with it.
             let _ = self.inner.doors.send(door).await;
         }
-        Ok(Connected { docker, machine, reach, images: Images::default(), ownership })
+        Ok(Connected { docker, machine, reach, launcher, images: Images::default(), ownership })
     }
 }
 

@@ -24,12 +24,10 @@ use std::{
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::{GatewaySocket, Unavailable};
-use crate::docker::{ContainerSpec, Docker, KIND_NETWORK, Machine, NetworkJoin, Ownership};
-
-/// What containers call the machine that they run on.
-pub(super) const HOST_NAME: &str = "host.docker.internal";
-/// The name of this machine's own network, for Docker and Podman.
-const HOST_NETWORK: &str = "host";
+use crate::{
+    docker::{ContainerSpec, Docker, KIND_NETWORK, Machine, NetworkJoin, Ownership},
+    model::{HOST_NAME, HOST_NETWORK},
+};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1_024;

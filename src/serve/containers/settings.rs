@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Unavailable, reach::Reach};
+use super::{Unavailable, launcher, reach::Reach};
 use crate::{
     docker::{ContainerSpec, Image, KIND_FUNCTION, Machine, Mount, Ownership, Ulimit},
     engine::{LaunchSpec, SandboxSpec},
@@ -49,6 +49,8 @@ pub(super) struct Place<'a> {
     pub(super) image: &'a Image,
     /// Whether the image is the function's code.
     pub(super) is_code: bool,
+    /// The launcher and the pipe that the function prints into.
+    pub(super) printing: Option<(&'a Path, &'a Path)>,
     /// User and group of this process.
     pub(super) user: (u32, u32),
 }
@@ -62,8 +64,12 @@ pub(super) fn container_spec(spec: &LaunchSpec, place: &Place<'_>) -> ContainerS
     for value in environment.values_mut() {
         reachable(value, place.port, &endpoint);
     }
-    let (entrypoint, command) = program(spec, place.image);
+    let (mut entrypoint, mut command) = program(spec, place.image);
     let mut mounts = Vec::new();
+    if let Some((program, pipe)) = place.printing {
+        entrypoint = Some(launched(entrypoint, command.take(), place.image));
+        mounts.extend(launcher::mounts(program, pipe));
+    }
     if !place.is_code {
         let source = spec.artifact.dir_in(place.state_dir);
         mounts.push(Mount::Bind { source, target: TASK_ROOT.to_owned(), is_read_only: true });
@@ -143,6 +149,20 @@ fn program(spec: &LaunchSpec, image: &Image) -> (Option<Vec<String>>, Option<Vec
         runtime if starts_itself(runtime) => (Some(vec![format!("{TASK_ROOT}/bootstrap")]), None),
         _ => (None, Some(vec![spec.handler.clone()])),
     }
+}
+
+/// Whether it is known what is run; Docker says what is wrong with an image of which it is not.
+pub(super) fn names_program(spec: &LaunchSpec, image: &Image) -> bool {
+    let (entrypoint, command) = program(spec, image);
+    entrypoint.or(command).is_some() || !image.entrypoint.is_empty() || !image.command.is_empty()
+}
+
+/// The same behind the launcher, whole: Docker forgets the image's command beside an entry point.
+fn launched(entrypoint: Option<Vec<String>>, command: Option<Vec<String>>, image: &Image) -> Vec<String> {
+    let kept = if entrypoint.is_none() { image.command.clone() } else { Vec::new() };
+    let launcher = [launcher::PROGRAM_INSIDE, launcher::PIPE_INSIDE].map(str::to_owned);
+    let entrypoint = entrypoint.unwrap_or_else(|| image.entrypoint.clone());
+    launcher.into_iter().chain(entrypoint).chain(command.unwrap_or(kept)).collect()
 }
 
 fn working_dir(spec: &LaunchSpec) -> Option<String> {
@@ -255,6 +275,7 @@ mod tests {
             user_processes_max: Some(100),
             image,
             is_code,
+            printing: None,
             user: (1000, 100),
         };
         container_spec(spec, &place)
@@ -303,6 +324,20 @@ mod tests {
         };
         check("provided.al2023", "h", "/var/task/bootstrap");
         check("go1.x", "main", "/var/task/main");
+    }
+
+    #[test]
+    fn a_launcher_starts_what_docker_would() {
+        let check = |entrypoint: Option<&[&str]>, command: Option<&[&str]>, expected: &str| {
+            let texts = |texts: Option<&[&str]>| texts.map(|texts| texts.iter().map(|t| (*t).to_owned()).collect());
+            let found = launched(texts(entrypoint), texts(command), &image(&["/entry"], &["a", "b"]));
+            assert_eq!(found[2..].join(" "), expected, "{entrypoint:?} {command:?}");
+            assert_eq!(found[..2], ["/var/stackctl/launch", "/var/stackctl/printed"]);
+        };
+        check(None, None, "/entry a b");
+        check(None, Some(&["c"]), "/entry c");
+        check(Some(&["/own"]), None, "/own");
+        check(Some(&["/own", "x"]), Some(&["c"]), "/own x c");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     io,
     net::IpAddr,
+    path::PathBuf,
     pin::Pin,
     sync::{
         Arc,
@@ -19,6 +20,7 @@ use super::{
     environment::{Launch, Running, Started},
     extensions::Extensions,
     layers,
+    output::Output,
     printed::StreamedOutput,
     sandbox::{Memory, Printing, Sandbox},
 };
@@ -27,8 +29,8 @@ use crate::{
     engine::{EnvironmentEvent, ExitCause},
     model::IdSource,
     serve::{
-        containers::{Admits, Containers, Prepared},
-        platform::{MemoryMeter, PrintedInto},
+        containers::{Admits, Around, Containers, Prepared, refusal},
+        platform::MemoryMeter,
         report::Report,
     },
     task::Tasks,
@@ -45,8 +47,37 @@ pub(super) struct Container {
     docker: Docker,
     id: String,
     is_removed: bool,
+    /// What the launcher becomes, where there is one.
+    program: Option<String>,
     waiting: Option<Waiting>,
     report: Report,
+}
+
+/// The launcher and the pipe come before the program.
+const LAUNCHER_WORDS: usize = 2;
+/// Of pipes' names.
+const PIPE_ENDING: &str = "printed";
+
+/// What a container will print into. Dropped, its name is gone.
+#[derive(Debug)]
+struct Pipe {
+    path: PathBuf,
+    /// Until it is followed.
+    output: Option<Output>,
+}
+
+impl Pipe {
+    fn make(path: PathBuf) -> Result<Self, String> {
+        let output = Output::at(&path).map_err(|error| format!("cannot make a pipe for its output: {error}"))?;
+        Ok(Self { path, output: Some(output) })
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        // Else it goes when the next engine starts.
+        let _ = std::fs::remove_file(&self.path);
+    }
 }
 
 type Exit = Pin<Box<dyn Future<Output = Result<i64, docker::Error>> + Send>>;
@@ -93,12 +124,21 @@ async fn start(launch: &Launch, containers: &Containers, prepared: &Prepared<'_>
         let no_layers = |error: io::Error| format!("cannot make the layers' directory: {error}");
         merged.map_err(|error| no_layers(io::Error::other(error)))?.map_err(no_layers)?
     };
-    let wanted = containers.spec(prepared, &launch.spec, layers_dir.as_deref(), port, serial);
+    let pipe = match prepared.has_launcher(&launch.spec) {
+        true => Some(Pipe::make(shared.temporary_dir.join(format!("{serial}.{PIPE_ENDING}")))?),
+        false => None,
+    };
+    let path = pipe.as_ref().map(|pipe| pipe.path.as_path());
+    let around = Around { layers_dir: layers_dir.as_deref(), runtime_api_port: port, serial, pipe: path };
+    let wanted = containers.spec(prepared, &launch.spec, around);
     let _turn = containers.turn().await;
     let docker = prepared.connected.docker.clone();
     let id = docker.create(&wanted).await.map_err(|error| explained(&error))?;
-    let mut container = Container { docker, id, is_removed: false, waiting: None, report: shared.report.clone() };
-    match container.started(prepared).await {
+    let program =
+        pipe.is_some().then(|| wanted.entrypoint.into_iter().flatten().nth(LAUNCHER_WORDS).unwrap_or_default());
+    let report = shared.report.clone();
+    let mut container = Container { docker, id, is_removed: false, program, waiting: None, report };
+    match container.started(prepared, pipe).await {
         Ok((printing, memory, admits)) => {
             let running = Running {
                 phase: Arc::clone(&launch.phase),
@@ -137,10 +177,19 @@ fn explained(error: &docker::Error) -> String {
 
 impl Container {
     /// Starts it, and says whose connections its Runtime API takes.
-    async fn started(&self, prepared: &Prepared<'_>) -> Result<(Printing, Memory, Admits), docker::Error> {
+    async fn started(
+        &self,
+        prepared: &Prepared<'_>,
+        mut pipe: Option<Pipe>,
+    ) -> Result<(Printing, Memory, Admits), docker::Error> {
         let reach = &prepared.connected.reach;
-        let printed = self.docker.attach(&self.id).await?;
+        let printing = match pipe.as_mut().and_then(|pipe| pipe.output.take()) {
+            Some(output) => Printing::Piped(output),
+            None => Printing::Streamed(StreamedOutput::new(self.docker.attach(&self.id).await?)),
+        };
         self.docker.start(&self.id).await?;
+        // It has the pipe now, and the name can go.
+        drop(pipe);
         // What it sends meanwhile waits in the socket.
         let found = self.docker.inspect(&self.id).await?;
         let address = reach.told_apart_in().and_then(|network| {
@@ -153,12 +202,16 @@ impl Container {
             // It has ended already and has no address any more: nobody will call.
             (Some(_), None) => Admits::Only(IpAddr::from([0, 0, 0, 0])),
         };
-        let pid = found.and_then(|found| found.pid);
-        let pipes = pid.and_then(|pid| PrintedInto::of(pid, &self.id));
         // Where its address is on this machine's bridge, its process is this machine's too.
-        let pid = pid.filter(|_| reach.told_apart_in().is_some());
+        let pid = found.and_then(|found| found.pid).filter(|_| reach.told_apart_in().is_some());
         let memory = pid.map_or(Memory::Unknown, |pid| Memory::Told(MemoryMeter::of(pid)));
-        Ok((Printing::Streamed(StreamedOutput::new(printed, pipes)), memory, admits))
+        Ok((printing, memory, admits))
+    }
+
+    /// Why its program was never run, when it ended like `cause`.
+    pub(super) fn refusal(&self, cause: &ExitCause) -> Option<String> {
+        let ExitCause::Status(status) = cause else { return None };
+        Some(format!("cannot start `{}`: {}", self.program.as_ref()?, refusal(*status)?))
     }
 
     /// Waits until it has ended. Cancel safe: one call to Docker waits, however often this is asked.

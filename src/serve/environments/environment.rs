@@ -360,7 +360,11 @@ impl Started {
                 let running = &self.running;
                 running.output.finish(&Heard { running: running.as_ref(), kind: Kind::Function }).await;
                 let max_memory_used_bytes = running.last_peak_memory_bytes();
+                let was_reached = running.was_reached.load(Ordering::Relaxed);
+                let refusal =
+                    cause.as_ref().ok().filter(|_| !was_reached).and_then(|cause| self.sandbox.refusal(cause));
                 match cause {
+                    _ if let Some(message) = refusal => running.emit(EnvironmentEvent::LaunchFailed { message }),
                     Ok(cause) => running.emit(EnvironmentEvent::Exited { cause, max_memory_used_bytes }),
                     Err(error) => running
                         .emit(EnvironmentEvent::LaunchFailed { message: format!("cannot wait for its end: {error}") }),

@@ -11,7 +11,6 @@ pub mod isolation;
 mod keeper;
 mod layers;
 mod lines;
-mod marks;
 mod memory;
 mod output;
 mod printed;

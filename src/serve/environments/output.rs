@@ -3,14 +3,17 @@
 //! Standard output and error are one pipe, as on AWS: with a pipe each, the order of a function's lines among the two would
 //! be lost, and a log is read in its order.
 
-use std::{io, os::fd::AsFd, process::Stdio};
+use std::{io, os::fd::AsFd, path::Path, process::Stdio};
 
 use parking_lot::Mutex;
 use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::Receiver;
 
 use super::{EnvironmentSink, lines::Lines};
-use crate::engine::{EnvironmentEvent, OutputStream};
+use crate::{
+    engine::{EnvironmentEvent, OutputStream},
+    serve::platform,
+};
 
 /// What one read takes, a pipe's usual capacity.
 const READ_BYTES: usize = 64 * 1024;
@@ -53,6 +56,12 @@ impl Output {
         let state = State { buffer: Vec::new(), lines: Lines::default() };
         // It alone becomes one that does not wait; the process's end stays as every program expects it.
         Ok((Self { pipe: Receiver::from_owned_fd(reading)?, state: Mutex::new(state) }, ends))
+    }
+
+    /// A new named pipe, for a program that finds it by its path.
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
+        let state = State { buffer: Vec::new(), lines: Lines::default() };
+        Ok(Self { pipe: platform::named_pipe(path)?, state: Mutex::new(state) })
     }
 
     /// Hands on each line as it comes, until the pipe is closed.

@@ -25,6 +25,14 @@ impl Sandbox {
         }
     }
 
+    /// Why the function's program was never run, when it ended like `cause` without having called.
+    pub(super) fn refusal(&self, cause: &ExitCause) -> Option<String> {
+        match self {
+            Self::Process(_) => None,
+            Self::Container(container) => container.refusal(cause),
+        }
+    }
+
     /// Kills a process, and all that it started, without waiting; a container goes with [`Sandbox::stop`] alone.
     pub(super) fn kill(&mut self) {
         if let Self::Process(process) = self {
@@ -48,7 +56,9 @@ impl Sandbox {
 /// What a sandbox prints.
 #[derive(Debug)]
 pub(super) enum Printing {
+    /// Into a pipe of this machine: what was printed can be read at once.
     Piped(Output),
+    /// Through Docker.
     Streamed(StreamedOutput),
 }
 

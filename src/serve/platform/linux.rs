@@ -2,12 +2,16 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
-    os::unix::fs::FileExt,
+    fs, io,
+    os::unix::fs::{FileExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-use rustix::process::{Pid, Signal, getpgid, getpgrp, kill_process, kill_process_group};
+use rustix::{
+    fs::{CWD, FileType, Mode, mknodat},
+    process::{Pid, Signal, getpgid, getpgrp, kill_process, kill_process_group},
+};
+use tokio::net::unix::pipe;
 
 use crate::serve::listener::PortHolder;
 
@@ -17,6 +21,21 @@ const LISTEN: &str = "0A";
 const TREE_MAX: usize = 256;
 /// What is read of a `/proc/PID/status`; the line of interest is in its first half.
 const STATUS_MAX_BYTES: usize = 2048;
+
+/// Whoever finds it may write into it; who reads it made it.
+const NAMED_PIPE_MODE: u32 = 0o622;
+
+/// A new named pipe, to be read. It has no end: what is returned holds it open for writing as well, so that whoever opens it later finds
+/// it open, and nothing that is left in it is lost.
+///
+/// # Errors
+/// There is something at `path`, or it cannot be written there.
+pub fn named_pipe(path: &Path) -> io::Result<pipe::Receiver> {
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
+    // Past the mask of what new files may have.
+    fs::set_permissions(path, fs::Permissions::from_mode(NAMED_PIPE_MODE))?;
+    pipe::OpenOptions::new().read_write(true).open_receiver(path)
+}
 
 /// Who listens on a TCP port of this machine, as far as this user may know.
 pub fn port_holder(port: u16) -> Option<PortHolder> {

@@ -5,14 +5,12 @@
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod other;
-#[cfg(target_os = "linux")]
-mod streams_of;
 
 #[cfg(target_os = "linux")]
-pub use linux::{Member, Memory, MemoryMeter, MountNamespace, count_marked, kill_marked, kill_members, port_holder};
+pub use linux::{
+    Member, Memory, MemoryMeter, MountNamespace, count_marked, kill_marked, kill_members, named_pipe, port_holder,
+};
 #[cfg(not(target_os = "linux"))]
 pub use other::{
-    Member, Memory, MemoryMeter, MountNamespace, PrintedInto, count_marked, kill_marked, kill_members, port_holder,
+    Member, Memory, MemoryMeter, MountNamespace, count_marked, kill_marked, kill_members, named_pipe, port_holder,
 };
-#[cfg(target_os = "linux")]
-pub use streams_of::PrintedInto;

@@ -60,23 +60,12 @@ impl MountNamespace {
     }
 }
 
-/// Containers are on another machine here.
-#[derive(Debug)]
-pub struct PrintedInto;
-
-impl PrintedInto {
-    /// Nobody's.
-    pub fn of(_pid: u32, _id: &str) -> Option<Self> {
-        None
-    }
-
-    /// Nowhere.
-    ///
-    /// # Errors
-    /// Always.
-    pub fn write(&self, _bytes: &[u8]) -> std::io::Result<()> {
-        Err(std::io::ErrorKind::Unsupported.into())
-    }
+/// Nothing else sees a pipe of this machine: containers are on another one here.
+///
+/// # Errors
+/// Always.
+pub fn named_pipe(_path: &std::path::Path) -> std::io::Result<tokio::net::unix::pipe::Receiver> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 /// Other processes' environments cannot be read reliably here: who has left the group of its environment stays.

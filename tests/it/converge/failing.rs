@@ -1,13 +1,7 @@
 //! Every call of a convergence fails in its turn, whatever stands in the manifest: the next one finishes, and after it there
 //! is nothing left to do.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use aws_smithy_runtime_api::client::{
     http::{
@@ -19,6 +13,8 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::body::SdkBody;
 
+use crate::support::faults::{Countdown, Fault};
+
 use super::{CHANGED, EVERYTHING, NOTHING, Patience, Progress, Provider, Stage, apply, block_on, future, read, trials};
 
 trials!(
@@ -28,7 +24,7 @@ trials!(
 );
 
 /// What [`EVERYTHING`] leaves out: what follows the load, what calls from outside, what time starts.
-const MORE: &str = r#"
+pub(super) const MORE: &str = r#"
 [functions.tracked]
 runtime = "provided.al2023"
 source = "src"
@@ -57,33 +53,17 @@ expression = "rate(1 hour)"
 queue = "work"
 "#;
 
-/// What becomes of one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    /// It is refused, and nothing is done.
-    Refused,
-    /// It is carried out, and answered as if it were not.
-    DoneAndRefused,
-    /// It is carried out and the connection breaks: the SDK asks again by itself.
-    AnswerLost,
-}
-
-const FAULTS: [Fault; 3] = [Fault::Refused, Fault::DoneAndRefused, Fault::AnswerLost];
+pub(super) const FAULTS: [Fault; 3] = [Fault::Refused, Fault::DoneAndRefused, Fault::AnswerLost];
 
 /// A way to the engine on which a request fails.
 #[derive(Clone)]
-struct Faulty<H> {
-    http: H,
-    fault: Fault,
-    /// How many more requests pass before the one that fails; it has failed when that is below zero.
-    left: Arc<AtomicUsize>,
+pub(super) struct Faulty<H> {
+    pub(super) http: H,
+    pub(super) countdown: Arc<Countdown>,
 }
 
 /// Engines at once: most of the time they wait until a mapping may be changed again.
-const AT_ONCE: usize = 12;
-
-/// No request fails.
-const NEVER: usize = usize::MAX / 2;
+pub(super) const AT_ONCE: usize = 12;
 
 impl<H> fmt::Debug for Faulty<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,13 +74,13 @@ impl<H> fmt::Debug for Faulty<H> {
 impl HttpClient for Faulty<SharedHttpClient> {
     fn http_connector(&self, settings: &HttpConnectorSettings, parts: &RuntimeComponents) -> SharedHttpConnector {
         let http = self.http.http_connector(settings, parts);
-        SharedHttpConnector::new(Faulty { http, fault: self.fault, left: Arc::clone(&self.left) })
+        SharedHttpConnector::new(Faulty { http, countdown: Arc::clone(&self.countdown) })
     }
 }
 
 impl HttpConnector for Faulty<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let fault = (self.left.fetch_sub(1, Ordering::SeqCst) == 0).then_some(self.fault);
+        let fault = self.countdown.next();
         if fault == Some(Fault::Refused) {
             return HttpConnectorFuture::ready(Ok(refusal()));
         }
@@ -126,38 +106,44 @@ fn refusal() -> HttpResponse {
 /// Between two stacks, each request of planning and applying fails once; what was interrupted is then finished.
 fn check(from: &str, to: &str) {
     for fault in FAULTS {
-        let mut first = 0;
-        loop {
-            let at_once = first..first + AT_ONCE;
-            let failed = std::thread::scope(|scope| {
-                let running: Vec<_> = at_once.map(|at| scope.spawn(move || one(from, to, fault, at))).collect();
-                running.into_iter().map(|one| one.join().unwrap()).filter(|failed| *failed).count()
-            });
-            first += failed;
-            if failed < AT_ONCE {
-                break;
-            }
+        let requests = each(|at| one(from, to, fault, at));
+        assert!(requests > 5, "{fault:?}: only {requests} requests");
+    }
+}
+
+/// Calls `one` with 0, 1 and so on, some at once, until no request fails any more; how many did.
+pub(super) fn each(one: impl Fn(usize) -> bool + Sync) -> usize {
+    let mut first = 0;
+    loop {
+        let at_once = first..first + AT_ONCE;
+        let failed = std::thread::scope(|scope| {
+            let one = &one;
+            let running: Vec<_> = at_once.map(|at| scope.spawn(move || one(at))).collect();
+            running.into_iter().map(|one| one.join().unwrap()).filter(|failed| *failed).count()
+        });
+        first += failed;
+        if failed < AT_ONCE {
+            return first;
         }
-        assert!(first > 5, "{fault:?}: only {first} requests");
     }
 }
 
 /// Whether a request failed.
 fn one(from: &str, to: &str, fault: Fault, at: usize) -> bool {
-    let left = Arc::new(AtomicUsize::new(NEVER));
+    let countdown = Countdown::new(fault);
     let mut failed = false;
     block_on(async {
-        let stage = Stage::through(|http| SharedHttpClient::new(Faulty { http, fault, left: Arc::clone(&left) }));
+        let stage = Stage::through(|http| SharedHttpClient::new(Faulty { http, countdown: Arc::clone(&countdown) }));
         finish(&stage, from, "before").await;
         let desired = read(to);
-        left.store(at, Ordering::SeqCst);
+        countdown.begin(at);
         if let Ok(observed) = stage.provider.observe(&desired).await
             && let Ok(plan) = stage.plan_of(&desired, &observed)
         {
             let progress = Progress::silent();
             let _ = apply(&plan, &stage.provider, &Patience::WITHOUT_WAITS, &progress, future::pending()).await;
         }
-        failed = left.swap(NEVER, Ordering::SeqCst) > NEVER;
+        failed = countdown.end();
         finish(&stage, to, &format!("request {at}, {fault:?}")).await;
     });
     failed

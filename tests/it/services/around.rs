@@ -4,6 +4,7 @@ use super::{
     Child, Command, Path, Podman, Registry, Stack, Stdio, Tool, cache, docker, eventually, free_port, fs, redis_image,
     run, succeed, trials,
 };
+use crate::support::go_runtime;
 
 trials!(
     a_private_registry_is_asked_with_the_login_of_docker needs [Tool::Docker, Tool::DockerRegistry],
@@ -65,7 +66,7 @@ fn a_private_registry_is_asked_with_the_login_of_docker() {
 }
 
 /// Says whether the cache answered.
-const READER: &str = "import os, socket\n\
+pub(super) const READER: &str = "import os, socket\n\
 def handler(event, context):\n\
 \x20   host, port = os.environ['CACHE'].split(':')\n\
 \x20   try:\n\
@@ -106,53 +107,20 @@ fn functions_get_no_message_before_their_services_are_ready() {
     stack.down();
 }
 
-/// A runtime in some lines, which answers with what it was asked and prints it.
-const ECHO: &str = r#"package main
-
-import (
-	"bytes"
-	"fmt"
-	"io"
-	"net/http"
-	"os"
-)
-
-func main() {
-	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
-	for {
-		next, err := http.Get(api + "next")
-		if err != nil {
-			return
-		}
-		event, _ := io.ReadAll(next.Body)
-		fmt.Printf("ECHO %s\n", event)
-		answer := api + next.Header.Get("Lambda-Runtime-Aws-Request-Id") + "/response"
-		if _, err := http.Post(answer, "application/json", bytes.NewReader(event)); err != nil {
-			return
-		}
-	}
-}
-"#;
-
 fn functions_run_on_podman() {
     let podman = Podman::start();
     let manifest = "[functions.echo]\nsource = \"echo\"\nbuild = { image = {} }\ntimeout = \"20s\"\n";
     let mut stack = Stack::new("svc-podman-f", manifest);
     stack.host = Some(format!("unix://{}", podman.path().display()));
     let source = stack.dir.path().join("echo");
-    fs::create_dir(&source).unwrap();
-    fs::write(source.join("main.go"), ECHO).unwrap();
-    fs::write(source.join("go.mod"), "module echo\n\ngo 1.19\n").unwrap();
+    go_runtime::build(&source, go_runtime::SOURCE, "echo");
     fs::write(source.join("Dockerfile"), "FROM scratch\nCOPY echo /echo\nENTRYPOINT [\"/echo\"]\n").unwrap();
-    let mut go = Command::new(Tool::Go.path().unwrap());
-    go.args(["build", "-o", "echo", "."]).current_dir(&source).env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
-    succeed(go);
     stack.up();
     for number in 0..3 {
         let printed = stack.run(&["invoke", "echo", "--payload", &format!("{{\"n\":{number}}}")]);
         let log = fs::read_to_string(stack.dir.path().join(".stackctl/engine.log")).unwrap_or_default();
         assert_eq!(printed.code, Some(0), "{}{}\n{log}", printed.stdout, printed.stderr);
-        assert!(printed.stdout.contains(&format!("{{\"n\":{number}}}")), "{}", printed.stdout);
+        assert!(printed.stdout.contains(&format!("\"event\":{{\"n\":{number}}}")), "{}", printed.stdout);
     }
     let log = stack.succeed(&["logs", "echo"]);
     let words = ["START", "ECHO {\"n\":0}", "END", "REPORT", "START", "ECHO {\"n\":1}", "END"];

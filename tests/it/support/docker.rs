@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs, io,
+    net::TcpListener,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Command,
@@ -49,6 +50,11 @@ impl Sweep {
         Self(format!("dev.stackctl.directory={}", dir.join(".stackctl").display()))
     }
 
+    /// The same of an engine in this process, by its state directory.
+    pub(crate) fn of_state(state_dir: &Path) -> Self {
+        Self(format!("dev.stackctl.directory={}", state_dir.display()))
+    }
+
     /// What is left of it.
     pub(crate) fn left(&self) -> Vec<String> {
         left_with(&self.0)
@@ -73,6 +79,27 @@ impl Drop for Sweep {
 pub(crate) fn redis_image() -> &'static Path {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     FOLDER.get_or_init(|| image(&["/usr/bin/redis-server", "/usr/bin/redis-cli"], &[], "USER 10001")).path()
+}
+
+/// An image with nothing but BusyBox and its shell; made once.
+pub(crate) fn busybox_image() -> &'static str {
+    const NAME: &str = "stackctl-test-busybox:1";
+    static MADE: OnceLock<()> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let context = image(&[], &[], "ENV PATH=/bin\nENTRYPOINT []");
+        succeed(docker(&["build", "--quiet", "--tag", NAME, context.path().to_str().unwrap()]));
+    });
+    NAME
+}
+
+/// A port that nobody has now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// The id of an image: `sha256:...`.
+pub(crate) fn image_id(image: &str) -> String {
+    succeed(docker(&["image", "inspect", "--format", "{{.Id}}", image])).trim().to_owned()
 }
 
 /// A build context with a Dockerfile of PostgreSQL; `start` makes a database in `/data` where there is none.

@@ -1,4 +1,5 @@
-//! A way to the container engine on which one connection fails. The client opens one for each request.
+//! Requests that fail: the n-th, wherever it goes. A way to the container engine on which one does; the client opens a connection for each
+//! request.
 
 use std::{
     io::{Read, Write},
@@ -7,44 +8,71 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
 };
 
 /// The engine itself.
 const SOCKET: &str = "/var/run/docker.sock";
 
-/// What happens to the request.
+/// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It never arrives.
+    /// It is refused, and nothing is done.
     Refused,
-    /// It is carried out, and the answer is lost.
+    /// It is carried out, and answered as if it were not.
+    DoneAndRefused,
+    /// It is carried out and the connection breaks.
     AnswerLost,
 }
 
-/// See the module; `at` counts connections from zero.
+/// Counts requests down to the one that fails.
 #[derive(Debug)]
-pub(crate) struct Faulty {
-    dir: tempfile::TempDir,
-    seen: Arc<AtomicUsize>,
+pub(crate) struct Countdown {
+    fault: Fault,
+    /// How many pass before it; below zero when it has failed.
+    left: AtomicI64,
 }
 
-impl Faulty {
-    pub(crate) fn start(at: usize, fault: Fault) -> Self {
+impl Countdown {
+    /// None fails until [`Countdown::begin`].
+    pub(crate) fn new(fault: Fault) -> Arc<Self> {
+        Arc::new(Self { fault, left: AtomicI64::new(i64::MAX) })
+    }
+
+    /// The request after `passing` others fails.
+    pub(crate) fn begin(&self, passing: usize) {
+        self.left.store(i64::try_from(passing).unwrap(), Ordering::SeqCst);
+    }
+
+    /// No request fails any more; whether one has.
+    pub(crate) fn end(&self) -> bool {
+        self.left.swap(i64::MAX, Ordering::SeqCst) < 0
+    }
+
+    /// What becomes of the request that is about to be made.
+    pub(crate) fn next(&self) -> Option<Fault> {
+        (self.left.fetch_sub(1, Ordering::SeqCst) == 0).then_some(self.fault)
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct FaultySocket(tempfile::TempDir);
+
+impl FaultySocket {
+    pub(crate) fn open(countdown: &Arc<Countdown>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(dir.path().join("d.sock")).unwrap();
-        let seen = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&seen);
+        let countdown = Arc::clone(countdown);
         // Ends with the test's process: a thread that waits for connections costs nothing.
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let number = counted.fetch_add(1, Ordering::SeqCst);
-                let fault = (number == at).then_some(fault);
+                let fault = countdown.next();
                 std::thread::spawn(move || pass_on(client, fault));
             }
         });
-        Self { dir, seen }
+        Self(dir)
     }
 
     /// For `DOCKER_HOST`.
@@ -52,13 +80,8 @@ impl Faulty {
         format!("unix://{}", self.path().display())
     }
 
-    /// Connections so far.
-    pub(crate) fn seen(&self) -> usize {
-        self.seen.load(Ordering::SeqCst)
-    }
-
     fn path(&self) -> PathBuf {
-        Path::new(self.dir.path()).join("d.sock")
+        Path::new(self.0.path()).join("d.sock")
     }
 }
 
@@ -73,7 +96,7 @@ fn pass_on(client: UnixStream, fault: Option<Fault>) {
         let _ = to_server.shutdown(Shutdown::Write);
     });
     let (mut from_server, mut to_client) = (server, client);
-    if fault == Some(Fault::AnswerLost) {
+    if fault.is_some() {
         // The answer's beginning says that the call has been carried out.
         let _ = from_server.read(&mut [0; 1024]);
     } else {

@@ -3,6 +3,7 @@
 pub(crate) mod binary;
 pub(crate) mod docker;
 pub(crate) mod faults;
+pub(crate) mod go_runtime;
 pub(crate) mod in_process;
 pub(crate) mod pty;
 pub(crate) mod tool;

@@ -1,17 +1,20 @@
 //! An engine in this process, without processes for its functions, and clients for it.
 
-use std::{io, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use sha2::{Digest, Sha256};
 use stackctl::{
+    docker,
     engine::{Effect, EngineConfig},
-    model::{AccountId, ArtifactDigest, Region as ModelRegion, Scope},
+    model::{AccountId, ArtifactDigest, FunctionIsolation, RUNTIME_DIR, Region as ModelRegion, Scope, StackName},
     serve::{
         clock::Clock,
         code_store::CodeStore,
+        containers::{Containers, ContainersOptions, GatewaySocket, NetworkChoice},
         driver::{Driver, Generation, Outlet},
         follow::Followers,
+        report::Report,
         service::{EngineInfo, Service},
         shutdown::Shutdown,
         store::{MemoryStore, Store},
@@ -26,6 +29,8 @@ pub(crate) struct World {
     pub(crate) service: Arc<Service>,
     timers: tokio::task::JoinHandle<()>,
     state: TempDir,
+    /// Nobody comes through them.
+    _doors: Option<tokio::sync::mpsc::Receiver<GatewaySocket>>,
 }
 
 /// Launches nothing: what a function does is not the point here.
@@ -44,8 +49,22 @@ impl World {
         Self::on(Box::new(MemoryStore::new())).unwrap()
     }
 
+    /// An engine whose functions may be images and run in containers of an engine of Docker; none is started. With its own state directory.
+    pub(crate) fn with_containers(stack: &StackName, docker: docker::Settings) -> Self {
+        Self::made(Box::new(MemoryStore::new()), Some((stack.clone(), docker))).unwrap()
+    }
+
+    /// Where it keeps what it is told.
+    pub(crate) fn state_dir(&self) -> &Path {
+        self.state.path()
+    }
+
     /// An engine of what `store` holds.
     pub(crate) fn on(store: Box<dyn Store>) -> io::Result<Self> {
+        Self::made(store, None)
+    }
+
+    fn made(store: Box<dyn Store>, containers: Option<(StackName, docker::Settings)>) -> io::Result<Self> {
         let state = tempfile::tempdir()?;
         let clock = Arc::new(Clock::new());
         let started_at = clock.now();
@@ -65,8 +84,24 @@ impl World {
         let (followers, shutdown) = (Arc::new(Followers::default()), Shutdown::new());
         let follows = (followers, Arc::default());
         let service = Service::new(Arc::clone(&driver), code, follows, Arc::new(info), shutdown, 1);
+        let (service, _doors) = match containers {
+            None => (service, None),
+            Some((stack, docker)) => {
+                std::fs::create_dir(state.path().join(RUNTIME_DIR))?;
+                let (containers, doors) = Containers::new(ContainersOptions {
+                    docker,
+                    stack,
+                    state_dir: state.path().to_owned(),
+                    port: 4566,
+                    network: NetworkChoice::Auto,
+                    default: FunctionIsolation::Process,
+                    report: Report::silent(),
+                });
+                (service.with_containers(containers), Some(doors))
+            }
+        };
         let timers = tokio::spawn(async move { driver.run_timers().await });
-        Ok(Self { service: Arc::new(service), timers, state })
+        Ok(Self { service: Arc::new(service), timers, state, _doors })
     }
 
     /// Puts an artifact of these files where a build would.
