@@ -6,7 +6,11 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Caller, Parsed, Protocol, json, response};
+use super::{
+    Call, Caller, Parsed, Protocol,
+    constraints::{self, Given},
+    json, response,
+};
 use crate::engine::{
     self, Error, Reply, Response as EngineResponse,
     autoscaling::{Alarm, AutoscalingError, AutoscalingErrorKind, Command, Page, Response as Output},
@@ -39,6 +43,12 @@ struct List<'a> {
 
 /// `body` as the input of `operation`.
 pub(super) fn parse(caller: &Caller<'_>, operation: &str, body: &[u8]) -> Parsed {
+    let input = serde_json::from_slice(body).unwrap_or_default();
+    let given = Given { labels: &[], query: "", headers: None, body: &input, region: caller.scope.region.as_str() };
+    if let Err(violations) = constraints::check(&constraints::AUTOSCALING, operation, given) {
+        let message = violations.message();
+        return Parsed::Answered(refuse(StatusCode::BAD_REQUEST, "ValidationException", &message, caller.request_id));
+    }
     match command(operation, body) {
         Some(Ok(command)) => Parsed::Command {
             call: Call { protocol: Protocol::Autoscaling, url_base: None },
