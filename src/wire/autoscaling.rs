@@ -176,11 +176,16 @@ mod tests {
         };
         check(
             "RegisterScalableTarget",
-            r#"{"ServiceNamespace":"lambda","ResourceId":"function:f:live","MinCapacity":1,"MaxCapacity":3}"#,
+            r#"{"ServiceNamespace":"lambda","ResourceId":"function:f:live","ScalableDimension":"lambda:function:ProvisionedConcurrency","MinCapacity":1,"MaxCapacity":3}"#,
             "RegisterScalableTarget(RegisterScalableTarget { service_namespace: Some(\"lambda\"), resource_id: \
-             Some(\"function:f:live\"), min_capacity: Some(1), max_capacity: Some(3) })",
+             Some(\"function:f:live\"), scalable_dimension: Some(\"lambda:function:ProvisionedConcurrency\"), min_capacity: Some(1), \
+             max_capacity: Some(3) })",
         );
-        check("ListTagsForResource", r#"{"ResourceARN":"arn"}"#, "ListTagsForResource { resource_arn: Some(\"arn\") }");
+        check(
+            "ListTagsForResource",
+            r#"{"ResourceARN":"arn:aws:application-autoscaling:us-east-1:000000000000:scalable-target/1"}"#,
+            "ListTagsForResource { resource_arn: Some(\"arn:aws:application-autoscaling:us-east-1:000000000000:scalable-target/1\") }",
+        );
     }
 
     #[test]
