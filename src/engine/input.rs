@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{autoscaling, identity, lambda, logs, scheduler, sqs};
+use super::{LaunchSpec, autoscaling, identity, lambda, logs, scheduler, sqs};
 use crate::model::Scope;
 
 /// Names a client's request until it is answered. The driver gives them out and never uses one twice.
@@ -93,6 +93,8 @@ pub enum EnvironmentEvent {
     MemoryUsed { max_bytes: u64 },
     /// It printed a line (without its line feed).
     Output { stream: OutputStream, line: String },
+    /// It, or an extension of it, printed a line while it ended; the engine knows it no more.
+    LastWords { spec: Arc<LaunchSpec>, line: String },
 }
 
 /// How a process ended.

@@ -165,6 +165,7 @@ impl EnvironmentSink for EngineSink {
             EnvironmentEvent::Next
                 | EnvironmentEvent::Debugger { .. }
                 | EnvironmentEvent::Output { .. }
+                | EnvironmentEvent::LastWords { .. }
                 | EnvironmentEvent::Measured { .. }
                 | EnvironmentEvent::MemoryUsed { .. }
         );

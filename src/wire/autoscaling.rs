@@ -6,7 +6,11 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Caller, Parsed, Protocol, json, response};
+use super::{
+    Call, Caller, Parsed, Protocol,
+    constraints::{self, Given},
+    json, response,
+};
 use crate::engine::{
     self, Error, Reply, Response as EngineResponse,
     autoscaling::{Alarm, AutoscalingError, AutoscalingErrorKind, Command, Page, Response as Output},
@@ -39,6 +43,12 @@ struct List<'a> {
 
 /// `body` as the input of `operation`.
 pub(super) fn parse(caller: &Caller<'_>, operation: &str, body: &[u8]) -> Parsed {
+    let input = serde_json::from_slice(body).unwrap_or_default();
+    let given = Given { labels: &[], query: "", headers: None, body: &input, region: caller.scope.region.as_str() };
+    if let Err(violations) = constraints::check(&constraints::AUTOSCALING, operation, given) {
+        let message = violations.message();
+        return Parsed::Answered(refuse(StatusCode::BAD_REQUEST, "ValidationException", &message, caller.request_id));
+    }
     match command(operation, body) {
         Some(Ok(command)) => Parsed::Command {
             call: Call { protocol: Protocol::Autoscaling, url_base: None },
@@ -166,11 +176,16 @@ mod tests {
         };
         check(
             "RegisterScalableTarget",
-            r#"{"ServiceNamespace":"lambda","ResourceId":"function:f:live","MinCapacity":1,"MaxCapacity":3}"#,
+            r#"{"ServiceNamespace":"lambda","ResourceId":"function:f:live","ScalableDimension":"lambda:function:ProvisionedConcurrency","MinCapacity":1,"MaxCapacity":3}"#,
             "RegisterScalableTarget(RegisterScalableTarget { service_namespace: Some(\"lambda\"), resource_id: \
-             Some(\"function:f:live\"), min_capacity: Some(1), max_capacity: Some(3) })",
+             Some(\"function:f:live\"), scalable_dimension: Some(\"lambda:function:ProvisionedConcurrency\"), min_capacity: Some(1), \
+             max_capacity: Some(3) })",
         );
-        check("ListTagsForResource", r#"{"ResourceARN":"arn"}"#, "ListTagsForResource { resource_arn: Some(\"arn\") }");
+        check(
+            "ListTagsForResource",
+            r#"{"ResourceARN":"arn:aws:application-autoscaling:us-east-1:000000000000:scalable-target/1"}"#,
+            "ListTagsForResource { resource_arn: Some(\"arn:aws:application-autoscaling:us-east-1:000000000000:scalable-target/1\") }",
+        );
     }
 
     #[test]

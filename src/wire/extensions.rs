@@ -1,7 +1,9 @@
-//! The Extensions API and the Telemetry API: what an extension's requests ask for, and the answers' bytes. Pure.
+//! The Extensions API, the Telemetry API and the Logs API before it: what an extension's requests ask for, and the answers'
+//! bytes. Pure.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html> and
-//! <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-api-reference.html>
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>,
+//! <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-api-reference.html> and
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-logs-api.html>
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -13,6 +15,9 @@ const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identif
 const NAME: HeaderName = HeaderName::from_static("lambda-extension-name");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-extension-function-error-type");
 const EVENT_ID: HeaderName = HeaderName::from_static("lambda-extension-event-identifier");
+/// What more an extension wants to be told; of AWS's features there is one.
+const ACCEPT_FEATURE: HeaderName = HeaderName::from_static("lambda-extension-accept-feature");
+const ACCOUNT_ID_FEATURE: &str = "accountId";
 /// A registration, or a subscription.
 pub const BODY_MAX_BYTES: usize = 256 * 1024;
 
@@ -27,8 +32,25 @@ pub enum ExtensionCall {
     InitError,
     /// `POST exit/error`.
     ExitError,
-    /// `PUT telemetry`.
-    Subscribe,
+    /// `PUT telemetry`, or `PUT logs`.
+    Subscribe(Stream),
+}
+
+/// Which API's events a subscriber hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    Telemetry,
+    Logs,
+}
+
+impl Stream {
+    /// The event that tells a subscriber that it is one.
+    pub fn subscription_event(self) -> &'static str {
+        match self {
+            Self::Telemetry => "platform.telemetrySubscription",
+            Self::Logs => "platform.logsSubscription",
+        }
+    }
 }
 
 impl ExtensionCall {
@@ -40,7 +62,8 @@ impl ExtensionCall {
             (&Method::GET, "/2020-01-01/extension/event/next") => Some(Self::Next),
             (&Method::POST, "/2020-01-01/extension/init/error") => Some(Self::InitError),
             (&Method::POST, "/2020-01-01/extension/exit/error") => Some(Self::ExitError),
-            (&Method::PUT, "/2022-07-01/telemetry") => Some(Self::Subscribe),
+            (&Method::PUT, "/2022-07-01/telemetry") => Some(Self::Subscribe(Stream::Telemetry)),
+            (&Method::PUT, "/2020-08-15/logs") => Some(Self::Subscribe(Stream::Logs)),
             _ => None,
         }
     }
@@ -53,6 +76,8 @@ pub struct Registration {
     pub name: String,
     pub wants_invoke: bool,
     pub wants_shutdown: bool,
+    /// Whether the answer names the function's account.
+    pub wants_account: bool,
 }
 
 impl Registration {
@@ -61,25 +86,39 @@ impl Registration {
     pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
         #[derive(Deserialize)]
         struct Events {
-            #[serde(default)]
-            events: Vec<String>,
+            /// AWS's runtime for Go says `null`.
+            events: Option<Vec<String>>,
         }
         let name = text(headers, &NAME).filter(|name| !name.is_empty()).ok_or(Refusal::InvalidHeader)?;
         let events = match body.is_empty() {
             true => Vec::new(),
-            false => serde_json::from_slice::<Events>(body).map_err(|_| Refusal::InvalidRequestFormat)?.events,
+            false => {
+                let read = serde_json::from_slice::<Events>(body).map_err(|_| Refusal::InvalidRequestFormat)?;
+                read.events.unwrap_or_default()
+            }
         };
         if events.iter().any(|event| !matches!(event.as_str(), "INVOKE" | "SHUTDOWN")) {
             return Err(Refusal::InvalidEventType);
         }
         let wants = |event: &str| events.iter().any(|wanted| wanted == event);
-        Ok(Self { name, wants_invoke: wants("INVOKE"), wants_shutdown: wants("SHUTDOWN") })
+        let features = text(headers, &ACCEPT_FEATURE).unwrap_or_default();
+        let wants_account = features.split(',').any(|feature| feature.trim() == ACCOUNT_ID_FEATURE);
+        Ok(Self { name, wants_invoke: wants("INVOKE"), wants_shutdown: wants("SHUTDOWN"), wants_account })
+    }
+
+    /// In AWS's words.
+    pub fn events(&self) -> Vec<&'static str> {
+        let events = [("INVOKE", self.wants_invoke), ("SHUTDOWN", self.wants_shutdown)];
+        events.into_iter().filter_map(|(event, wanted)| wanted.then_some(event)).collect()
     }
 }
 
-/// `telemetry`.
+/// `telemetry`, or `logs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
+    pub stream: Stream,
+    /// Of the Logs API: whether its newer schema is wanted, which tells when the runtime is done.
+    pub wants_runtime_done: bool,
     pub platform: bool,
     pub function: bool,
     pub extension: bool,
@@ -92,8 +131,8 @@ pub struct Subscription {
 /// Where a subscriber listens, on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// Arrays of events are posted there.
-    Http { port: u16, path: String },
+    /// Arrays of events are posted there, or put.
+    Http { port: u16, path: String, is_put: bool },
     /// An event a line.
     Tcp { port: u16 },
 }
@@ -101,6 +140,7 @@ pub enum Destination {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SubscriptionBody {
+    schema_version: Option<String>,
     types: Vec<String>,
     #[serde(default)]
     buffering: Buffering,
@@ -128,12 +168,16 @@ struct DestinationBody {
     #[serde(rename = "URI")]
     uri: Option<String>,
     port: Option<u16>,
+    method: Option<String>,
 }
+
+/// The Logs API's schema that has `platform.runtimeDone`.
+const RUNTIME_DONE_SCHEMA: &str = "2021-03-18";
 
 impl Subscription {
     /// # Errors
     /// The answer to one that is not legal.
-    pub fn parse(body: &[u8]) -> Result<Self, Refusal> {
+    pub fn parse(stream: Stream, body: &[u8]) -> Result<Self, Refusal> {
         let body: SubscriptionBody =
             serde_json::from_slice(body).map_err(|error| Refusal::Validation(error.to_string()))?;
         let Buffering { max_items, max_bytes, timeout_ms } = body.buffering;
@@ -150,12 +194,16 @@ impl Subscription {
             return Err(Refusal::Validation("types must be of platform, function, extension".to_owned()));
         }
         let to = match (body.destination.protocol.as_str(), &body.destination.uri, body.destination.port) {
-            ("HTTP", Some(uri), _) => http_destination(uri)?,
+            ("HTTP", Some(uri), _) => {
+                http_destination(uri, body.destination.method.is_some_and(|method| method.eq_ignore_ascii_case("PUT")))?
+            }
             ("TCP", _, Some(port)) => Destination::Tcp { port },
             _ => return Err(Refusal::Validation("the destination needs HTTP and a URI, or TCP and a port".to_owned())),
         };
         let wants = |kind: &str| body.types.iter().any(|wanted| wanted == kind);
         Ok(Self {
+            stream,
+            wants_runtime_done: body.schema_version.as_deref() == Some(RUNTIME_DONE_SCHEMA),
             platform: wants("platform"),
             function: wants("function"),
             extension: wants("extension"),
@@ -167,7 +215,7 @@ impl Subscription {
     }
 }
 
-fn http_destination(uri: &str) -> Result<Destination, Refusal> {
+fn http_destination(uri: &str, is_put: bool) -> Result<Destination, Refusal> {
     let refused = || Refusal::Validation(format!("`{uri}` is not on `http://sandbox.localdomain`"));
     let parsed: http::Uri = uri.parse().map_err(|_| refused())?;
     let is_here = matches!(parsed.host(), Some("sandbox.localdomain" | "sandbox" | "localhost" | "127.0.0.1"));
@@ -175,7 +223,7 @@ fn http_destination(uri: &str) -> Result<Destination, Refusal> {
         return Err(refused());
     }
     let path = parsed.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
-    Ok(Destination::Http { port: parsed.port_u16().unwrap_or(80), path })
+    Ok(Destination::Http { port: parsed.port_u16().unwrap_or(80), path, is_put })
 }
 
 /// Why a call is refused.
@@ -184,6 +232,8 @@ pub enum Refusal {
     InvalidHeader,
     InvalidRequestFormat,
     InvalidEventType,
+    /// `SHUTDOWN` for one that a runtime has registered: it ends with the runtime.
+    InternalShutdown,
     /// No `Lambda-Extension-Identifier`, or none that was given out.
     InvalidExtensionIdentifier,
     /// The init phase is over, or the extension has asked for events already.
@@ -198,6 +248,9 @@ impl Refusal {
             Self::InvalidHeader => (400, "Extension.InvalidExtensionName", "Empty extension name".to_owned()),
             Self::InvalidRequestFormat => (400, "InvalidRequestFormat", "The request body is not JSON".to_owned()),
             Self::InvalidEventType => (400, "Extension.InvalidEventType", "Invalid event type".to_owned()),
+            Self::InternalShutdown => {
+                (403, "Extension.InvalidEventType", "SHUTDOWN: event not supported for internal extension".to_owned())
+            }
             Self::InvalidExtensionIdentifier => {
                 (403, "Extension.UnknownExtensionIdentifier", "Unknown extension identifier".to_owned())
             }
@@ -219,9 +272,18 @@ pub fn error_type(headers: &HeaderMap) -> Option<String> {
     text(headers, &ERROR_TYPE)
 }
 
-/// The answer to a registration.
-pub fn registered(identifier: &str, function: &str, version: &str, handler: &str) -> Response<Bytes> {
-    let body = json!({ "functionName": function, "functionVersion": version, "handler": handler });
+/// The answer to a registration; with the function's account where that is wanted.
+pub fn registered(
+    identifier: &str,
+    function: &str,
+    version: &str,
+    handler: &str,
+    account: Option<&str>,
+) -> Response<Bytes> {
+    let mut body = json!({ "functionName": function, "functionVersion": version, "handler": handler });
+    if let Some(account) = account {
+        body[ACCOUNT_ID_FEATURE] = json!(account);
+    }
     with_header(answer(StatusCode::OK, &body), IDENTIFIER, identifier)
 }
 
@@ -271,7 +333,8 @@ mod tests {
         };
         check(Method::POST, "/2020-01-01/extension/register", Some(ExtensionCall::Register));
         check(Method::GET, "/2020-01-01/extension/event/next", Some(ExtensionCall::Next));
-        check(Method::PUT, "/2022-07-01/telemetry/", Some(ExtensionCall::Subscribe));
+        check(Method::PUT, "/2022-07-01/telemetry/", Some(ExtensionCall::Subscribe(Stream::Telemetry)));
+        check(Method::PUT, "/2020-08-15/logs", Some(ExtensionCall::Subscribe(Stream::Logs)));
         check(Method::GET, "/2020-01-01/extension/register", None);
         check(Method::GET, "/2018-06-01/runtime/invocation/next", None);
     }
@@ -286,6 +349,7 @@ mod tests {
         };
         check(Some("x"), r#"{"events":["INVOKE","SHUTDOWN"]}"#, Ok((true, true)));
         check(Some("x"), r#"{"events":[]}"#, Ok((false, false)));
+        check(Some("x"), r#"{"events":null}"#, Ok((false, false)));
         check(Some("x"), "", Ok((false, false)));
         check(None, "{}", Err(Refusal::InvalidHeader));
         check(Some("x"), r#"{"events":["RESTORE"]}"#, Err(Refusal::InvalidEventType));
@@ -295,12 +359,15 @@ mod tests {
     #[test]
     fn subscriptions() {
         let check = |body: Value, expected: Option<Destination>| {
-            let found = Subscription::parse(body.to_string().as_bytes());
+            let found = Subscription::parse(Stream::Logs, body.to_string().as_bytes());
             assert_eq!(found.map(|found| found.to).ok(), expected, "{body}");
         };
         let http = json!({ "protocol": "HTTP", "URI": "http://sandbox.localdomain:8080/logs" });
-        let to = Destination::Http { port: 8080, path: "/logs".to_owned() };
+        let to = Destination::Http { port: 8080, path: "/logs".to_owned(), is_put: false };
         check(json!({ "schemaVersion": "2022-12-13", "types": ["platform"], "destination": http }), Some(to));
+        let put = json!({ "protocol": "HTTP", "URI": "http://sandbox:80", "method": "PUT" });
+        let to = Destination::Http { port: 80, path: "/".to_owned(), is_put: true };
+        check(json!({ "types": ["platform"], "destination": put }), Some(to));
         let tcp = json!({ "protocol": "TCP", "port": 9000 });
         check(json!({ "types": ["function"], "destination": tcp }), Some(Destination::Tcp { port: 9000 }));
         check(json!({ "types": [], "destination": tcp }), None);

@@ -153,9 +153,14 @@ pub fn stream_too_large(request_id: String, max_memory_used_bytes: u64) -> Envir
     }
 }
 
-/// Whether a response comes in streaming mode.
+/// Whether a response comes in streaming mode. AWS's runtime for Go does not say so: what its handlers return as a reader it
+/// sends in chunks, and not as JSON.
 pub fn is_streamed(headers: &HeaderMap) -> bool {
-    headers.get(&RESPONSE_MODE).is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"streaming"))
+    let is = |name: &HeaderName, value: &str| {
+        headers.get(name).is_some_and(|found| found.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
+    };
+    let is_json = content_type(headers).is_none_or(|kind| kind.starts_with("application/json"));
+    is(&RESPONSE_MODE, "streaming") || (is(&header::TRANSFER_ENCODING, "chunked") && !is_json)
 }
 
 /// What kind of response the runtime says it is.
@@ -178,10 +183,27 @@ pub fn next_response(invocation: Invocation) -> Response<Bytes> {
         insert(headers, name, &value);
     }
     if let Some(context) = invocation.client_context {
-        // Line breaks between JSON's tokens are legal there and not in a header.
-        insert(headers, CLIENT_CONTEXT, &context.replace(['\r', '\n'], " "));
+        insert(headers, CLIENT_CONTEXT, &in_a_header(&context));
     }
     response
+}
+
+/// JSON as a header holds it: line breaks between its tokens are legal there and not here, and what is not ASCII, which stands
+/// in strings alone, is escaped, because runtimes refuse it in headers.
+fn in_a_header(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for char in json.chars() {
+        match char {
+            '\r' | '\n' => text.push(' '),
+            char if char.is_ascii() => text.push(char),
+            char => {
+                for unit in char.encode_utf16(&mut [0; 2]) {
+                    text.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+        }
+    }
+    text
 }
 
 /// The answer to every other call that is accepted.

@@ -7,7 +7,11 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Call, Caller, Parsed, Protocol, json, response};
+use super::{
+    Call, Caller, Parsed, Protocol,
+    constraints::{self, Given, Violations},
+    json, response,
+};
 use crate::engine::{
     self, Error, Reply, Response as EngineResponse,
     scheduler::{
@@ -37,28 +41,44 @@ struct GroupRequest {
     client_token: Option<String>,
 }
 
+/// Why a request is not for the engine.
+enum Refusal {
+    Unknown,
+    Illegal(Violations),
+    Unreadable(String),
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self::Unreadable(message)
+    }
+}
+
 pub(super) fn parse(caller: &Caller<'_>, body: &[u8]) -> Parsed {
+    let refuse = |status, name, message: &str| Parsed::Answered(document(status, name, message, caller.request_id));
     match command(caller, body) {
-        Some(Ok(command)) => Parsed::Command {
+        Ok(command) => Parsed::Command {
             call: Call { protocol: Protocol::Scheduler, url_base: None },
             scope: caller.scope.clone(),
             command: engine::Command::Scheduler(Box::new(command)),
         },
-        Some(Err(error)) => {
-            let message = format!("the request cannot be read: {error}");
-            Parsed::Answered(document(StatusCode::BAD_REQUEST, "ValidationException", &message, caller.request_id))
+        Err(Refusal::Illegal(violations)) => {
+            refuse(StatusCode::BAD_REQUEST, "ValidationException", &violations.message())
         }
-        None => {
+        Err(Refusal::Unreadable(error)) => {
+            let message = format!("the request cannot be read: {error}");
+            refuse(StatusCode::BAD_REQUEST, "ValidationException", &message)
+        }
+        Err(Refusal::Unknown) => {
             let message =
                 format!("`{} {}` is no operation of EventBridge Scheduler", caller.head.method, caller.head.uri.path());
-            Parsed::Answered(document(StatusCode::NOT_FOUND, "UnknownOperationException", &message, caller.request_id))
+            refuse(StatusCode::NOT_FOUND, "UnknownOperationException", &message)
         }
     }
 }
 
-fn command(caller: &Caller<'_>, body: &[u8]) -> Option<Result<Command, String>> {
-    let query = Query { text: caller.head.uri.query().unwrap_or_default() };
-    let path = caller.head.uri.path();
+/// The operation and the decoded label of its path, empty where it has none.
+fn operation(method: &str, path: &str) -> Option<(&'static str, String)> {
     let (base, rest) = [GROUPS, SCHEDULES, TAGS].into_iter().find_map(|base| {
         let rest = path.strip_prefix(base)?;
         (rest.is_empty() || rest.starts_with('/')).then_some((base, rest))
@@ -67,43 +87,66 @@ fn command(caller: &Caller<'_>, body: &[u8]) -> Option<Result<Command, String>> 
     if base != TAGS && label.contains('/') {
         return None;
     }
-    let name = decoded(label);
-    let group_name = || query.get("groupName");
-    Some(match (caller.head.method.as_str(), base, name.is_empty()) {
-        ("POST", SCHEDULES, false) => {
-            read(body).map(|schedule: ScheduleRequest| Command::CreateSchedule { name, schedule })
-        }
-        ("PUT", SCHEDULES, false) => read(body).map(|schedule| Command::UpdateSchedule { name, schedule }),
-        ("GET", SCHEDULES, false) => Ok(Command::GetSchedule { name, group_name: group_name() }),
-        ("DELETE", SCHEDULES, false) => Ok(Command::DeleteSchedule { name, group_name: group_name() }),
-        ("GET", SCHEDULES, true) => query.number("MaxResults").map(|max_results| {
-            Command::ListSchedules(ListSchedules {
-                schedule_group: query.get("ScheduleGroup"),
-                name_prefix: query.get("NamePrefix"),
-                state: query.get("State"),
-                next_token: query.get("NextToken"),
-                max_results,
-            })
-        }),
-        ("POST", GROUPS, false) => read(body).map(|GroupRequest { tags, client_token }| Command::CreateScheduleGroup {
-            name,
-            tags,
-            client_token,
-        }),
-        ("GET", GROUPS, false) => Ok(Command::GetScheduleGroup { name }),
-        ("DELETE", GROUPS, false) => Ok(Command::DeleteScheduleGroup { name }),
-        ("GET", GROUPS, true) => query.number("MaxResults").map(|max_results| {
-            Command::ListScheduleGroups(ListScheduleGroups {
-                name_prefix: query.get("NamePrefix"),
-                next_token: query.get("NextToken"),
-                max_results,
-            })
-        }),
-        ("POST", TAGS, false) => read(body).map(|GroupRequest { tags, .. }| Command::TagResource { arn: name, tags }),
-        ("DELETE", TAGS, false) => Ok(Command::UntagResource { arn: name, tag_keys: query.all("TagKeys") }),
-        ("GET", TAGS, false) => Ok(Command::ListTagsForResource { arn: name }),
+    let name = match (method, base, label.is_empty()) {
+        ("POST", SCHEDULES, false) => "CreateSchedule",
+        ("PUT", SCHEDULES, false) => "UpdateSchedule",
+        ("GET", SCHEDULES, false) => "GetSchedule",
+        ("DELETE", SCHEDULES, false) => "DeleteSchedule",
+        ("GET", SCHEDULES, true) => "ListSchedules",
+        ("POST", GROUPS, false) => "CreateScheduleGroup",
+        ("GET", GROUPS, false) => "GetScheduleGroup",
+        ("DELETE", GROUPS, false) => "DeleteScheduleGroup",
+        ("GET", GROUPS, true) => "ListScheduleGroups",
+        ("POST", TAGS, false) => "TagResource",
+        ("DELETE", TAGS, false) => "UntagResource",
+        ("GET", TAGS, false) => "ListTagsForResource",
         _ => return None,
+    };
+    Some((name, decoded(label)))
+}
+
+fn command(caller: &Caller<'_>, body: &[u8]) -> Result<Command, Refusal> {
+    let uri = &caller.head.uri;
+    let (operation, name) = operation(caller.head.method.as_str(), uri.path()).ok_or(Refusal::Unknown)?;
+    let query = Query { text: uri.query().unwrap_or_default() };
+    check(caller, operation, &name, body)?;
+    let group_name = || query.get("groupName");
+    Ok(match operation {
+        "CreateSchedule" => Command::CreateSchedule { name, schedule: read::<ScheduleRequest>(body)? },
+        "UpdateSchedule" => Command::UpdateSchedule { name, schedule: read(body)? },
+        "GetSchedule" => Command::GetSchedule { name, group_name: group_name() },
+        "DeleteSchedule" => Command::DeleteSchedule { name, group_name: group_name() },
+        "ListSchedules" => Command::ListSchedules(ListSchedules {
+            schedule_group: query.get("ScheduleGroup"),
+            name_prefix: query.get("NamePrefix"),
+            state: query.get("State"),
+            next_token: query.get("NextToken"),
+            max_results: query.number("MaxResults")?,
+        }),
+        "CreateScheduleGroup" => {
+            let GroupRequest { tags, client_token } = read(body)?;
+            Command::CreateScheduleGroup { name, tags, client_token }
+        }
+        "GetScheduleGroup" => Command::GetScheduleGroup { name },
+        "DeleteScheduleGroup" => Command::DeleteScheduleGroup { name },
+        "ListScheduleGroups" => Command::ListScheduleGroups(ListScheduleGroups {
+            name_prefix: query.get("NamePrefix"),
+            next_token: query.get("NextToken"),
+            max_results: query.number("MaxResults")?,
+        }),
+        "TagResource" => Command::TagResource { arn: name, tags: read::<GroupRequest>(body)?.tags },
+        "UntagResource" => Command::UntagResource { arn: name, tag_keys: query.all("TagKeys") },
+        _ => Command::ListTagsForResource { arn: name },
     })
+}
+
+/// Checks a request against the service model. A body that cannot be read has no members, and is refused where it is read.
+fn check(caller: &Caller<'_>, operation: &str, label: &str, body: &[u8]) -> Result<(), Refusal> {
+    let body = serde_json::from_slice(body).unwrap_or_default();
+    let (labels, query) = ([label], caller.head.uri.query().unwrap_or_default());
+    let labels = if label.is_empty() { &[][..] } else { &labels[..] };
+    let given = Given { labels, query, headers: None, body: &body, region: caller.scope.region.as_str() };
+    constraints::check(&constraints::SCHEDULER, operation, given).map_err(Refusal::Illegal)
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
@@ -223,13 +266,17 @@ mod tests {
         );
         check("GET /schedule-groups/", "", r#"Scheduler(ListScheduleGroups(ListScheduleGroups))"#);
         check(
-            "DELETE /tags/arn%3Aaws%3Ascheduler%3Ax%3A0%3Aschedule-group%2Fg?TagKeys=a&TagKeys=b",
+            "DELETE /tags/arn%3Aaws%3Ascheduler%3Aus-east-1%3A000000000000%3Aschedule-group%2Fg?TagKeys=a&TagKeys=b",
             "",
-            r#"Scheduler(UntagResource { arn: "arn:aws:scheduler:x:0:schedule-group/g", tag_keys: ["a", "b"] })"#,
+            r#"Scheduler(UntagResource { arn: "arn:aws:scheduler:us-east-1:000000000000:schedule-group/g", tag_keys: ["a", "b"] })"#,
         );
         check_parse(
             &format!("GET /schedules?MaxResults=x\n{SIGNED}\n\n"),
             r#"400 application/json x-amzn-errortype=ValidationException | {"Message":"the request cannot be read: `MaxResults` is `x`, which is no number"}"#,
+        );
+        check_parse(
+            &format!("GET /schedules/a%20b?groupName=!\n{SIGNED}\n\n"),
+            r#"400 application/json x-amzn-errortype=ValidationException | {"Message":"2 validation errors detected: Value '!' at 'groupName' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[0-9a-zA-Z-_.]+$; Value 'a b' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[0-9a-zA-Z-_.]+$"}"#,
         );
         check_parse(
             &format!("PATCH /schedules/a\n{SIGNED}\n\n"),

@@ -97,17 +97,20 @@ pub(super) fn optional(out: &mut String, name: &str, value: Option<&str>) {
     }
 }
 
-/// A carriage return is escaped because XML parsers turn it into a line feed.
+/// A carriage return is escaped because XML parsers turn it into a line feed. What no document of XML may hold, however it
+/// is escaped, becomes a space.
 fn escape(out: &mut String, text: &str) {
+    let is_special = |char: char| matches!(char, '&' | '<' | '>' | '"') || (char < ' ' && !matches!(char, '\t' | '\n'));
     let mut rest = text;
-    while let Some(at) = rest.find(['&', '<', '>', '"', '\r']) {
+    while let Some(at) = rest.find(is_special) {
         out.push_str(&rest[..at]);
         out.push_str(match rest.as_bytes()[at] {
             b'&' => "&amp;",
             b'<' => "&lt;",
             b'>' => "&gt;",
             b'"' => "&quot;",
-            _ => "&#xD;",
+            b'\r' => "&#xD;",
+            _ => " ",
         });
         rest = &rest[at + 1..];
     }
@@ -121,7 +124,7 @@ mod tests {
     #[test]
     fn text_is_escaped() {
         let mut out = String::new();
-        element(&mut out, "A", "a<b>&\"é\"\r\n");
-        assert_eq!(out, "<A>a&lt;b&gt;&amp;&quot;é&quot;&#xD;\n</A>");
+        element(&mut out, "A", "a<b>&\"é\"\r\n\t\u{1}");
+        assert_eq!(out, "<A>a&lt;b&gt;&amp;&quot;é&quot;&#xD;\n\t </A>");
     }
 }

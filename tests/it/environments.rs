@@ -1,5 +1,8 @@
 //! Real functions, run through the host, with a script in the engine's place.
 
+pub(crate) mod public_extensions;
+pub(crate) mod runtime_clients;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -50,7 +53,8 @@ trials!(
     an_isolated_extension_sees_what_its_runtime_sees needs [Tool::Curl, Tool::Namespaces],
     an_extension_that_ends_ends_its_environment needs [Tool::Curl],
     telemetry_goes_to_those_who_subscribe needs [Tool::Curl],
-    awss_own_runtime_client_for_python_runs_unchanged needs [Tool::PythonClients],
+    wrappers_start_the_runtime needs [Tool::Python, Tool::Namespaces],
+    extensions_of_a_runtime_itself needs [Tool::Python],
     python_logs_json needs [Tool::Python],
     node_logs_json needs [Tool::Node],
     too_much_memory_ends_an_environment needs [Tool::Python],
@@ -987,19 +991,103 @@ fn telemetry_goes_to_those_who_subscribe() {
     });
 }
 
-fn awss_own_runtime_client_for_python_runs_unchanged() {
+/// Starts the runtime with a variable more, and says with what.
+const WRAPPER: &str = "#!/bin/sh\necho \"wraps $(basename \"$1\")\"\nexport WRAPPED=yes\nexec \"$@\"\n";
+
+fn wrappers_start_the_runtime() {
     block_on(async {
-        let python = Tool::PythonClients.path().unwrap().display();
-        let bootstrap = format!("#!/bin/sh\nexec {python} -m awslambdaric \"$_HANDLER\"\n");
-        let text = "def handler(event, context):\n    if event is None:\n        raise KeyError('x')\n    print('printed')\n    \
-                    return [event, context.aws_request_id, context.client_context.custom]\n";
-        let script = Script::new(&[("bootstrap", 0o755, &bootstrap), ("app.py", 0o644, text)]);
-        let mut launched = script.launch_spec(spec("provided.al2023", "app.handler"));
-        let (lines, event) = launched.invoke(r#"{"a":"\u00fc"}"#).await;
-        assert_eq!(outcome(&event), (None, json!([{ "a": "\u{fc}" }, "id-1", { "a": "\u{e4}" }])), "{lines:?}");
-        assert!(lines.iter().any(|line| line == "printed"), "{lines:?}");
-        let (lines, event) = launched.invoke("null").await;
-        let (error_type, document) = outcome(&event);
-        assert_eq!((error_type, document["errorType"].as_str()), (Some("KeyError"), Some("KeyError")), "{lines:?}");
+        let text = "import os\ndef handler(event, context):\n    return os.environ.get('WRAPPED')\n";
+        let files = [("app.py", 0o644, text), ("bootstrap", 0o755, SHELL), ("wrapper.sh", 0o755, WRAPPER)];
+        let check = async |script: &Script, path: &str, expected: (&str, Value)| {
+            let environment = BTreeMap::from([("AWS_LAMBDA_EXEC_WRAPPER".to_owned(), path.to_owned())]).into();
+            let launch = LaunchSpec { environment, ..spec("python3.11", "app.handler") };
+            let (lines, event) = script.launch_spec(launch).invoke("{}").await;
+            assert!(lines.iter().any(|line| line.starts_with(expected.0)), "{path} {lines:?}");
+            assert_eq!(outcome(&event), (None, expected.1), "{path} {lines:?}");
+        };
+        for script in [Script::new(&files), Script::isolated(&files)] {
+            check(&script, "/var/task/wrapper.sh", ("wraps python3", json!("yes"))).await;
+            let environment =
+                BTreeMap::from([("AWS_LAMBDA_EXEC_WRAPPER".to_owned(), "/var/task/gone".to_owned())]).into();
+            let launch = LaunchSpec { environment, ..spec("python3.11", "app.handler") };
+            let (_, event) = script.launch_spec(launch).until_event().await;
+            let EnvironmentEvent::LaunchFailed { message } = event else { panic!("{event:?}") };
+            assert!(message.contains("/gone`: No such file"), "{message}");
+        }
+        // An operating system alone starts its bootstrap itself.
+        let script = Script::new(&files);
+        let environment =
+            BTreeMap::from([("AWS_LAMBDA_EXEC_WRAPPER".to_owned(), "/var/task/wrapper.sh".to_owned())]).into();
+        let launch = LaunchSpec { environment, ..spec("provided.al2023", "x") };
+        let (lines, _) = script.launch_spec(launch).invoke("{}").await;
+        assert_eq!(lines[0], "starting");
+    });
+}
+
+/// Registers an extension of its own, asks for its events in a thread, and says what it hears; says goodbye at the end.
+const REGISTERS: &str = r#"
+import json, os, signal, sys, threading, time, urllib.error, urllib.request
+
+def call(path, identifier=None, name=None, body=None):
+    request = urllib.request.Request(f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2020-01-01/extension/{path}", data=body)
+    for header, value in (("Lambda-Extension-Identifier", identifier), ("Lambda-Extension-Name", name),
+                          ("Lambda-Extension-Accept-Feature", "accountId")):
+        if value:
+            request.add_header(header, value)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.headers.get("Lambda-Extension-Identifier"), json.load(answer)
+    except urllib.error.HTTPError as error:
+        return None, json.load(error)
+
+refused = call("register", name="ends", body=b'{"events": ["SHUTDOWN"]}')[1]
+identifier, registered = call("register", name="own", body=b'{"events": ["INVOKE"]}')
+heard = []
+
+def listen():
+    while True:
+        event = call("event/next", identifier)[1]
+        heard.append(event["requestId"])
+
+threading.Thread(target=listen, daemon=True).start()
+
+def goodbye(*_):
+    print("goodbye", flush=True)
+    if os.environ.get("STAYS"):
+        time.sleep(1000)
+    sys.exit(0)
+
+signal.signal(signal.SIGTERM, goodbye)
+
+def handler(event, context):
+    return [refused, registered, len(heard) <= 1]
+"#;
+
+fn extensions_of_a_runtime_itself() {
+    block_on(async {
+        let script = Script::new(&[("app.py", 0o644, REGISTERS)]);
+        for stays in ["", "yes"] {
+            let environment = BTreeMap::from([("STAYS".to_owned(), stays.to_owned())]).into();
+            let mut launched = script.launch_spec(LaunchSpec { environment, ..spec("python3.11", "app.handler") });
+            let (mut lines, event) = launched.invoke("{}").await;
+            let refused = json!({ "errorType": "Extension.InvalidEventType", "errorMessage":
+                "SHUTDOWN: event not supported for internal extension" });
+            let registered = json!({ "functionName": "f", "functionVersion": "$LATEST", "handler": "app.handler",
+                "accountId": "000000000000" });
+            assert_eq!(outcome(&event), (None, json!([refused, registered, true])), "{lines:?}");
+            // Free when its extension has asked for more, too.
+            let (more, event) = launched.until_event().await;
+            assert_eq!(event, EnvironmentEvent::Next);
+            lines.extend(more);
+            assert!(
+                lines.iter().any(|line| line == "EXTENSION\tName: own\tState: Ready\tEvents: [INVOKE]"),
+                "{lines:?}"
+            );
+            launched.environment = None;
+            // Whether it ends or stays: one that stays is killed.
+            let last = launched.next().await;
+            assert!(matches!(&last, Some(EnvironmentEvent::LastWords { line, .. }) if line == "goodbye"), "{last:?}");
+            assert_eq!(launched.next().await, None);
+        }
     });
 }

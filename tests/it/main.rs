@@ -32,6 +32,7 @@ mod simulation;
 mod support;
 mod targets;
 mod team;
+mod unprivileged;
 mod urls;
 mod watch;
 
@@ -56,6 +57,8 @@ fn main() -> ExitCode {
             documents::all(),
             durability::all(),
             environments::all(),
+            environments::public_extensions::all(),
+            environments::runtime_clients::all(),
             keeping::all(),
             layers::all(),
             explained::all(),
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
             simulation::all(),
             team::all(),
             targets::every(),
+            unprivileged::all(),
             urls::all(),
             watch::every(),
         ]

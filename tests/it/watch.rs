@@ -41,6 +41,7 @@ trials!(
     a_broken_manifest_leaves_the_stack_alone needs [Tool::Python],
     the_manifests_changes_are_converged_and_losses_are_held needs [Tool::Python],
     a_function_that_comes_later_is_watched needs [Tool::Python],
+    a_url_that_comes_later_reaches_those_who_name_it needs [Tool::Python],
     ctrl_c_ends_and_the_stack_stays needs [Tool::Python],
     no_message_is_lost_or_handled_twice_while_saves_go_on needs [Tool::Python],
     go_packages_beside_the_source_count needs [Tool::Go],
@@ -403,6 +404,21 @@ fn a_function_that_comes_later_is_watched() {
     write(&watched.path("stack.toml"), PYTHON);
     assert_eq!(watched.next("served")["plan"]["summary"]["delete"], 1);
     watched.after("two", |dir| write(&dir.join("src/app.py"), &python("two")));
+}
+
+fn a_url_that_comes_later_reaches_those_who_name_it() {
+    let returns_url = "import os\ndef handler(event, context):\n    return os.environ.get('WEB', 'none')\n";
+    let mut watched =
+        Watched::start(&[("stack.toml", PYTHON), ("src/app.py", returns_url), ("web/app.py", &python("web"))]);
+    assert_eq!(watched.invoke("f"), "none");
+    // `f` comes before `web`, whose URL it names, in every order.
+    let web = "\n[functions.web]\nruntime = \"python3.12\"\nhandler = \"app.handler\"\nsource = \"web\"\nbuild = \"python\"\nurl = {}\n";
+    let names = "environment = { WEB = \"${functions.web.url}\" }\n";
+    write(&watched.path("stack.toml"), &format!("{PYTHON}{names}{web}"));
+    watched.served("web");
+    eventually("the URL", || watched.invoke("f").starts_with("http://127.0.0.1:").then_some(()));
+    let plan = run(watched.command(&["plan", "--exit-code"]));
+    assert_eq!(plan.code, Some(0), "{}", plan.stdout);
 }
 
 fn ctrl_c_ends_and_the_stack_stays() {

@@ -22,7 +22,7 @@ use crate::{
     },
     converge::{self, NotReady, Patience, Progress, Provider},
     model::{ArtifactDigest, FunctionName},
-    plan::{self, ArtifactInfo, Artifacts, Call, Plan, Step, TargetFacts, layer_artifact},
+    plan::{self, ArtifactInfo, Artifacts, Call, Plan, Step, TargetFacts, has_url_references, layer_artifact},
     provider::WholeProvider,
     stack::{Address, Desired, LayerReference, Observed, ObservedFunction, Readiness, Selection, TAG_BUILD},
 };
@@ -226,31 +226,63 @@ async fn everything(order: &Order, deployed: &mut Deployed, started: Instant) ->
     let facts = place.facts(desired, &services);
     let provider = Arc::new(place.whole(&facts, &services));
     let endpoint = place.endpoint().to_owned();
-    let observed = provider.observe(desired).await.map_err(|error| failure(&error))?;
-    let (artifacts, unbuilt) = artifacts_of_all(desired, &built, &observed);
-    let plan = plan::plan(desired, &artifacts, &observed, &facts).map_err(|problems| unplanned(session, problems))?;
-    let plan = plan.only(|step| match &step.address {
-        Address::Function(key) | Address::Trigger { function: key, .. } => !unbuilt.contains(key),
-        Address::Layer(key) => !unbuilt.contains(&layer_artifact(key)),
-        _ => true,
-    });
-    let (plan, held) = if order.may_lose { (plan, Vec::new()) } else { plan.hold_dangers() };
+    let round = Round { order, desired, built: &built, facts: &facts, provider: &provider };
+    let mut observed = provider.observe(desired).await.map_err(|error| failure(&error))?;
+    let (plan, held) = round.plan(&observed)?;
     (deployed.plan, deployed.held) = (plan, held);
-    let (patience, progress) = (Patience::DEFAULT, progress(session));
-    let report = converge::apply(&deployed.plan, &provider, &patience, &progress, future::pending()).await;
-    if let Some((_, error)) = report.failed().next() {
-        return Err(failure(error));
-    }
+    round.apply(&deployed.plan).await?;
     deployed.took.deploy = started.elapsed();
-    let observed =
-        converge::wait_ready((desired, &Selection::Everything), &*provider, &patience, &progress, future::pending())
-            .await;
-    let observed = observed.map_err(|not_ready| match not_ready {
-        NotReady::Unobserved(error) => failure(&error),
-        other => Failure::World(Message::new(other.to_string())),
-    })?;
+    observed = round.until_ready().await?;
+    if has_url_references(desired) {
+        // URLs that the target has just given out reach those who refer to them.
+        let (plan, _) = round.plan(&observed)?;
+        if !plan.is_empty() {
+            round.apply(&plan).await?;
+            observed = round.until_ready().await?;
+        }
+    }
     deployed.known = Some(Known { endpoint, place: place.clone(), provider, facts, observed });
     Ok(())
+}
+
+/// What a deployment of everything plans with and applies to.
+struct Round<'a> {
+    order: &'a Order,
+    desired: &'a Desired,
+    built: &'a Artifacts,
+    facts: &'a TargetFacts,
+    provider: &'a Arc<WholeProvider>,
+}
+
+impl Round<'_> {
+    /// What is done, and what is held back because it loses something.
+    fn plan(&self, observed: &Observed) -> Result<(Plan, Vec<Step>), Failure> {
+        let (artifacts, unbuilt) = artifacts_of_all(self.desired, self.built, observed);
+        let plan = plan::plan(self.desired, &artifacts, observed, self.facts)
+            .map_err(|problems| unplanned(&self.order.session, problems))?;
+        let plan = plan.only(|step| match &step.address {
+            Address::Function(key) | Address::Trigger { function: key, .. } => !unbuilt.contains(key),
+            Address::Layer(key) => !unbuilt.contains(&layer_artifact(key)),
+            _ => true,
+        });
+        Ok(if self.order.may_lose { (plan, Vec::new()) } else { plan.hold_dangers() })
+    }
+
+    async fn apply(&self, plan: &Plan) -> Result<(), Failure> {
+        let progress = progress(&self.order.session);
+        let report = converge::apply(plan, self.provider, &Patience::DEFAULT, &progress, future::pending()).await;
+        report.failed().next().map_or(Ok(()), |(_, error)| Err(failure(error)))
+    }
+
+    async fn until_ready(&self) -> Result<Observed, Failure> {
+        let (whole, progress) = ((self.desired, &Selection::Everything), progress(&self.order.session));
+        let waited =
+            converge::wait_ready(whole, &**self.provider, &Patience::DEFAULT, &progress, future::pending()).await;
+        waited.map_err(|not_ready| match not_ready {
+            NotReady::Unobserved(error) => failure(&error),
+            other => Failure::World(Message::new(other.to_string())),
+        })
+    }
 }
 
 /// The last of the reasons; the others are printed.

@@ -183,6 +183,12 @@ impl Lambda {
                 }
                 return;
             }
+            EnvironmentEvent::LastWords { spec, line } => {
+                if spec.logging.keeps(&line) {
+                    turn.logs.append(turn.cx, &spec.log_group, &spec.log_stream, line);
+                }
+                return;
+            }
             EnvironmentEvent::Output { stream: _, line } => {
                 if let Some(environment) = self.environments.get_mut(serial) {
                     environment.print(turn.cx, turn.logs, line);

@@ -30,18 +30,14 @@ use super::{
     program::program,
     runtime_api::{self, Phase},
     sandbox::{Memory, Printing, Sandbox},
+    shutdown::Shutdown,
     start::Start,
     temporary_dir::TemporaryDir,
 };
 use crate::{
     engine::{EnvironmentEvent, ExitCause, LaunchSpec, OutputStream, StopReason},
     model::IdSource,
-    serve::{
-        clock::{Clock, Stopwatch},
-        containers::Admits,
-        platform::MemoryMeter,
-        streams::Streams,
-    },
+    serve::{clock::Stopwatch, containers::Admits, platform::MemoryMeter, streams::Streams},
     task::{End, Tasks},
 };
 
@@ -51,8 +47,6 @@ const CONNECTIONS_MAX: usize = 64;
 const UNREACHED_AFTER: Duration = Duration::from_secs(5);
 
 const BYTES_PER_MB: u64 = 1024 * 1024;
-/// What extensions may take to end (Lambda developer guide, "Shutdown phase").
-const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
 
 /// What the engine's side of an environment holds on to.
 #[derive(Debug, Default)]
@@ -174,9 +168,9 @@ impl Drop for Attached {
 
 /// The way of what is printed to the log, past those who listen to it.
 #[derive(Debug)]
-struct Heard<'a> {
-    running: &'a Running,
-    kind: Kind,
+pub(super) struct Heard<'a> {
+    pub(super) running: &'a Running,
+    pub(super) kind: Kind,
 }
 
 impl EnvironmentSink for Heard<'_> {
@@ -283,6 +277,7 @@ async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String
         number: folder.number,
         runtime_api: &runtime_api,
         debugger: debugger.as_deref(),
+        is_runtime: true,
     };
     let (process, output) = start.start().await?;
     let running = Running {
@@ -350,11 +345,11 @@ impl Started {
             debugger::kill_helpers(self.listener.local_addr()).await;
         }
         drop(debugger);
-        let reason = if ended.is_some() { "failure" } else { control.shutdown_reason() };
+        let shutdown = Shutdown::begin(if ended.is_some() { "failure" } else { control.shutdown_reason() });
         match ended {
             None => {
                 self.say_unreached(watch.elapsed());
-                self.sandbox.stop().await;
+                self.end_runtime().await;
             }
             Some(cause) => {
                 let running = &self.running;
@@ -373,36 +368,7 @@ impl Started {
                 self.sandbox.stop().await;
             }
         }
-        self.shut_down(reason).await;
-    }
-
-    /// Lets extensions come to their end, within AWS's time for it.
-    async fn shut_down(mut self, reason: &str) {
-        let Self { running, extensions, connections, listener, .. } = &mut self;
-        if extensions.is_empty() {
-            return;
-        }
-        let deadline = Clock::new().now().plus_millis(u64::try_from(SHUTDOWN_MAX.as_millis()).unwrap_or_default());
-        if running.extensions.shut_down(reason, deadline.as_millis()) {
-            let ending = async {
-                while !extensions.is_empty() {
-                    tokio::select! {
-                        gone = any_ended(extensions) => drop(extensions.remove(gone)),
-                        Some(_) = connections.next_end() => {}
-                        Ok((stream, _)) = listener.accept() => {
-                            connections.spawn_endless("Runtime API connection", connection(stream, Arc::clone(running)));
-                        }
-                    }
-                }
-            };
-            // Those that are left are killed.
-            let _ = tokio::time::timeout(SHUTDOWN_MAX, ending).await;
-        }
-        for extension in extensions {
-            extension.kill();
-            // Only reaped.
-            let _ = extension.ended().await;
-        }
+        self.end_extensions(&shutdown).await;
     }
 
     /// A container that ran for long and never called has most likely met a firewall.
@@ -419,7 +385,7 @@ impl Started {
     }
 
     /// Serves the Runtime API and follows the output until the process or container is gone.
-    async fn serve(&mut self, debugger: Option<&Arc<Debugger>>) -> io::Result<ExitCause> {
+    pub(super) async fn serve(&mut self, debugger: Option<&Arc<Debugger>>) -> io::Result<ExitCause> {
         let Self { running, sandbox, extensions, connections, listener, admits, shared, .. } = self;
         let running = &*running;
         let heard = Heard { running: running.as_ref(), kind: Kind::Function };
@@ -464,7 +430,7 @@ impl Started {
 }
 
 /// Which of these has ended; for ever without any.
-async fn any_ended(processes: &mut [Process]) -> usize {
+pub(super) async fn any_ended(processes: &mut [Process]) -> usize {
     let mut ends: Vec<_> = processes.iter_mut().map(|process| Box::pin(process.ended())).collect();
     std::future::poll_fn(|cx| {
         let ended = ends.iter_mut().position(|end| end.as_mut().poll(cx).is_ready());
@@ -475,7 +441,7 @@ async fn any_ended(processes: &mut [Process]) -> usize {
 
 /// Serves one connection until the runtime ends it: between an invocation and its response there is no time limit but the
 /// function's own.
-async fn connection(stream: TcpStream, running: Arc<Running>) {
+pub(super) async fn connection(stream: TcpStream, running: Arc<Running>) {
     // Without it the connection is slower, and as good.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {

@@ -20,6 +20,7 @@ mod runtime_api;
 #[cfg(test)]
 pub(super) mod sample;
 mod sandbox;
+mod shutdown;
 mod start;
 mod streaming;
 mod sweep;
@@ -31,7 +32,10 @@ use std::{
     fmt, fs, io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 pub(super) use container_variables::{ContainerPaths, container_variables};
@@ -178,7 +182,7 @@ impl Host {
 
     /// Starts an environment. Does not wait: what becomes of it, the sink hears.
     pub fn launch(&self, spec: Arc<LaunchSpec>, sink: Arc<dyn EnvironmentSink>) -> Environment {
-        let gate = Arc::new(Gate { open: parking_lot::RwLock::new(Some(sink)) });
+        let gate = Arc::new(Gate { sink, spec: Arc::clone(&spec), is_open: AtomicBool::new(true) });
         let environment = Environment {
             phase: Arc::new(Mutex::new(Phase::Starting(Stopwatch::start()))),
             control: Arc::default(),
@@ -278,24 +282,26 @@ impl Drop for Environment {
     }
 }
 
-/// The way to the sink, until the environment is stopped.
+/// The way to the sink. Of an environment that was stopped only its last words pass.
 #[derive(Debug)]
 struct Gate {
-    open: parking_lot::RwLock<Option<Arc<dyn EnvironmentSink>>>,
+    sink: Arc<dyn EnvironmentSink>,
+    spec: Arc<LaunchSpec>,
+    is_open: AtomicBool,
 }
 
 impl Gate {
     fn close(&self) {
-        *self.open.write() = None;
+        self.is_open.store(false, Ordering::Release);
     }
 }
 
 impl EnvironmentSink for Gate {
     fn event(&self, event: EnvironmentEvent) {
-        // Not called under the lock: the event may be what closes the gate.
-        let sink = self.open.read().clone();
-        if let Some(sink) = sink {
-            sink.event(event);
+        if self.is_open.load(Ordering::Acquire) {
+            self.sink.event(event);
+        } else if let EnvironmentEvent::Output { line, .. } = event {
+            self.sink.event(EnvironmentEvent::LastWords { spec: Arc::clone(&self.spec), line });
         }
     }
 }

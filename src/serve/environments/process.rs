@@ -93,6 +93,11 @@ impl Process {
         Ok(cause(status))
     }
 
+    /// Asks the whole group to end. Whether anybody is left in it.
+    pub(super) fn terminate(&self) -> bool {
+        !self.gone && kill_process_group(self.group, Signal::TERM).is_ok()
+    }
+
     /// Kills the whole group.
     pub(super) fn kill(&mut self) {
         if !self.gone {

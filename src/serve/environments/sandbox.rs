@@ -40,6 +40,14 @@ impl Sandbox {
         }
     }
 
+    /// Asks a process, and all that it started, to end. Whether that can be done.
+    pub(super) fn terminate(&self) -> bool {
+        match self {
+            Self::Process(process) => process.terminate(),
+            Self::Container(_) => false,
+        }
+    }
+
     /// Kills it with all that it started, and waits until nothing is left.
     pub(super) async fn stop(&mut self) {
         match self {

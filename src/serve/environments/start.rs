@@ -33,6 +33,8 @@ use crate::{
     serve::platform::{Member, MountNamespace},
 };
 
+/// Names a script that is started with the command of the runtime.
+const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 /// The extensions in the layers.
 const EXTENSIONS_DIR: &str = "extensions";
 /// A refusal's length at most.
@@ -77,6 +79,8 @@ pub(super) struct Start<'a> {
     pub(super) runtime_api: &'a str,
     /// With one, the process is started plainly: an editor looks for the code where it is.
     pub(super) debugger: Option<&'a Debugger>,
+    /// Whether it is the function's runtime, and no extension.
+    pub(super) is_runtime: bool,
 }
 
 impl Start<'_> {
@@ -95,6 +99,23 @@ impl Start<'_> {
             arguments.insert(0, format!("-Djava.io.tmpdir={}", place.temporary_dir.display()).into());
         }
         arguments
+    }
+
+    /// The wrapper script that the function names. On AWS the runtimes that are an operating system only know none.
+    fn wrapper(&self) -> Option<&Path> {
+        let is_wrapped = self.is_runtime && !self.spec.runtime.starts_with("provided");
+        self.spec.environment.get(WRAPPER_VARIABLE).filter(|path| is_wrapped && !path.is_empty()).map(Path::new)
+    }
+
+    /// What is started first: the program, or the function's wrapper script, which starts it.
+    ///
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper>
+    fn wrapped(self, path: PathBuf, mut arguments: Vec<OsString>, place: Place<'_>) -> Program {
+        let Some(wrapper) = self.wrapper() else { return Program { path, arguments } };
+        arguments.insert(0, path.into());
+        let below = |seen: &str, dir: &Path| Some(dir.join(wrapper.strip_prefix(seen).ok()?));
+        let path = below(TASK_DIR, place.code_dir).or_else(|| below(LAYERS_DIR, place.layers_dir?));
+        Program { path: path.unwrap_or_else(|| wrapper.to_owned()), arguments }
     }
 
     /// Starts the process.
@@ -124,10 +145,10 @@ impl Start<'_> {
         let mut variables = variables(self.spec, place);
         variables.extend(self.debugger.iter().flat_map(|debugger| debugger.variables()));
         let (output, ends) = Output::open().map_err(|error| no_pipe(&error))?;
-        let program = Program { path: self.program.path.clone(), arguments: self.arguments(Path::to_owned, place) };
+        let program = self.wrapped(self.program.path.clone(), self.arguments(Path::to_owned, place), place);
         let mut process = Process::start(&program, &variables, self.code_dir, ends, self.shared)
             .await
-            .map_err(|error| explain(&self.program.path, &error))?;
+            .map_err(|error| explain(&program.path, &error))?;
         process.owns(self.member(None));
         Ok((process, output))
     }
@@ -169,7 +190,7 @@ impl Start<'_> {
     pub(super) async fn extension(self, name: &OsStr, runtime: &Process) -> Result<(Process, Output), String> {
         let file = self.layers_dir.unwrap_or(Path::new(LAYERS_DIR)).join(EXTENSIONS_DIR).join(name);
         let program = Program { path: file, arguments: Vec::new() };
-        let start = Start { program: &program, ..self };
+        let start = Start { program: &program, is_runtime: false, ..self };
         let launcher = self.shared.launcher.path().filter(|_| runtime.is_isolated());
         let Some(launcher) = launcher else { return start.plain().await };
         let mut request = start.request().map_err(|error| error.to_string())?;
@@ -218,7 +239,8 @@ impl Start<'_> {
                 Err(match refusal {
                     refusal @ Refusal::View { .. } => Refused::View(refusal.to_string()),
                     Refusal::Program { errno } => {
-                        Refused::Start(explain(&self.program.path, &io::Error::from_raw_os_error(errno)))
+                        let path = if self.wrapper().is_some() { &request.program.path } else { &self.program.path };
+                        Refused::Start(explain(path, &io::Error::from_raw_os_error(errno)))
                     }
                 })
             }
@@ -235,11 +257,12 @@ impl Start<'_> {
         let number = self.number.to_string();
         let place = self.place(Path::new(TASK_DIR), Path::new(RUNTIME_DIR), Path::new(TEMPORARY_DIR), &number);
         let place = Place { layers_dir: Some(Path::new(LAYERS_DIR)), ..place };
+        let program = self.wrapped(seen(&self.program.path), self.arguments(seen, place), place);
         Ok(Request {
             join: None,
             program: Target {
-                path: seen(&self.program.path),
-                arguments: self.arguments(seen, place),
+                path: program.path,
+                arguments: program.arguments,
                 variables: variables(self.spec, place),
             },
             view: View {

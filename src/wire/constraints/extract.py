@@ -29,6 +29,11 @@ CreatePolicyVersion GetPolicyVersion ListPolicyVersions DeletePolicyVersion SetD
 UntagPolicy ListPolicyTags AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies ListEntitiesForPolicy
 PutRolePolicy GetRolePolicy ListRolePolicies DeleteRolePolicy GetUser ListInstanceProfilesForRole
 """
+AUTOSCALING = """
+RegisterScalableTarget DeregisterScalableTarget DescribeScalableTargets PutScalingPolicy DeleteScalingPolicy
+DescribeScalingPolicies DescribeScalingActivities PutScheduledAction DeleteScheduledAction DescribeScheduledActions
+TagResource UntagResource ListTagsForResource
+"""
 STS = "AssumeRole GetCallerIdentity GetSessionToken GetAccessKeyInfo"
 
 SCALARS = {"integer": "integer", "long": "integer", "double": "float", "float": "float", "boolean": "boolean",
@@ -75,8 +80,10 @@ class Extract:
         if kind in ("blob", "boolean", "timestamp") or not ({"min", "max", "pattern"} & shape.keys()):
             return SCALARS[kind]
         pattern = shape.get("pattern")
-        if pattern and "(?!(" in pattern:
-            pattern = None  # of a document database's collections, which map to no function here
+        if pattern and ("(?!(" in pattern or "(?=" in pattern):
+            # Of a document database's collections and of event buses, to which nothing leads here; and of names of
+            # scheduled actions, which the engine reads by itself.
+            pattern = None
         tail = f" /{pattern}" if pattern else ""
         self.add(name, lambda: f"{SCALARS[kind]}{mark} {name}{self.bounds(shape)}{tail}")
         return name
@@ -113,3 +120,5 @@ Extract("lambda", in_scope).write("lambda.txt")
 Extract("logs", LOGS.split()).write("logs.txt")
 Extract("iam", IAM.split()).write("iam.txt")
 Extract("sts", STS.split()).write("sts.txt")
+Extract("scheduler", None).write("scheduler.txt")
+Extract("application-autoscaling", AUTOSCALING.split()).write("autoscaling.txt")

@@ -21,3 +21,7 @@ pub(super) static LOGS: LazyLock<Table> = LazyLock::new(|| Table::read(include_s
 pub(super) static IAM: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("iam.txt")));
 /// STS, as far as it is served.
 pub(super) static STS: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("sts.txt")));
+/// EventBridge Scheduler.
+pub(super) static SCHEDULER: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("scheduler.txt")));
+/// Application Auto Scaling, as far as it is served.
+pub(super) static AUTOSCALING: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("autoscaling.txt")));

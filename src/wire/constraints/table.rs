@@ -119,6 +119,8 @@ fn translated(pattern: &str) -> String {
     for look in NOT_A_NUMBER {
         text = text.replace(look, "");
     }
+    // All that is printed, and pairs of surrogates for all that is beyond.
+    let text = text.replace("\\p{Print}", "[ -~]").replace("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\u{10000}-\\u{10FFFF}");
     let text = text.replace("\\p{L}", "a-zA-Z\\u{80}-\\u{10FFFF}").replace("\\p{Z}", " ").replace("\\p{N}", "0-9");
     format!("^(?:{text})$")
 }
@@ -217,11 +219,11 @@ fn shape(kind: &str, text: &'static str) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::constraints::{IAM, LAMBDA, LOGS, STS};
+    use crate::wire::constraints::{AUTOSCALING, IAM, LAMBDA, LOGS, SCHEDULER, STS};
 
     #[test]
     fn every_shape_is_there_and_every_pattern_is_understood() {
-        for table in [&*LAMBDA, &*LOGS, &*IAM, &*STS] {
+        for table in [&*LAMBDA, &*LOGS, &*IAM, &*STS, &*SCHEDULER, &*AUTOSCALING] {
             let of_inputs = table.inputs.values().flatten();
             let named: Vec<&str> = of_inputs
                 .chain(table.shapes.values().flat_map(|shape| match &shape.kind {

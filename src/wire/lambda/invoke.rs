@@ -8,13 +8,21 @@ use serde::de::IgnoredAny;
 use super::parse::{Read, Refusal, invalid, not_in_set};
 use crate::engine::lambda::{FunctionRef, InvocationType, Invoke, LambdaError, LambdaErrorKind};
 
+/// `InvocationType` of the two operations.
+const TYPES: &str = "[Event, RequestResponse, DryRun]";
+const STREAMING_TYPES: &str = "[RequestResponse, DryRun]";
+
 pub(super) fn invoke(function: FunctionRef, headers: &HeaderMap, body: Bytes) -> Read<Invoke> {
+    read(function, headers, body, TYPES)
+}
+
+fn read(function: FunctionRef, headers: &HeaderMap, body: Bytes, types: &str) -> Read<Invoke> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let invocation_type = match header("x-amz-invocation-type") {
         None | Some("" | "RequestResponse") => InvocationType::RequestResponse,
-        Some("Event") => InvocationType::Event,
+        Some("Event") if types == TYPES => InvocationType::Event,
         Some("DryRun") => InvocationType::DryRun,
-        Some(other) => return Err(not_in_set("invocationType", other, "[Event, RequestResponse, DryRun]")),
+        Some(other) => return Err(not_in_set("invocationType", other, types)),
     };
     let log_tail = match header("x-amz-log-type") {
         None | Some("" | "None") => false,
@@ -38,11 +46,7 @@ pub(super) fn invoke(function: FunctionRef, headers: &HeaderMap, body: Bytes) ->
 }
 
 pub(super) fn invoke_with_response_stream(function: FunctionRef, headers: &HeaderMap, body: Bytes) -> Read<Invoke> {
-    let invoke = invoke(function, headers, body)?;
-    if invoke.invocation_type == InvocationType::Event {
-        return Err(not_in_set("invocationType", "Event", "[RequestResponse, DryRun]"));
-    }
-    Ok(Invoke { streams: true, ..invoke })
+    Ok(Invoke { streams: true, ..read(function, headers, body, STREAMING_TYPES)? })
 }
 
 /// A payload is JSON; none at all is an empty object.

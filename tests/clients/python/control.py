@@ -241,6 +241,41 @@ def written_logs():
 
 
 @check
+def names():
+    """A name, a partial ARN and an ARN are the same function, everywhere."""
+    functions.publish_version(FunctionName="f")
+    functions.create_alias(FunctionName="000000000000:function:f", Name="live", FunctionVersion="1")
+    arn = functions.get_function_configuration(FunctionName="f")["FunctionArn"]
+    read = [
+        "get_function", "get_function_configuration", "list_versions_by_function", "list_aliases", "get_function_concurrency",
+        "list_provisioned_concurrency_configs", "list_function_event_invoke_configs", "get_function_code_signing_config",
+        "get_function_recursion_config", "get_runtime_management_config", "list_function_url_configs",
+    ]
+    write = {
+        "update_function_configuration": {"Timeout": 8}, "update_function_code": {"ZipFile": ZIP},
+        "put_function_concurrency": {"ReservedConcurrentExecutions": 1}, "delete_function_concurrency": {},
+        "put_function_event_invoke_config": {"MaximumRetryAttempts": 1}, "update_alias": {"Name": "live", "Description": "d"},
+        "put_function_recursion_config": {"RecursiveLoop": "Terminate"}, "get_alias": {"Name": "live"},
+    }
+    for call in read:
+        answers = []
+        for name in ("f", "000000000000:function:f", arn):
+            answer = getattr(functions, call)(FunctionName=name)
+            del answer["ResponseMetadata"]
+            answer.get("Code", {}).pop("Location", None)
+            answers.append(answer)
+        same(answers[1:], [answers[0]] * 2)
+    for call, arguments in write.items():
+        for name in ("f", "000000000000:function:f", arn):
+            getattr(functions, call)(FunctionName=name, **arguments)
+    for qualified in ({"FunctionName": "f:live"}, {"FunctionName": f"{arn}:live"}, {"FunctionName": "f", "Qualifier": "live"}):
+        same(functions.get_function(**qualified)["Configuration"]["Version"], "1")
+    elsewhere = arn.replace("000000000000", "210987654321")
+    for call in (functions.get_function, functions.invoke):
+        refused(functions.exceptions.ClientError, call, FunctionName=elsewhere)
+
+
+@check
 def the_end():
     functions.delete_function(FunctionName="f")
     iam.delete_role(RoleName="r")

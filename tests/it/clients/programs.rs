@@ -31,6 +31,7 @@ trials!(
     live_tail needs [Tool::PythonClients],
     schedules needs [Tool::PythonClients, Tool::Python],
     recursion needs [Tool::PythonClients, Tool::Python],
+    service_models needs [Tool::ServiceModels],
     powertools_in_python needs [Tool::PythonClients, Tool::Python],
     powertools_in_typescript needs [Tool::PythonClients, Tool::Node, Tool::NodeClients],
     celery needs [Tool::PythonClients],
@@ -108,7 +109,9 @@ fn live_tail() {
 }
 
 fn control_in_python() {
-    check_lambda(python(Tool::PythonClients, "control.py"), &CONTROL_CHECKS);
+    let (last, checks) = CONTROL_CHECKS.split_last().unwrap();
+    let more = [checks, &["names", last]].concat();
+    check_lambda(python(Tool::PythonClients, "control.py"), &more);
 }
 
 fn control_in_go() {
@@ -157,6 +160,17 @@ fn schedules() {
 
 fn recursion() {
     check(python(Tool::PythonClients, "recursion.py"), &["configuration", "loop"]);
+}
+
+/// Each operation and each constraint of the models that the tables of constraints were made of.
+fn service_models() {
+    let services = ["sqs", "lambda", "scheduler", "logs", "iam", "sts", "application-autoscaling"];
+    let with_services = |serving: &Serving| {
+        let mut command = python(Tool::ServiceModels, "models.py")(serving);
+        command.args(services);
+        command
+    };
+    check(with_services, &services);
 }
 
 /// A program in Python with the folder of the functions that stream.

@@ -62,10 +62,20 @@ pub(crate) enum Tool {
     GoClients,
     /// Not a program: the folder of the jars.
     JavaClients,
+    /// Not a program: what AWS's runtime client for Node.js was compiled to.
+    NodeRuntime,
+    /// Not a program: the folder of the programs of `tests/clients/rust`.
+    RustClients,
+    /// Python with the botocore whose service models the constraints were made of.
+    ServiceModels,
+    /// AWS's adapter for web servers, an extension.
+    WebAdapter,
     /// Not a program: the port that a stack takes which names none.
     Port4566,
     /// Not a program: mount namespaces, which containers often forbid.
     Namespaces,
+    /// Not a program: root, who may become another user, and namespaces that any user may make.
+    NamespacesOfAnyUser,
 }
 
 impl Tool {
@@ -97,8 +107,13 @@ impl Tool {
         Self::NodeClients,
         Self::GoClients,
         Self::JavaClients,
+        Self::NodeRuntime,
+        Self::RustClients,
+        Self::ServiceModels,
+        Self::WebAdapter,
         Self::Port4566,
         Self::Namespaces,
+        Self::NamespacesOfAnyUser,
     ];
 
     /// Where it is; `None` when it is missing.
@@ -137,9 +152,14 @@ impl Tool {
             | Self::DeployTools
             | Self::NodeClients
             | Self::GoClients
-            | Self::JavaClients => "packages of tests/clients",
+            | Self::JavaClients
+            | Self::NodeRuntime
+            | Self::RustClients
+            | Self::ServiceModels
+            | Self::WebAdapter => "packages of tests/clients",
             Self::Port4566 => "port 4566, which is taken",
             Self::Namespaces => "mount namespaces, which this system forbids",
+            Self::NamespacesOfAnyUser => "namespaces of any user, which this system forbids, or root",
         }
     }
 
@@ -180,9 +200,21 @@ impl Tool {
             Self::NodeClients => return installed("node/node_modules"),
             Self::GoClients => return installed("go"),
             Self::JavaClients => return installed("java"),
+            Self::NodeRuntime => {
+                return installed("node-runtime/node_modules/aws-lambda-ric/dist/rapid-client.node");
+            }
+            Self::RustClients => return installed("rust/debug"),
+            Self::ServiceModels => return installed("models/bin/python"),
+            Self::WebAdapter => return installed("bin/lambda-adapter"),
             Self::Namespaces => {
                 let launcher = Path::new(env!("CARGO_BIN_EXE_stackctl"));
                 return stackctl::serve::environments::isolation::probe(launcher).ok().map(|()| launcher.to_owned());
+            }
+            Self::NamespacesOfAnyUser => {
+                let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+                let unshare = ["unshare", "--user", "--mount", "--map-root-user", "true"];
+                let output = Command::new("setpriv").args(nobody).args(unshare).output();
+                return output.is_ok_and(|output| output.status.success()).then(PathBuf::new);
             }
             Self::Port4566 => return TcpListener::bind((Ipv4Addr::LOCALHOST, 4566)).ok().map(|_| PathBuf::new()),
         };
@@ -205,6 +237,13 @@ fn on_path(program: &str) -> Option<PathBuf> {
 fn installed(path: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env::var_os(CLIENTS_DIR)?).join(path);
     path.exists().then_some(path)
+}
+
+impl Tool {
+    /// Whether it is something that a system forbids, and that nobody can install.
+    pub(crate) fn is_of_the_system(self) -> bool {
+        matches!(self, Self::Namespaces | Self::UserNamespaces | Self::NamespacesOfAnyUser)
+    }
 }
 
 /// Whether a missing tool is a failure.

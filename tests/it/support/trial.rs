@@ -25,7 +25,7 @@ pub(crate) fn trial(module: &str, name: &str, tools: &[Tool], test: fn()) -> Tri
             Ok(())
         }),
         // What the system forbids cannot be installed.
-        Some(missing) if tool::are_required() && ![Tool::Namespaces, Tool::UserNamespaces].contains(missing) => {
+        Some(missing) if tool::are_required() && !missing.is_of_the_system() => {
             let message = format!("`{}` is missing, and all tools are required here", missing.name());
             Trial::test(name, move || Err(Failed::from(message)))
         }

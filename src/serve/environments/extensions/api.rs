@@ -1,4 +1,4 @@
-//! Serves the Extensions API and the Telemetry API of one environment.
+//! Serves the Extensions API, the Telemetry API and the Logs API of one environment.
 
 use std::{sync::Arc, task::Poll};
 
@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 
 use super::super::environment::Running;
 use crate::{
-    engine::EnvironmentEvent,
+    engine::{EnvironmentEvent, lambda::Logging},
     wire::extensions::{self, BODY_MAX_BYTES, ExtensionCall, Refusal, Registration, Subscription},
 };
 
@@ -35,12 +35,12 @@ pub(in super::super) async fn answer(
             environment.extensions.failed.notify_one();
             extensions::accepted()
         }),
-        ExtensionCall::Subscribe => match (known(environment, &head.headers), read(body).await) {
-            (Ok(identifier), Ok(body)) => Subscription::parse(&body).map(|subscription| {
+        ExtensionCall::Subscribe(stream) => match (known(environment, &head.headers), read(body).await) {
+            (Ok(identifier), Ok(body)) => {
                 let name = environment.extensions.name_of(&identifier);
-                environment.extensions.telemetry.subscribe(&name, &subscription);
-                extensions::subscribed()
-            }),
+                let subscribe = |subscription| environment.extensions.telemetry.subscribe(&name, &subscription);
+                Subscription::parse(stream, &body).and_then(subscribe).map(|()| extensions::subscribed())
+            }
             (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
         },
     };
@@ -50,10 +50,11 @@ pub(in super::super) async fn answer(
 fn register(environment: &Running, headers: &http::HeaderMap, body: &[u8]) -> Result<Response<Bytes>, Refusal> {
     let registration = Registration::parse(headers, body)?;
     let identifier = environment.identifiers.lock().uuid();
-    let state = "Extensions register before the function is initialised, at most 10 of them";
-    let identifier = environment.extensions.register(identifier, registration).ok_or(Refusal::InvalidState(state))?;
     let spec = &environment.spec;
-    Ok(extensions::registered(&identifier, spec.function.name.as_str(), &spec.version, &spec.handler))
+    let account = registration.wants_account.then(|| spec.function.scope.account.to_string());
+    let identifier = environment.extensions.register(identifier, registration)?;
+    let name = spec.function.name.as_str();
+    Ok(extensions::registered(&identifier, name, &spec.version, &spec.handler, account.as_deref()))
 }
 
 fn known(environment: &Running, headers: &http::HeaderMap) -> Result<String, Refusal> {
@@ -63,6 +64,13 @@ fn known(environment: &Running, headers: &http::HeaderMap) -> Result<String, Ref
 }
 
 async fn next(environment: &Running, identifier: &str) -> Response<Bytes> {
+    if let Some((name, events)) = environment.extensions.becomes_ready(identifier) {
+        let ready = environment.extensions.telemetry.extension_ready(&name, &events);
+        environment.log(match environment.spec.logging {
+            Logging::Text => format!("EXTENSION\tName: {name}\tState: Ready\tEvents: [{}]", events.join(", ")),
+            Logging::Json { .. } => ready.to_string(),
+        });
+    }
     if environment.extensions.has_asked(identifier) {
         environment.is_free();
     }

@@ -4,19 +4,29 @@
 mod api;
 mod telemetry;
 
-use std::{collections::BTreeMap, sync::Arc, task::Waker};
+use std::{collections::BTreeMap, sync::Arc, task::Waker, time::Duration};
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::{engine::Invocation, wire::extensions::Registration};
+use crate::{
+    engine::Invocation,
+    wire::extensions::{Refusal, Registration},
+};
 pub(super) use api::answer;
 pub(super) use telemetry::Kind;
 use telemetry::Telemetry;
 
 /// Extensions of one function, as AWS limits them.
 const EXTENSIONS_MAX: usize = 10;
+
+const TOO_MANY: &str = "Extension limit (10) reached";
+const TOO_LATE: &str = "Extensions register before the function is initialised";
+/// What a runtime that has extensions may take to end before it is killed; with extensions of its own it may take longer
+/// (Lambda developer guide, "Shutdown phase").
+const RUNTIME_SHUTDOWN_MAX: Duration = Duration::from_millis(300);
+const RUNTIME_WITH_INTERNAL_SHUTDOWN_MAX: Duration = Duration::from_millis(500);
 
 /// What is known of an environment's extensions.
 #[derive(Debug, Default)]
@@ -42,6 +52,8 @@ struct State {
 #[derive(Debug)]
 struct Extension {
     registration: Registration,
+    /// A process of its own, which ends after the runtime.
+    is_external: bool,
     phase: Phase,
 }
 
@@ -94,18 +106,38 @@ impl Extensions {
         self.state.lock().give(&event, |registration| registration.wants_shutdown)
     }
 
-    /// A new extension, with its identifier; `None` when there are too many, or nobody may register any more.
-    fn register(&self, identifier: String, registration: Registration) -> Option<String> {
+    /// How long the runtime may take to end once it is asked to; `None` when it is killed at once, as one without
+    /// extensions is.
+    pub(super) fn runtime_shutdown_max(&self) -> Option<Duration> {
+        let state = self.state.lock();
+        let has_internal = state.by_id.values().any(|extension| !extension.is_external);
+        let limit = if has_internal { RUNTIME_WITH_INTERNAL_SHUTDOWN_MAX } else { RUNTIME_SHUTDOWN_MAX };
+        (!state.by_id.is_empty()).then_some(limit)
+    }
+
+    /// A new extension, with its identifier.
+    fn register(&self, identifier: String, registration: Registration) -> Result<String, Refusal> {
         let mut state = self.state.lock();
-        let is_external = state.expected.iter().position(|name| *name == registration.name);
-        if state.by_id.len() == EXTENSIONS_MAX || (is_external.is_none() && state.is_initialised) {
-            return None;
+        let external = state.expected.iter().position(|name| *name == registration.name);
+        if state.by_id.len() == EXTENSIONS_MAX {
+            return Err(Refusal::InvalidState(TOO_MANY));
         }
-        if let Some(index) = is_external {
-            state.expected.remove(index);
+        match external {
+            Some(index) => drop(state.expected.remove(index)),
+            None if registration.wants_shutdown => return Err(Refusal::InternalShutdown),
+            None if state.is_initialised => return Err(Refusal::InvalidState(TOO_LATE)),
+            None => {}
         }
-        state.by_id.insert(identifier.clone(), Extension { registration, phase: Phase::Registered });
-        Some(identifier)
+        let is_external = external.is_some();
+        state.by_id.insert(identifier.clone(), Extension { registration, is_external, phase: Phase::Registered });
+        Ok(identifier)
+    }
+
+    /// Its name and its events, when it asks for the first of them.
+    fn becomes_ready(&self, identifier: &str) -> Option<(String, Vec<&'static str>)> {
+        let state = self.state.lock();
+        let extension = state.by_id.get(identifier).filter(|extension| matches!(extension.phase, Phase::Registered))?;
+        Some((extension.registration.name.clone(), extension.registration.events()))
     }
 
     fn is_known(&self, identifier: &str) -> bool {
@@ -172,7 +204,7 @@ mod tests {
     use super::*;
 
     fn registration(name: &str, wants_invoke: bool) -> Registration {
-        Registration { name: name.into(), wants_invoke, wants_shutdown: true }
+        Registration { name: name.into(), wants_invoke, wants_shutdown: true, wants_account: false }
     }
 
     #[test]
@@ -182,8 +214,11 @@ mod tests {
         let extensions = Extensions::default();
         extensions.expect(vec!["a".into()]);
         assert!(!extensions.runtime_asks(), "it has not registered");
-        assert_eq!(extensions.register("1".into(), registration("a", true)).as_deref(), Some("1"));
-        assert_eq!(extensions.register("2".into(), registration("late", true)), None);
+        assert_eq!(extensions.runtime_shutdown_max(), None);
+        assert_eq!(extensions.register("1".into(), registration("a", true)), Ok("1".into()));
+        assert_eq!(extensions.runtime_shutdown_max(), Some(RUNTIME_SHUTDOWN_MAX));
+        let late = Registration { wants_shutdown: false, ..registration("late", true) };
+        assert_eq!(extensions.register("2".into(), late), Err(Refusal::InvalidState(TOO_LATE)));
         assert!(extensions.has_asked("1"));
         assert!(!extensions.has_asked("1"), "it is told once");
         assert!(!extensions.has_asked("unknown") && !extensions.is_known("unknown"));
@@ -192,8 +227,9 @@ mod tests {
     #[test]
     fn an_event_is_fetched_once_by_those_that_want_it() {
         let extensions = Extensions::default();
-        extensions.register("1".into(), registration("a", true));
-        extensions.register("2".into(), registration("b", false));
+        extensions.expect(vec!["a".into(), "b".into()]);
+        extensions.register("1".into(), registration("a", true)).unwrap();
+        extensions.register("2".into(), registration("b", false)).unwrap();
         let waker = Waker::noop();
         assert!(!extensions.has_asked("1") && !extensions.has_asked("2"));
         assert!(extensions.fetch("1", waker).is_none());
@@ -204,5 +240,18 @@ mod tests {
         assert!(extensions.has_asked("1"));
         assert!(extensions.shut_down("spindown", 7));
         assert_eq!(extensions.fetch("2", waker).unwrap().0["shutdownReason"], "spindown");
+    }
+
+    #[test]
+    fn those_of_a_runtime_itself_hear_of_invocations_alone() {
+        let extensions = Extensions::default();
+        assert_eq!(extensions.register("1".into(), registration("own", true)), Err(Refusal::InternalShutdown));
+        let own = Registration { wants_shutdown: false, ..registration("own", true) };
+        extensions.register("1".into(), own).unwrap();
+        assert_eq!(extensions.runtime_shutdown_max(), Some(RUNTIME_WITH_INTERNAL_SHUTDOWN_MAX));
+        assert_eq!(extensions.becomes_ready("1"), Some(("own".into(), vec!["INVOKE"])));
+        extensions.has_asked("1");
+        assert_eq!(extensions.becomes_ready("1"), None, "it is said once");
+        assert!(!extensions.shut_down("spindown", 7), "it ends with its runtime");
     }
 }

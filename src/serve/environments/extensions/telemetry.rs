@@ -20,13 +20,14 @@ use tokio::{
 
 use crate::{
     serve::clock::{Clock, Stopwatch},
-    wire::extensions::{Destination, Subscription},
+    wire::extensions::{Destination, Refusal, Stream, Subscription},
 };
 
 /// Events that are kept for a subscriber; further ones are dropped, and said to be.
 const WAITING_MAX: usize = 10_000;
 /// Events that are kept for those who subscribe late.
 const EARLY_MAX: usize = 1_000;
+const ONE_STREAM: &str = "an extension subscribes to the Telemetry API or to the Logs API, not to both";
 /// What a subscriber may take for one portion.
 const SEND_MAX: Duration = Duration::from_secs(2);
 
@@ -52,9 +53,11 @@ struct State {
 
 #[derive(Debug)]
 struct Subscriber {
+    name: String,
     subscription: Subscription,
     sender: mpsc::Sender<Value>,
     dropped: u64,
+    dropped_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -139,6 +142,13 @@ impl Telemetry {
         });
     }
 
+    /// An extension has registered and asks for events. Returns what subscribers are told.
+    pub(super) fn extension_ready(&self, name: &str, events: &[&str]) -> Value {
+        let event = self.event("platform.extension", &json!({ "name": name, "state": "Ready", "events": events }));
+        self.tell(Kind::Platform, event.clone());
+        event
+    }
+
     /// A line was printed.
     pub(in super::super) fn printed(&self, kind: Kind, line: &str) {
         let name = if kind == Kind::Extension { "extension" } else { "function" };
@@ -155,9 +165,16 @@ impl Telemetry {
         if !self.is_wanted() {
             return;
         }
+        self.tell(kind, self.event(name, &record()));
+    }
+
+    fn event(&self, name: &str, record: &Value) -> Value {
         let time = jiff::Timestamp::from_millisecond(i64::try_from(self.clock.now().as_millis()).unwrap_or_default());
         let time = time.unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-        let event = json!({ "time": time, "type": name, "record": record() });
+        json!({ "time": time, "type": name, "record": record })
+    }
+
+    fn tell(&self, kind: Kind, event: Value) {
         let mut state = self.state.lock();
         state.subscribers.iter_mut().for_each(|subscriber| subscriber.take(kind, &event));
         if let Some(early) = state.early.as_mut().filter(|early| early.len() < EARLY_MAX) {
@@ -165,15 +182,24 @@ impl Telemetry {
         }
     }
 
-    /// One more listener, who hears of what has happened already.
-    pub(super) fn subscribe(&self, name: &str, subscription: &Subscription) {
+    /// One more listener, who hears of what has happened already. A second subscription changes nothing.
+    ///
+    /// # Errors
+    /// Of one who listens to the other API's stream.
+    pub(super) fn subscribe(&self, name: &str, subscription: &Subscription) -> Result<(), Refusal> {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        let mut subscriber = Subscriber { subscription: subscription.clone(), sender, dropped: 0 };
         {
             let mut state = self.state.lock();
+            if let Some(before) = state.subscribers.iter().find(|subscriber| subscriber.name == name) {
+                let is_same = before.subscription.stream == subscription.stream;
+                return if is_same { Ok(()) } else { Err(Refusal::InvalidState(ONE_STREAM)) };
+            }
+            let (name, subscription) = (name.to_owned(), subscription.clone());
+            let mut subscriber =
+                Subscriber { name, subscription: subscription.clone(), sender, dropped: 0, dropped_bytes: 0 };
             state.early.iter().flatten().for_each(|(kind, event)| subscriber.take(*kind, event));
             state.subscribers.push(subscriber);
-            state.started.push((subscription.clone(), receiver));
+            state.started.push((subscription, receiver));
         }
         self.subscribed.notify_one();
         let types = [
@@ -184,9 +210,10 @@ impl Telemetry {
         let types: Vec<_> = types.into_iter().filter_map(|(name, wanted)| wanted.then_some(name)).collect();
         self.say(
             Kind::Platform,
-            "platform.telemetrySubscription",
+            subscription.stream.subscription_event(),
             || json!({ "name": name, "state": "Subscribed", "types": types }),
         );
+        Ok(())
     }
 
     /// The sending to those who have subscribed since the last call, when there are any; for the environment to run.
@@ -204,13 +231,50 @@ impl Subscriber {
             Kind::Function => self.subscription.function,
             Kind::Extension => self.subscription.extension,
         };
-        if wanted && self.sender.try_send(event.clone()).is_err() {
-            self.dropped += 1;
-        } else if self.dropped > 0 && self.sender.capacity() > 1 {
-            let record = json!({ "reason": "the subscriber was too slow", "droppedRecords": self.dropped });
-            let dropped = json!({ "time": event["time"], "type": "platform.logsDropped", "record": record });
-            self.dropped = if self.sender.try_send(dropped).is_ok() { 0 } else { self.dropped };
+        if !wanted {
+            return;
         }
+        match self.subscription.stream {
+            Stream::Telemetry => self.send(event.clone()),
+            Stream::Logs => {
+                as_logs(event, self.subscription.wants_runtime_done).into_iter().for_each(|log| self.send(log));
+            }
+        }
+    }
+
+    fn send(&mut self, event: Value) {
+        if self.dropped > 0 && self.sender.capacity() > 1 {
+            let record = json!({ "reason": "the subscriber was too slow", "droppedRecords": self.dropped,
+                "droppedBytes": self.dropped_bytes });
+            let dropped = json!({ "time": event["time"], "type": "platform.logsDropped", "record": record });
+            if self.sender.try_send(dropped).is_ok() {
+                (self.dropped, self.dropped_bytes) = (0, 0);
+            }
+        }
+        if let Err(lost) = self.sender.try_send(event) {
+            self.dropped += 1;
+            self.dropped_bytes += lost.into_inner().to_string().len();
+        }
+    }
+}
+
+/// What the Logs API says of an event: less than the Telemetry API, and an invocation's end by itself.
+fn as_logs(event: &Value, wants_runtime_done: bool) -> Vec<Value> {
+    let only = |name: &str, members: &[&str]| {
+        let record: serde_json::Map<_, _> =
+            members.iter().map(|member| ((*member).to_owned(), event["record"][member].clone())).collect();
+        json!({ "time": event["time"], "type": name, "record": record })
+    };
+    match event["type"].as_str().unwrap_or_default() {
+        name @ "platform.start" => vec![only(name, &["requestId", "version"])],
+        name @ "platform.runtimeDone" if wants_runtime_done => vec![only(name, &["requestId", "status"])],
+        name @ "platform.report" => {
+            vec![only("platform.end", &["requestId"]), only(name, &["requestId", "metrics"])]
+        }
+        "function" | "extension" | "platform.extension" | "platform.logsSubscription" | "platform.logsDropped" => {
+            vec![event.clone()]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -238,11 +302,12 @@ async fn send(to: &Destination, portion: &[Value]) -> Result<(), Box<dyn std::er
             let lines: String = portion.iter().map(|event| format!("{event}\n")).collect();
             stream.write_all(lines.as_bytes()).await?;
         }
-        Destination::Http { port, path } => {
+        Destination::Http { port, path, is_put } => {
             let stream = TcpStream::connect(("127.0.0.1", *port)).await?;
             let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
             let body = Bytes::from(serde_json::to_vec(portion)?);
-            let request = Request::post(path.as_str())
+            let request = if *is_put { Request::put(path.as_str()) } else { Request::post(path.as_str()) };
+            let request = request
                 .header(header::HOST, format!("sandbox.localdomain:{port}"))
                 .header(header::CONTENT_TYPE, "application/json")
                 .body(Full::new(body))?;
