@@ -5,6 +5,7 @@
 //! the same inputs give the same effects. That is what makes it testable by simulation.
 
 pub mod autoscaling;
+mod calendar;
 mod effect;
 mod glob;
 pub mod identity;

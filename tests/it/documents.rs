@@ -98,6 +98,13 @@ fn the_concurrency_example_provisions_spills_and_throttles() {
     let up = run(example.command(&["up"]));
     assert!(up.stderr.contains("the pool has 10 slots, 1000 on AWS"), "{}", up.stderr);
     assert!(up.stderr.contains("10 times as fast as on AWS"), "{}", up.stderr);
+    // What is not as on AWS is said wherever somebody looks.
+    let log = fs::read_to_string(example.dir.path().join(".stackctl/engine.log")).unwrap();
+    for (place, text) in [("status", example.succeed(&["status"])), ("top", example.succeed(&["top"])), ("log", log)] {
+        for difference in ["the pool has 10 slots, 1000 on AWS", "10 times as fast as on AWS"] {
+            assert!(text.contains(difference), "{place}\n{text}");
+        }
+    }
     let first = example.succeed(&["invoke", "work:live", "--payload", r#"{"seconds": 0}"#]);
     assert!(first.contains("provisioned-concurrency"), "{first}");
     let calls: Vec<_> = (0..5)
@@ -112,6 +119,11 @@ fn the_concurrency_example_provisions_spills_and_throttles() {
     assert_eq!(answers.matches("on-demand").count(), 2, "{answers}");
     let refusals = outputs.iter().filter(|output| String::from_utf8_lossy(&output.stderr).contains("Rate Exceeded"));
     assert_eq!(refusals.count(), 2);
+    let shown = example.succeed(&["status"]);
+    let row = shown.lines().find(|line| line.starts_with("work ")).unwrap();
+    let cells: Vec<_> = row.split_whitespace().collect();
+    assert_eq!(cells, ["work", "0", "3", "0", "3", "0/1", "4", "0", "2", "2", "2"], "as its README shows it\n{shown}");
+    assert!(shown.contains("throttled  work: 2 by its reserved concurrency"), "{shown}");
     let status = example.succeed(&["status", "--json"]);
     assert!(status.contains("\"spillovers\": 2") || status.contains("\"spillovers\":2"), "{status}");
 }

@@ -13,6 +13,7 @@ use crate::support::{
 trials!(
     keys_and_sizes_change_the_screen,
     the_terminal_comes_back_however_it_ends,
+    an_engine_that_is_killed_is_said_and_seen_when_it_is_back,
     colours_are_there_unless_they_are_not_wanted
 );
 
@@ -113,6 +114,27 @@ fn the_terminal_comes_back_however_it_ends() {
         let mut pty = Pty::start(&stackctl(dir, &["top"]), SIZE);
         assert_ne!(pty.end(), Some(0));
         assert!(!pty.is_raw() && pty.text().contains("stackctl up"), "{}", pty.text().escape_debug());
+    });
+}
+
+fn an_engine_that_is_killed_is_said_and_seen_when_it_is_back() {
+    with_stack(|dir| {
+        let mut pty = top(dir);
+        let engine = std::fs::read(dir.join(".stackctl/engine.json")).unwrap();
+        let engine: serde_json::Value = serde_json::from_slice(&engine).unwrap();
+        let mut kill = std::process::Command::new("kill");
+        kill.args(["-9", &engine["pid"].to_string()]);
+        succeed(kill);
+        let lines = pty.shows("that the engine is gone", |lines| lines[0].contains("the engine does not answer"));
+        assert!(lines.iter().any(|line| line.starts_with("f ")), "what was seen last stays\n{}", lines.join("\n"));
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{}", lines.join("\n"));
+        succeed(stackctl(dir, &["up"]));
+        pty.shows("the engine that is back", |lines| {
+            !lines[0].contains("does not answer") && lines.iter().any(|line| line.starts_with("f "))
+        });
+        pty.press("q");
+        assert_eq!(pty.end(), Some(0));
+        pty.assert_given_back();
     });
 }
 

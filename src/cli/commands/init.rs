@@ -102,7 +102,7 @@ name = "{name}"
 
 [queues.jobs]
 visibility_timeout = "60s"
-dead_letter = {{ queue = "jobs-dlq", max_receives = 3 }}
+dead_letter = {{ queue = "jobs-dlq", max_receives = 5 }}
 
 [functions.hello]
 runtime = "python3.12"
@@ -126,7 +126,7 @@ fn manifest_of(name: &StackName, found: &[Recognised]) -> String {
         if *takes_messages {
             text.push_str(&format!(
                 "\n[queues.{name}-dlq]\n\n[queues.{name}]\nvisibility_timeout = \"{}s\"\ndead_letter = {{ queue = \"{name}-dlq\", \
-                 max_receives = 3 }}\n",
+                 max_receives = 5 }}\n",
                 timeout_s * VISIBILITY_FACTOR
             ));
         }

@@ -102,7 +102,12 @@ async fn serve(terminal: Terminal, options: ServeOptions, is_detached: bool) -> 
     let differences = options.engine.differences();
     let ready = move |info: &EngineInfo| {
         // Whoever waited for the line and is gone does not miss it.
-        let _ = if is_detached { say_ready(info) } else { greet(terminal, info, &differences) };
+        let _ = if is_detached {
+            differences.iter().for_each(|difference| log_line(&format!("experiment: {difference}")));
+            say_ready(info)
+        } else {
+            greet(terminal, info, &differences)
+        };
     };
     let running = server::run(options, ready, shutdown.clone(), report);
     let asked = ask_to_end(&shutdown, || {

@@ -13,6 +13,7 @@ use crate::{
     },
     docker::{Container, ContainerState, Health},
     engine::{
+        ThrottleLimit,
         autoscaling::ScalingState,
         lambda::{AccountActivity, FunctionActivity, MappingActivity},
         scheduler::ScheduleActivity,
@@ -142,8 +143,11 @@ fn page(endpoint: &str, report: &ActivityReport) -> String {
     if !report.queues.is_empty() {
         parts.push(queues(&report.queues));
     }
-    if let Some(told) = report.activity.throttles.last() {
-        parts.push(format!("last throttle  {}: {}", told.function, told.message));
+    let last = report.activity.throttles.last();
+    let last = last.map(|told| format!("last throttle  {}: {}", told.function, told.message));
+    let told: Vec<_> = throttled(&report.activity.functions).into_iter().chain(last).collect();
+    if !told.is_empty() {
+        parts.push(told.join("\n"));
     }
     if report.queues_left_out {
         parts.push("and more queues".to_owned());
@@ -163,23 +167,55 @@ fn pool(account: AccountActivity) -> String {
 }
 
 fn functions(functions: &[FunctionActivity]) -> String {
-    let rows: Vec<_> = functions
-        .iter()
-        .map(|function| {
-            vec![
-                function.name.clone(),
-                function.busy.to_string(),
-                function.idle.to_string(),
-                function.starting.to_string(),
-                function.reserved.map_or_else(|| "-".to_owned(), |limit| limit.to_string()),
-                function.invocations.to_string(),
-                function.errors.to_string(),
-                function.throttles.to_string(),
-                function.cold_starts.to_string(),
-            ]
-        })
-        .collect();
-    table(&["FUNCTION", "BUSY", "IDLE", "INIT", "RESERVED", "CALLS", "ERRORS", "THROTTLED", "COLD"], &rows)
+    // Where nothing is provisioned, nobody asks what of it is used.
+    let is_provisioned = functions.iter().any(|function| function.provisioned > 0 || function.spillovers > 0);
+    let row = |function: &FunctionActivity| {
+        let mut row = vec![
+            function.name.clone(),
+            function.busy.to_string(),
+            function.idle.to_string(),
+            function.starting.to_string(),
+            function.reserved.map_or_else(|| "-".to_owned(), |limit| limit.to_string()),
+            function.invocations.to_string(),
+            function.errors.to_string(),
+            function.throttles.to_string(),
+            function.cold_starts.to_string(),
+        ];
+        if is_provisioned {
+            row.insert(5, format!("{}/{}", function.running_provisioned, function.provisioned));
+            row.push(function.spillovers.to_string());
+        }
+        row
+    };
+    let mut heads = vec!["FUNCTION", "BUSY", "IDLE", "INIT", "RESERVED", "CALLS", "ERRORS", "THROTTLED", "COLD"];
+    if is_provisioned {
+        heads.insert(5, "PROV");
+        heads.push("SPILL");
+    }
+    table(&heads, &functions.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Which limits throttled which function, where any did: `work: 2 by its reserved concurrency`.
+fn throttled(functions: &[FunctionActivity]) -> Option<String> {
+    let told = functions.iter().filter(|function| !function.throttles_by_limit.is_empty()).map(|function| {
+        let parts: Vec<_> = function
+            .throttles_by_limit
+            .iter()
+            .map(|(limit, count)| {
+                let by = match limit {
+                    ThrottleLimit::Pool => "the pool",
+                    ThrottleLimit::Reserved => "its reserved concurrency",
+                    ThrottleLimit::ScalingRate => "the scaling rate",
+                    ThrottleLimit::RequestRate => "the request rate",
+                    ThrottleLimit::Debugged => "its debugger",
+                };
+                format!("{count} by {by}")
+            })
+            .collect();
+        format!("throttled  {}: {}", function.name, parts.join(", "))
+    });
+    let lines: Vec<_> = told.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// What follows the load: bounds, what is provisioned now, and the utilisation that it should have and has.
@@ -310,6 +346,36 @@ mod tests {
         assert!(text.contains("web       http://127.0.0.1:4566/_stackctl/url/abc/"), "{text}");
         let row = text.lines().last().unwrap().split_whitespace().collect::<Vec<_>>();
         assert_eq!(row, ["nightly", "rate(1", "day)", "web", "2026-11-24T10:53:53Z", "-"]);
+    }
+
+    #[test]
+    fn what_is_provisioned_and_what_throttled_is_shown() {
+        let mut report = report();
+        report.activity.functions = vec![FunctionActivity {
+            name: "work".to_owned(),
+            busy: 3,
+            running_provisioned: 1,
+            provisioned: 2,
+            reserved: Some(3),
+            invocations: 7,
+            throttles: 4,
+            throttles_by_limit: [(ThrottleLimit::Reserved, 3), (ThrottleLimit::RequestRate, 1)].into(),
+            cold_starts: 2,
+            spillovers: 5,
+            ..FunctionActivity::default()
+        }];
+        check(
+            &report,
+            "
+http://127.0.0.1:4566  000000000000  us-east-1
+0 of 0 running, at most 0 so far, 0 reserved
+
+FUNCTION  BUSY  IDLE  INIT  RESERVED  PROV  CALLS  ERRORS  THROTTLED  COLD  SPILL
+work         3     0     0         3  1/2       7       0          4     2      5
+
+throttled  work: 3 by its reserved concurrency, 1 by the request rate
+",
+        );
     }
 
     #[test]

@@ -11,7 +11,6 @@ mod api;
 mod policies;
 mod records;
 mod resource;
-mod schedule;
 mod scheduled;
 mod tags;
 mod targets;

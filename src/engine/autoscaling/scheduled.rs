@@ -1,23 +1,26 @@
-//! Scheduled actions: they change a target's bounds when their time comes.
+//! Scheduled actions: they change a target's bounds when their time comes, on the clock of their time zone (Application Auto
+//! Scaling user guide, "Scheduled scaling").
+
+use jiff::tz::TimeZone;
 
 use super::{
     Autoscaling, AutoscalingError, AutoscalingErrorKind, Describe, Named, PutScheduledAction, Response, Scaled,
     ScheduledAction, StoredScheduled,
     api::seconds,
     resource::ResourceId,
-    schedule::Schedule,
     targets::{capacity, check_bounds},
     validate::{self, DIMENSION, NAMESPACE, Wanted, invalid},
 };
 use crate::{
-    engine::Cx,
+    engine::{
+        Cx,
+        calendar::{Expression, time_zone},
+    },
     model::{Scope, Timestamp},
 };
 
 /// Scheduled actions of one target (Application Auto Scaling user guide, "Quotas").
 const SCHEDULED_MAX: usize = 200;
-/// Names of the only time zone that is known here.
-const UTC: [&str; 3] = ["UTC", "Etc/UTC", "Etc/GMT"];
 
 impl Autoscaling {
     pub(super) fn put_scheduled(
@@ -83,7 +86,7 @@ impl Autoscaling {
         let is_suspended = stored.suspended.scheduled_scaling_suspended;
         let mut later = Vec::new();
         for action in stored.scheduled.values_mut().filter(|action| action.next.is_some_and(|next| next <= cx.now)) {
-            action.next = Schedule::parse(&action.schedule).and_then(|schedule| action.next_after(&schedule, cx.now));
+            action.next = action.timing().and_then(|(schedule, zone)| action.next_after(&schedule, &zone, cx.now));
             later.extend(action.next);
             if is_suspended {
                 continue;
@@ -110,11 +113,18 @@ impl Autoscaling {
 }
 
 impl StoredScheduled {
-    /// When it runs next, within its start and end.
-    fn next_after(&self, schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
-        let before_start = self.start.map(|start| Timestamp::from_millis(start.as_millis().saturating_sub(1)));
-        let from = before_start.map_or(now, |start| start.max(now));
-        let next = schedule.next(from, self.start.unwrap_or(self.created_at))?;
+    /// Its schedule and the clock that it goes by.
+    fn timing(&self) -> Option<(Expression, TimeZone)> {
+        Some((Expression::parse(&self.schedule)?, self.timezone.as_deref().map_or(Some(TimeZone::UTC), time_zone)?))
+    }
+
+    /// When it runs next, within its start and end. A recurring one runs at its start as well, whatever its schedule says
+    /// ("Schedule recurring scaling actions": the action is performed at the start time, and then as it recurs).
+    fn next_after(&self, schedule: &Expression, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+        let next = match self.start.filter(|start| *start > now && schedule.is_recurring()) {
+            Some(start) => start,
+            None => schedule.next_after(zone, self.start.unwrap_or(self.created_at), now)?,
+        };
         self.end.is_none_or(|end| next <= end).then_some(next)
     }
 
@@ -135,7 +145,7 @@ impl StoredScheduled {
     }
 }
 
-/// What a request makes of an action: what it does not name stays.
+/// What a request makes of an action: what it does not name stays, but for start and end.
 fn merged(
     known: Option<StoredScheduled>,
     request: &PutScheduledAction,
@@ -156,13 +166,18 @@ fn merged(
         stored.schedule.clone_from(schedule);
     }
     if let Some(timezone) = &request.timezone {
-        if !UTC.contains(&timezone.as_str()) {
-            return Err(invalid(format!("this engine knows no time zone but UTC: leave `{timezone}` out")));
+        if time_zone(timezone).is_none() {
+            return Err(invalid(format!("`{timezone}` is no name of an IANA time zone, such as Pacific/Tahiti")));
         }
         stored.timezone = Some(timezone.clone());
     }
-    stored.start = request.start_time.map(timestamp).or(stored.start);
-    stored.end = request.end_time.map(timestamp).or(stored.end);
+    // Of all members these two alone do not stay when an update leaves them out.
+    (stored.start, stored.end) = (request.start_time.map(timestamp), request.end_time.map(timestamp));
+    if let (Some(start), Some(end)) = (stored.start, stored.end)
+        && end < start
+    {
+        return Err(invalid("EndTime must not be before StartTime"));
+    }
     if let Some(action) = request.scalable_target_action {
         let (min, max) = (capacity(action.min_capacity, "minCapacity")?, capacity(action.max_capacity, "maxCapacity")?);
         if let (Some(min), Some(max)) = (min, max) {
@@ -176,13 +191,13 @@ fn merged(
     if stored.schedule.is_empty() {
         return Err(invalid("Schedule is required to create a scheduled action"));
     }
-    let Some(schedule) = Schedule::parse(&stored.schedule) else {
+    let Some((schedule, zone)) = stored.timing() else {
         return Err(invalid(format!(
             "`{}` is no schedule: at(yyyy-mm-ddThh:mm:ss), rate(value unit) or cron(fields)",
             stored.schedule
         )));
     };
-    stored.next = stored.next_after(&schedule, now);
+    stored.next = stored.next_after(&schedule, &zone, now);
     if stored.next.is_none() {
         return Err(invalid("The schedule has no time that is still to come"));
     }

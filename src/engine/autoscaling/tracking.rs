@@ -80,6 +80,8 @@ impl Autoscaling {
         if moves {
             if out {
                 target.scaled_out = Some((cx.now, current));
+                // "The scale-in cooldown period stops and doesn't complete" (user guide, "Define cooldown periods").
+                target.scaled_in = None;
             } else {
                 target.scaled_in = Some(cx.now);
             }

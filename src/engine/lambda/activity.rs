@@ -91,6 +91,8 @@ pub struct EventActivity {
     pub ages: Distribution,
     /// Dead letters that their queue did not take.
     pub dead_letter_errors: u64,
+    #[serde(default)]
+    pub destination_delivery_failures: u64,
 }
 
 /// A mapping's batches in flight, and its counters since the engine started.
@@ -105,6 +107,9 @@ pub struct MappingActivity {
     pub batches_limit: u32,
     /// Complete batches that wait for a slot.
     pub batches_waiting: u32,
+    /// Provisioned pollers that read now; `None` without any.
+    #[serde(default)]
+    pub pollers: Option<u32>,
     /// Whether a throttle holds it up.
     pub throttled: bool,
     /// Read from the queue, each time.
@@ -181,6 +186,7 @@ impl Lambda {
             dropped: function.counters.events_dropped,
             ages: function.counters.event_ages.clone(),
             dead_letter_errors: function.counters.dead_letter_errors,
+            destination_delivery_failures: function.counters.destination_delivery_failures,
         }
     }
 }

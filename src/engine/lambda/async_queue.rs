@@ -127,7 +127,7 @@ impl Lambda {
         }
     }
 
-    fn event_throttled(&mut self, cx: &mut Cx<'_>, id: EventId) {
+    pub(super) fn event_throttled(&mut self, cx: &mut Cx<'_>, id: EventId) {
         let Some(event) = self.events.events.get_mut(&id) else { return };
         let wait_ms = cx.config.scaled_ms(backoff_ms(event.throttles));
         event.throttles += 1;

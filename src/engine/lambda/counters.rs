@@ -63,6 +63,8 @@ pub(super) struct Counters {
     pub(super) event_ages: Distribution,
     /// Dead letters that their queue did not take.
     pub(super) dead_letter_errors: u64,
+    /// Records that their destination did not take.
+    pub(super) destination_delivery_failures: u64,
 }
 
 #[cfg(test)]

@@ -142,19 +142,23 @@ impl Lambda {
         {
             self.count(id, |counters| counters.dead_letter_errors += 1);
         }
-        match (target, record) {
+        let is_delivered = match (target, record) {
             (Some(EventTarget::Queue(queue)), Some(record)) => send(turn, &queue, record),
             (Some(EventTarget::Function(arn)), Some(record)) => {
-                self.invoke_destination(turn, &arn, ended.event.hops, record);
+                self.invoke_destination(turn, &arn, ended.event.hops, record)
             }
-            _ => {}
+            _ => true,
+        };
+        if let Some(id) = self.functions.id(ended.event.function.as_str()).filter(|_| !is_delivered) {
+            self.count(id, |counters| counters.destination_delivery_failures += 1);
         }
     }
 
-    fn invoke_destination(&mut self, turn: &mut Turn<'_, '_>, arn: &FunctionArn, hops: u8, record: String) {
-        let Ok(id) = self.find(Named::of(arn)) else { return };
+    /// Whether the function took it. A loop that is stopped is no failure of its destination.
+    fn invoke_destination(&mut self, turn: &mut Turn<'_, '_>, arn: &FunctionArn, hops: u8, record: String) -> bool {
+        let Ok(id) = self.find(Named::of(arn)) else { return false };
         if hops >= HOPS_MAX {
-            return;
+            return true;
         }
         let ask = Ask {
             // Replaced by the event's own once it is accepted.
@@ -165,7 +169,7 @@ impl Lambda {
             trace_id: None,
             client_context: None,
         };
-        let _ = self.accept_event(turn.cx, id, ask);
+        self.accept_event(turn.cx, id, ask).is_ok()
     }
 }
 
@@ -199,7 +203,8 @@ impl Ended<'_> {
     }
 }
 
-fn send(turn: &mut Turn<'_, '_>, queue: &QueueArn, body: String) {
+/// Whether the queue took it.
+fn send(turn: &mut Turn<'_, '_>, queue: &QueueArn, body: String) -> bool {
     let message = SendMessage { message_body: Some(body), ..SendMessage::default() };
-    let _ = turn.sqs.send(turn.cx, queue, message);
+    turn.sqs.send(turn.cx, queue, message).is_ok()
 }

@@ -229,7 +229,7 @@ impl Lambda {
                     Box::new(Run { job: *job, started_at, deadline, init_us: None, before_us: 0 }),
                 );
             }
-            Placement::Returning(serial) => self.promise(cx, serial, job),
+            Placement::Returning(serial) => self.promise(cx, serial, Some(job)),
             Placement::New => match self.take_unclaimed(cx, target, job) {
                 None => {}
                 Some(job) => self.launch(cx, logs, target, job),
@@ -360,14 +360,14 @@ impl Lambda {
         self.keep_messages(cx.now, serial);
     }
 
-    fn promise(&mut self, cx: &mut Cx<'_>, serial: Serial, job: Box<Job>) {
+    fn promise(&mut self, cx: &mut Cx<'_>, serial: Serial, job: Option<Box<Job>>) {
         self.leave(serial);
         let Some(environment) = self.environments.get_mut(serial) else { return };
         // A debugged function has no second environment.
         let is_debugged = environment.spec.debug.is_some();
         if let State::Returning { promised, deadline, .. } = &mut environment.state {
-            *promised = Some(job);
-            let at = if is_debugged { *deadline } else { cx.now.plus_millis(RETURN_GRACE_MS) };
+            *promised = job;
+            let at = if is_debugged { *deadline } else { cx.now.plus_millis(RETURN_GRACE_MS).min(*deadline) };
             self.arm(cx.now, serial, at);
             self.keep_messages(cx.now, serial);
         }

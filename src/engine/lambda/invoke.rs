@@ -290,8 +290,7 @@ impl Lambda {
             // It had not begun: another environment can still do it.
             State::Returning { promised: Some(job), .. } => {
                 if self.functions.get(function).is_some_and(|function| function.is_listed) {
-                    self.spills(environment.target(), environment.kind);
-                    return self.launch(turn.cx, turn.logs, environment.target(), job);
+                    return self.launch_instead(turn, environment.target(), environment.kind, job);
                 }
                 Run { job: *job, started_at: turn.cx.now, deadline: turn.cx.now, init_us: None, before_us: 0 }
             }

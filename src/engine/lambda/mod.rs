@@ -34,6 +34,7 @@ mod reservation;
 mod sandbox;
 mod scalable;
 mod scaling;
+mod spilling;
 mod streaming;
 mod swap;
 mod tags;

@@ -7,7 +7,10 @@
 use std::collections::VecDeque;
 
 use super::{
-    Lambda, LambdaError, LambdaErrorKind, ThrottleActivity, concurrency::Throttle, functions::FunctionId, timers::Timer,
+    Lambda, LambdaError, LambdaErrorKind, ThrottleActivity,
+    concurrency::Throttle,
+    functions::{Function, FunctionId},
+    timers::Timer,
 };
 use crate::{
     engine::{Cx, Effect, ThrottleLimit, ThrottleNotice, logs::Logs},
@@ -80,12 +83,7 @@ impl Lambda {
 
     fn tell(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId, throttle: Throttle) {
         let Some(function) = self.functions.get(id) else { return };
-        // Without a reservation it is the rest of the pool that is used up, where there are reservations.
-        let of_rest = function.reserved.is_none() && throttle.value < self.pool.limit();
-        let held_by = match throttle.limit {
-            ThrottleLimit::Pool => self.holders(of_rest),
-            _ => Some(function.held()).filter(|(_, running)| *running > 0).into_iter().collect(),
-        };
+        let (of_rest, held_by) = self.held_by(function, throttle);
         let message = line(throttle, of_rest, &held_by);
         let (reason, limit, met) = (throttle.reason, throttle.value, throttle.limit);
         let notice = ThrottleNotice { function: function.arn.clone(), reason, limit, met, held_by };
@@ -100,11 +98,23 @@ impl Lambda {
             return;
         }
         if let Some((count, throttle)) = function.telling.untold.take() {
-            let of_rest = function.reserved.is_none() && throttle.value < self.pool.limit();
             let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+            let Some(function) = self.functions.get(id) else { return };
+            let (of_rest, held_by) = self.held_by(function, throttle);
             let limit = limit_text(throttle, of_rest);
-            self.write_throttle(cx, logs, id, format!("throttled {times} more within 1 s: {limit} is used up"));
+            let now = now_running(&held_by);
+            self.write_throttle(cx, logs, id, format!("throttled {times} more within 1 s: {limit} is used up{now}"));
         }
+    }
+
+    /// Whether it is the rest of the pool that a throttle met, because there are reservations, and who holds what it met.
+    fn held_by(&self, function: &Function, throttle: Throttle) -> (bool, Vec<(String, u32)>) {
+        let of_rest = function.reserved.is_none() && throttle.value < self.pool.limit();
+        let held_by = match throttle.limit {
+            ThrottleLimit::Pool => self.holders(of_rest),
+            _ => Some(function.held()).filter(|(_, running)| *running > 0).into_iter().collect(),
+        };
+        (of_rest, held_by)
     }
 
     /// Writes a line into the function's log and is quiet for a while.
@@ -133,23 +143,28 @@ impl Lambda {
 /// `throttled: reserved concurrency of 2 is used up by consumer (2)`.
 fn line(throttle: Throttle, of_rest: bool, held_by: &[(String, u32)]) -> String {
     let limit = limit_text(throttle, of_rest);
-    let holders: Vec<_> = held_by.iter().map(|(name, count)| format!("{name} ({count})")).collect();
-    let holders = holders.join(", ");
-    let more = if held_by.len() == HOLDERS_MAX { " and others" } else { "" };
     match throttle.limit {
         ThrottleLimit::Pool | ThrottleLimit::Reserved if throttle.value == 0 => {
             format!("throttled: {limit} lets nothing run")
         }
         ThrottleLimit::Pool | ThrottleLimit::Reserved | ThrottleLimit::Debugged => {
-            format!("throttled: {limit} is used up by {holders}{more}")
-        }
-        ThrottleLimit::ScalingRate | ThrottleLimit::RequestRate if holders.is_empty() => {
-            format!("throttled: {limit} is used up")
+            format!("throttled: {limit} is used up by {}", names(held_by))
         }
         ThrottleLimit::ScalingRate | ThrottleLimit::RequestRate => {
-            format!("throttled: {limit} is used up; now running: {holders}")
+            format!("throttled: {limit} is used up{}", now_running(held_by))
         }
     }
+}
+
+/// `; now running: a (7), b (3)`, or nothing when nothing does.
+fn now_running(held_by: &[(String, u32)]) -> String {
+    if held_by.is_empty() { String::new() } else { format!("; now running: {}", names(held_by)) }
+}
+
+fn names(held_by: &[(String, u32)]) -> String {
+    let holders: Vec<_> = held_by.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+    let more = if held_by.len() == HOLDERS_MAX { " and others" } else { "" };
+    format!("{}{more}", holders.join(", "))
 }
 
 fn limit_text(throttle: Throttle, of_rest: bool) -> String {

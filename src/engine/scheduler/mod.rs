@@ -4,9 +4,7 @@
 //! not made up for, but a one-time schedule, which fires as soon as the engine is back.
 
 mod api;
-mod cron;
 mod delivery;
-mod expression;
 mod groups;
 mod records;
 mod requests;

@@ -3,13 +3,12 @@
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    FlexibleTimeWindow, ScheduleSettings, SchedulerError, SchedulerErrorKind, Target,
-    expression::{Expression, time_zone},
-    target::Aim,
-};
+use super::{FlexibleTimeWindow, ScheduleSettings, SchedulerError, SchedulerErrorKind, Target, target::Aim};
 use crate::{
-    engine::Cx,
+    engine::{
+        Cx,
+        calendar::{Expression, time_zone},
+    },
     model::{QueueArn, Timestamp},
 };
 

@@ -6,10 +6,12 @@ use serde_json::json;
 
 use super::{
     SchedulerError, Target,
-    expression::instant,
     schedule::{constraint, invalid},
 };
-use crate::model::{FunctionArn, QueueArn, Scope, Timestamp};
+use crate::{
+    engine::calendar::instant,
+    model::{FunctionArn, QueueArn, Scope, Timestamp},
+};
 
 const UNIVERSAL: &str = "arn:aws:scheduler:::aws-sdk:";
 const ROLE_MAX_CHARS: usize = 1600;

@@ -35,6 +35,9 @@ pub struct Totals {
     /// Bodies and attributes of what was sent.
     #[serde(default)]
     pub sent_bytes: u64,
+    /// Sends to a FIFO queue that repeated an earlier one.
+    #[serde(default)]
+    pub deduplicated: u64,
 }
 
 /// What a queue holds, and what passed through it in the last minute of this run of the engine.
@@ -44,6 +47,8 @@ pub struct QueueActivity {
     pub visible: usize,
     pub in_flight: usize,
     pub delayed: usize,
+    /// Message groups of a FIFO queue with a message in flight.
+    pub groups_in_flight: usize,
     /// How long ago the oldest message was sent, in milliseconds.
     pub oldest_age_ms: Option<u64>,
     /// Messages that were sent to it or moved here.
@@ -70,6 +75,7 @@ impl Queue {
             visible: self.messages.visible(),
             in_flight: self.messages.in_flight(),
             delayed: self.messages.delayed(),
+            groups_in_flight: self.messages.groups_in_flight(),
             oldest_age_ms: self.messages.oldest().map(|(sent, _)| now.millis_since(sent)),
             arrived_per_minute: self.arrived.per_minute(now),
             deleted_per_minute: self.deleted.per_minute(now),
@@ -82,7 +88,7 @@ impl Queue {
 mod tests {
     use super::{
         super::{
-            Command,
+            Command, SendMessage,
             harness::{Harness, message},
         },
         *,
@@ -114,12 +120,46 @@ mod tests {
             visible: 1,
             in_flight: 1,
             delayed: 0,
+            groups_in_flight: 0,
             oldest_age_ms: Some(2000),
             arrived_per_minute: 3,
             deleted_per_minute: 1,
-            totals: Totals { sent: 3, received: 2, deleted: 1, empty_receives: 0, sent_bytes: 3 },
+            totals: Totals { sent: 3, received: 2, deleted: 1, empty_receives: 0, sent_bytes: 3, deduplicated: 0 },
         };
         assert_eq!(queues, [expected]);
+    }
+
+    #[test]
+    fn groups_in_flight_and_repeated_sends_of_a_fifo_queue() {
+        let mut harness = Harness::new();
+        harness.create("q.fifo", &[("FifoQueue", "true")]).unwrap();
+        let send = |harness: &mut Harness, group: &str, id: &str| {
+            let message = message("q.fifo", id);
+            harness
+                .call(Command::SendMessage(SendMessage {
+                    message_group_id: Some(group.to_owned()),
+                    message_deduplication_id: Some(id.to_owned()),
+                    ..message
+                }))
+                .unwrap();
+        };
+        for (group, id) in [("a", "1"), ("a", "2"), ("b", "3"), ("c", "4"), ("a", "1")] {
+            send(&mut harness, group, id);
+        }
+        let seen = |harness: &mut Harness| {
+            let (queues, _) = describe(harness, None);
+            (queues[0].groups_in_flight, queues[0].totals.deduplicated, queues[0].totals.sent)
+        };
+        assert_eq!(seen(&mut harness), (0, 1, 4));
+        let received = harness.receive("q.fifo", 3);
+        assert_eq!((received.len(), seen(&mut harness).0), (3, 2), "two of group a, and one of b");
+        for message in &received[..2] {
+            harness.delete("q.fifo", &message.receipt_handle).unwrap();
+        }
+        assert_eq!(seen(&mut harness).0, 1);
+        harness.now_ms += 30_000;
+        assert_eq!(harness.receive("q.fifo", 10).len(), 2, "its visibility timeout is over");
+        assert_eq!(seen(&mut harness).0, 2);
     }
 
     #[test]

@@ -83,7 +83,10 @@ impl Sqs {
         let draft = draft(queue, entry)?;
         let body_md5 = md5::of_body(&draft.body);
         let (message_id, number) = match earlier_send(cx, queue, &draft) {
-            Some(earlier) => earlier,
+            Some(earlier) => {
+                queue.totals.deduplicated += 1;
+                earlier
+            }
             None => {
                 let message = message(cx, queue, draft.body, body_md5, draft.delay_s, draft.details);
                 let accepted = (message.id, message.number);

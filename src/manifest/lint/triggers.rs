@@ -11,6 +11,12 @@ use crate::{
 
 /// Queue visibility over function timeout that AWS recommends (Lambda developer guide, "using Lambda with SQS").
 const VISIBILITY_FACTOR: u32 = 6;
+/// Receives before a message is a dead letter, at least, of a queue that triggers a function (Lambda developer guide,
+/// "Creating and configuring an Amazon SQS event source mapping").
+const RECEIVES_RECOMMENDED: u32 = 5;
+/// Reserved concurrency, at least, of a function that a standard queue triggers (the same page): a mapping begins with so many
+/// batches.
+const RESERVED_RECOMMENDED: u32 = 5;
 
 /// One trigger with what it joins.
 #[derive(Clone, Copy)]
@@ -44,11 +50,14 @@ impl Lint<'_> {
                 self.visibility(joint);
                 self.batch(joint);
                 self.stopped(joint);
+                self.below_first_batches(joint);
+                self.few_receives(joint);
                 self.pollers(joint);
                 if queue.dead_letter.is_none() && !dead_letters.contains(trigger.queue.as_str()) {
                     self.no_dead_letter(joint);
                 }
             }
+            self.sum_above_reserved(function_key, function);
         }
         for (queue, functions) in consumers.iter().filter(|(_, functions)| functions.len() > 1) {
             self.competing(queue, functions);
@@ -107,7 +116,8 @@ impl Lint<'_> {
     fn visibility(&mut self, joint: Joint<'_>) {
         let (visibility, timeout) = (joint.queue.visibility_timeout_s, joint.function.timeout_s);
         let (function, queue) = (joint.function_key, joint.trigger.queue.as_str());
-        let wanted = (timeout * VISIBILITY_FACTOR).min(limits::VISIBILITY_TIMEOUT_MAX_S);
+        let window = joint.trigger.batching_window_s;
+        let wanted = (timeout * VISIBILITY_FACTOR).saturating_add(window).min(limits::VISIBILITY_TIMEOUT_MAX_S);
         let (shown, of_function) = (show_seconds(visibility.into()), show_seconds(timeout.into()));
         let problem = if visibility < timeout {
             let message = format!(
@@ -117,7 +127,12 @@ impl Lint<'_> {
         } else if visibility < wanted {
             let message = format!(
                 "the visibility timeout of `{queue}`, `{shown}`, is below {VISIBILITY_FACTOR} times the timeout of \
-                 `{function}`, `{of_function}`"
+                 `{function}`, `{of_function}`{}",
+                if window == 0 {
+                    String::new()
+                } else {
+                    format!(", and the window of `{}`", show_seconds(window.into()))
+                }
             );
             Problem::warning("visibility_below_recommended", message)
         } else {
@@ -130,10 +145,12 @@ impl Lint<'_> {
         };
         let here = self.shown(&["queues", queue, "visibility_timeout"], &shown);
         let there = self.shown(&["functions", function, "timeout"], &of_function);
-        let problem = problem
-            .at(here.0, here.1)
-            .at(there.0, there.1)
-            .help(format!("{why}: set `visibility_timeout = \"{}\"`", show_seconds(wanted.into())));
+        let mut problem = problem.at(here.0, here.1).at(there.0, there.1);
+        if window > 0 {
+            let path = ["functions", function, "triggers", joint.index, "batching_window"];
+            problem = problem.at(self.place(&path), format!("`{}`", show_seconds(window.into())));
+        }
+        let problem = problem.help(format!("{why}: set `visibility_timeout = \"{}\"`", show_seconds(wanted.into())));
         self.report(problem);
     }
 
@@ -190,6 +207,82 @@ impl Lint<'_> {
                 self.report(problem);
             }
             _ => {}
+        }
+    }
+
+    /// Lambda developer guide, "Configuring scaling behavior for SQS event source mappings": a function reserves at least what
+    /// all its triggers may take together.
+    fn sum_above_reserved(&mut self, key: &str, function: &DesiredFunction) {
+        let Some(reserved) = function.reserved_concurrency.filter(|reserved| *reserved > 0) else { return };
+        let caps: Vec<(usize, u32)> = function
+            .triggers
+            .iter()
+            .enumerate()
+            .filter_map(|(index, trigger)| Some((index, trigger.max_concurrency.filter(|_| trigger.enabled)?)))
+            .collect();
+        let sum: u32 = caps.iter().map(|(_, cap)| cap).sum();
+        if caps.len() < 2 || sum <= reserved || caps.iter().any(|(_, cap)| *cap > reserved) {
+            return;
+        }
+        let message = format!("the triggers of `{key}` run up to {sum} at once, and it reserves only {reserved}");
+        let mut problem = Problem::warning("concurrency_above_reserved", message);
+        for (index, cap) in caps {
+            let path = ["functions", key, "triggers", &index.to_string(), "max_concurrency"];
+            problem = problem.at(self.place(&path), format!("up to {cap}"));
+        }
+        let problem = problem.at(self.place(&["functions", key, "concurrency", "reserved"]), "its cap").help(format!(
+            "what is above is throttled, and each throttle counts as a receive: reserve {sum}, or lower \
+             `max_concurrency`"
+        ));
+        self.report(problem);
+    }
+
+    fn below_first_batches(&mut self, joint: Joint<'_>) {
+        let (function, queue) = (joint.function_key, joint.trigger.queue.as_str());
+        let Some(reserved) = joint.function.reserved_concurrency else { return };
+        let is_capped = joint.trigger.max_concurrency.is_some() || joint.trigger.provisioned_pollers.is_some();
+        let begins = !is_capped && joint.trigger.enabled && joint.queue.fifo.is_none();
+        if !begins || !(1..RESERVED_RECOMMENDED).contains(&reserved) {
+            return;
+        }
+        let cap = match reserved {
+            fit @ limits::MAPPING_CONCURRENCY_MIN.. => format!(", or set `max_concurrency = {fit}`"),
+            _ => String::new(),
+        };
+        let message = format!(
+            "`{function}` reserves {reserved}, and a trigger begins with {RESERVED_RECOMMENDED} batches at once"
+        );
+        let problem = Problem::advice("reserved_below_first_batches", message)
+            .at(self.place(&["functions", function, "concurrency", "reserved"]), "its cap")
+            .at(
+                self.place(&["functions", function, "triggers", joint.index, "queue"]),
+                format!("`{queue}` waits for it"),
+            )
+            .help(format!(
+                "what is above is throttled, and each throttle counts as a receive: reserve {RESERVED_RECOMMENDED} or \
+                 more{cap}"
+            ));
+        self.report(problem);
+    }
+
+    fn few_receives(&mut self, joint: Joint<'_>) {
+        let queue = joint.trigger.queue.as_str();
+        let Some(dead_letter) = joint.queue.dead_letter.as_ref().filter(|_| joint.trigger.enabled) else { return };
+        if dead_letter.max_receives >= RECEIVES_RECOMMENDED {
+            return;
+        }
+        let message = format!(
+            "a message of `{queue}` is a dead letter after {} receives, and throttles count as receives",
+            dead_letter.max_receives
+        );
+        let problem = Problem::advice("few_receives", message)
+            .at(self.place(&["queues", queue, "dead_letter", "max_receives"]), format!("below {RECEIVES_RECOMMENDED}"))
+            .help(format!(
+                "AWS recommends {RECEIVES_RECOMMENDED} or more for a queue that triggers a function: set \
+                 `max_receives = {RECEIVES_RECOMMENDED}`"
+            ));
+        if !self.problems.iter().any(|known| known.same_as(&problem)) {
+            self.report(problem);
         }
     }
 

@@ -171,6 +171,30 @@ warning: the visibility timeout of `q`, `40s`, is below 6 times the timeout of `
         r#"
 [queues.q-dlq]
 [queues.q]
+dead_letter = { queue = "q-dlq", max_receives = 4 }
+visibility_timeout = "60s"
+[functions.f]
+runtime = "provided.al2023"
+timeout = "10s"
+[[functions.f.triggers]]
+queue = "q"
+batching_window = "5s"
+"#,
+        r#"
+warning: the visibility timeout of `q`, `1m`, is below 6 times the timeout of `f`, `10s`, and the window of `5s`
+  7:22 "60s": `1m`
+  10:11 "10s": `10s`
+  13:19 "5s": `5s`
+  help: a slow or throttled batch is delivered twice: set `visibility_timeout = "1m5s"`
+advice: a message of `q` is a dead letter after 4 receives, and throttles count as receives
+  6:49 4: below 5
+  help: AWS recommends 5 or more for a queue that triggers a function: set `max_receives = 5`
+"#,
+    );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
 dead_letter = { queue = "q-dlq" }
 [functions.f]
 runtime = "provided.al2023"
@@ -275,6 +299,55 @@ warning: `max_concurrency` is 5, and `f` reserves only 4
   help: what is above is throttled, and each throttle counts as a receive: set `max_concurrency` to 4 or less
 "#,
     );
+    check_in_stack(
+        r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = { queue = "q-dlq" }
+[queues.p]
+dead_letter = { queue = "q-dlq" }
+[functions.f]
+runtime = "provided.al2023"
+concurrency = { reserved = 9 }
+[[functions.f.triggers]]
+queue = "q"
+max_concurrency = 5
+[[functions.f.triggers]]
+queue = "p"
+max_concurrency = 6
+"#,
+        r#"
+warning: the triggers of `f` run up to 11 at once, and it reserves only 9
+  14:19 5: up to 5
+  17:19 6: up to 6
+  11:28 9: its cap
+  help: what is above is throttled, and each throttle counts as a receive: reserve 11, or lower `max_concurrency`
+"#,
+    );
+    for (reserved, cap) in [(3, ", or set `max_concurrency = 3`"), (1, "")] {
+        check_in_stack(
+            &format!(
+                r#"
+[queues.q-dlq]
+[queues.q]
+dead_letter = {{ queue = "q-dlq" }}
+[functions.f]
+runtime = "provided.al2023"
+concurrency = {{ reserved = {reserved} }}
+[[functions.f.triggers]]
+queue = "q"
+"#
+            ),
+            &format!(
+                r#"
+advice: `f` reserves {reserved}, and a trigger begins with 5 batches at once
+  9:28 {reserved}: its cap
+  11:9 "q": `q` waits for it
+  help: what is above is throttled, and each throttle counts as a receive: reserve 5 or more{cap}
+"#
+            ),
+        );
+    }
     for (reserved, fewer) in [(25, ", or set `max = 2` or less"), (15, "")] {
         check_in_stack(
             &format!(

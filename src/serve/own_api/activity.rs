@@ -41,6 +41,9 @@ pub struct QueueDepth {
     pub visible: u64,
     pub in_flight: u64,
     pub delayed: u64,
+    /// Message groups of a FIFO queue with a message in flight.
+    #[serde(default)]
+    pub groups_in_flight: u64,
     /// How long ago the oldest message was sent; `None` when there is none.
     pub oldest_age_ms: Option<u64>,
     /// Messages that came in the last minute, sent or moved here.
@@ -103,6 +106,7 @@ impl QueueDepth {
             visible: queue.visible as u64,
             in_flight: queue.in_flight as u64,
             delayed: queue.delayed as u64,
+            groups_in_flight: queue.groups_in_flight as u64,
             oldest_age_ms: queue.oldest_age_ms,
             arrived_per_minute: queue.arrived_per_minute,
             deleted_per_minute: queue.deleted_per_minute,

@@ -132,6 +132,9 @@ fn events(page: &mut Page, functions: &[FunctionActivity]) {
     each(name, Kind::Counter, help, |function| function.recursions_dropped);
     let help = "Dead letters of asynchronous invocations that their queue did not take.";
     each("aws_lambda_dead_letter_errors_total", Kind::Counter, help, |function| function.events.dead_letter_errors);
+    let name = "aws_lambda_destination_delivery_failures_total";
+    let help = "Records of asynchronous invocations that their destination did not take.";
+    each(name, Kind::Counter, help, |function| function.events.destination_delivery_failures);
     let help = "Asynchronous invocations that were accepted and have not come to their end.";
     each("stackctl_lambda_async_events_waiting", Kind::Gauge, help, |function| function.events.waiting);
     let name = "aws_lambda_async_event_age_seconds";
@@ -164,6 +167,11 @@ fn mappings(page: &mut Page, mappings: &[MappingActivity]) {
     each("stackctl_lambda_mapping_batches_limit", Kind::Gauge, help, |mapping| u64::from(mapping.batches_limit));
     let help = "Complete batches that wait for a slot.";
     each("stackctl_lambda_mapping_batches_waiting", Kind::Gauge, help, |mapping| u64::from(mapping.batches_waiting));
+    let name = "aws_lambda_provisioned_pollers";
+    page.family(name, Kind::Gauge, "Provisioned pollers that read now.");
+    for mapping in mappings {
+        mapping.pollers.iter().for_each(|pollers| page.sample(name, &labels(mapping), *pollers));
+    }
 }
 
 fn queues(page: &mut Page, report: &ActivityReport) {
@@ -185,6 +193,11 @@ fn queues(page: &mut Page, report: &ActivityReport) {
     each("aws_sqs_approximate_number_of_messages_visible", Kind::Gauge, help, |queue| queue.visible);
     let help = "Messages in flight.";
     each("aws_sqs_approximate_number_of_messages_not_visible", Kind::Gauge, help, |queue| queue.in_flight);
+    let help = "Sends to a FIFO queue that repeated an earlier one.";
+    each("aws_sqs_number_of_deduplicated_sent_messages_total", Kind::Counter, help, |queue| queue.totals.deduplicated);
+    let help = "Message groups with a message in flight.";
+    let name = "aws_sqs_approximate_number_of_groups_with_inflight_messages";
+    each(name, Kind::Gauge, help, |queue| queue.groups_in_flight);
     let help = "Messages whose delay has not ended.";
     each("aws_sqs_approximate_number_of_messages_delayed", Kind::Gauge, help, |queue| queue.delayed);
     let name = "aws_sqs_sent_message_size_bytes";
@@ -292,7 +305,7 @@ mod tests {
             throttles_by_limit: BTreeMap::from([(ThrottleLimit::Reserved, 3)]),
             ..FunctionActivity::default()
         };
-        let mapping = MappingActivity { queue: "jobs".to_owned(), ..MappingActivity::default() };
+        let mapping = MappingActivity { queue: "jobs".to_owned(), pollers: Some(2), ..MappingActivity::default() };
         let queue = QueueDepth { name: "jobs".to_owned(), oldest_age_ms: Some(1_500), ..QueueDepth::default() };
         ActivityReport {
             account: "000000000000".to_owned(),
@@ -314,6 +327,7 @@ mod tests {
             "aws_lambda_unreserved_concurrent_executions 0",
             "aws_lambda_duration_seconds_bucket{function=\"consumer\",le=\"0.001\"} 0",
             "aws_lambda_duration_seconds_bucket{function=\"consumer\",le=\"+Inf\"} 0",
+            "aws_lambda_provisioned_pollers{function=\"\",queue=\"jobs\",uuid=\"\"} 2",
             "aws_sqs_approximate_age_of_oldest_message_seconds{queue=\"jobs\"} 1.5",
         ] {
             assert!(text.lines().any(|line| line == expected), "`{expected}` is not in\n{text}");

@@ -11,7 +11,7 @@ use super::{
         timers::Timer,
         versions::{Version, VersionId},
     },
-    Attempt, Environment, Kind, Serial, State, Target, init_report, say,
+    Attempt, Environment, Kind, Serial, State, init_report, say,
 };
 use crate::{
     engine::{Cx, Effect, StopReason, logs::Logs},
@@ -106,14 +106,16 @@ impl Lambda {
             State::Returning { deadline, promised, .. } => {
                 let (deadline, target) = (*deadline, (environment.function, environment.version));
                 let promised = promised.take();
+                if deadline > turn.cx.now && promised.is_some() && self.spill_room(target.0, kind).is_err() {
+                    return self.promise(turn.cx, serial, promised);
+                }
                 if deadline <= turn.cx.now {
                     self.stop(turn.cx, serial, StopReason::TimedOut);
                 } else {
                     self.arm(turn.cx.now, serial, deadline);
                 }
                 if let Some(job) = promised {
-                    self.spills(target, kind);
-                    self.launch(turn.cx, turn.logs, target, job);
+                    self.launch_instead(turn, target, kind, job);
                 }
                 self.provide(turn.cx, turn.logs, target.0);
             }
@@ -174,15 +176,6 @@ impl Lambda {
     /// Takes the environment's timer away; when it would have fired.
     pub(in crate::engine::lambda) fn take_timer(&mut self, serial: Serial) -> Option<Timestamp> {
         self.environments.get_mut(serial)?.timer.take(&mut self.timers, Timer::Environment(serial))
-    }
-
-    /// An invocation that was promised a provisioned environment runs on demand after all.
-    pub(in crate::engine::lambda) fn spills(&mut self, target: Target, kind: Kind) {
-        let Some(function) = self.functions.get_mut(target.0).filter(|_| kind == Kind::Provisioned) else { return };
-        function.load.running_provisioned -= 1;
-        function.load.spillovers += 1;
-        self.pool.release(function.reserved, Kind::Provisioned);
-        self.pool.acquire(function.reserved, Kind::OnDemand);
     }
 
     /// Takes the environment out of those that can be given work.

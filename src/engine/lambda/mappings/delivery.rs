@@ -111,6 +111,18 @@ impl Lambda {
         self.poll(cx, sqs, logs, running.queue);
     }
 
+    /// The environment that a batch was promised did not come back, and there is no room for another: its messages return to
+    /// the queue, and the mapping waits as after any throttle.
+    pub(in crate::engine::lambda) fn batch_throttled(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, batch: BatchId) {
+        let Some(running) = self.mappings.running.remove(&batch) else { return };
+        sqs.release_leases(cx, running.queue, &leases(&running.held), 0);
+        if let Some(mapping) = self.mappings.by_id.get_mut(&running.mapping) {
+            mapping.running = mapping.running.saturating_sub(1);
+            mapping.put_on_hold(cx.now, true);
+            self.settle_mapping(cx, sqs, running.mapping);
+        }
+    }
+
     /// Concurrency came free in the pool: batches that were throttled are tried again.
     pub(in crate::engine::lambda) fn slots_freed(&mut self, cx: &mut Cx<'_>, sqs: &mut Sqs, logs: &mut Logs) {
         // Those that wait for the pool get its slots in their order: without one for the first there is none for the rest.

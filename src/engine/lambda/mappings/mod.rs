@@ -221,6 +221,7 @@ impl Lambda {
             messages_failed: mapping.messages_failed,
             messages_filtered: mapping.messages_filtered,
             batches_limit: mapping.scaling.limit_at(now),
+            pollers: mapping.settings.pollers.map(|_| mapping.scaling.pollers_at(now)),
             batches_waiting: u32::try_from(mapping.ready.len()).unwrap_or(u32::MAX),
             throttled: mapping.hold.is_some_and(|hold| hold.throttled && hold.until > now),
             trouble: mapping.trouble.clone(),

@@ -97,6 +97,11 @@ impl Scaling {
         self.limit().div_ceil(BATCHES_PER_POLLER)
     }
 
+    /// The same at `now`.
+    pub(super) fn pollers_at(&self, now: Timestamp) -> u32 {
+        self.limit_at(now).div_ceil(BATCHES_PER_POLLER)
+    }
+
     /// How many batches may run at `now`.
     pub(super) fn limit_at(&self, now: Timestamp) -> u32 {
         let mut then = *self;

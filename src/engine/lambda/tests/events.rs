@@ -247,6 +247,22 @@ fn a_function_is_a_destination() {
     assert_eq!(payload["requestContext"]["condition"], json!("Success"));
 }
 
+#[test]
+fn a_destination_that_takes_nothing_is_counted() {
+    let mut world = World::new();
+    world.create("f");
+    world.queue("gone");
+    let arn = "arn:aws:sqs:us-east-1:123456789012:gone";
+    world.put(named("f"), to(arn, arn));
+    world.sqs(sqs::Command::DeleteQueue(sqs::QueueOnly { queue_url: "/123456789012/gone".into() }));
+    world.event(named("f"));
+    let id = world.ready();
+    world.respond(id);
+    let Ok(Response::Activity(activity)) = world.call(Command::DescribeActivity) else { panic!() };
+    let events = &activity.functions[0].events;
+    assert_eq!((events.destination_delivery_failures, events.dead_letter_errors, events.dropped), (1, 0, 0));
+}
+
 /// Two functions that are each other's destination.
 #[test]
 fn a_loop_of_destinations_ends() {

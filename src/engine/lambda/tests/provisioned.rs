@@ -2,7 +2,8 @@
 
 use super::{
     super::{
-        CreateAlias, FunctionActivity, ProvisionedConcurrencyConfig, PublishVersion, UpdateAlias, UpdateFunctionCode,
+        CreateAlias, FunctionActivity, InvocationType, ProvisionedConcurrencyConfig, PublishVersion, ThrottleReason,
+        UpdateAlias, UpdateFunctionCode,
     },
     Command, EngineConfig, EnvironmentEvent, EnvironmentId, FunctionRef, Invoke, LambdaError, LambdaErrorKind,
     Response, StopReason, World, code, invoke, named,
@@ -178,6 +179,62 @@ fn an_environment_on_its_way_back_is_waited_for_a_moment() {
     let third = world.ask_for("live");
     world.respond(ahead);
     world.outcome(third);
+}
+
+/// All that is reserved is provisioned: nothing is left to spill over to.
+fn all_provisioned() -> (World, EnvironmentId) {
+    let mut world = world();
+    world.reserve("f", 1).unwrap();
+    world.try_provision("live", 1).unwrap();
+    let ahead = world.ready();
+    world.ask_for("live");
+    world.respond(ahead);
+    (world, ahead)
+}
+
+#[test]
+fn without_room_to_spill_over_one_on_its_way_back_is_waited_for_longer() {
+    let (mut world, ahead) = all_provisioned();
+    let second = world.ask_for("live");
+    world.wait(500);
+    assert_eq!((world.launched.len(), world.activity_of("f").throttles), (1, 0));
+    world.environment(ahead, EnvironmentEvent::Next);
+    world.respond(ahead);
+    world.outcome(second);
+    assert_eq!(world.activity_of("f").spillovers, 0);
+}
+
+#[test]
+fn what_is_provisioned_is_not_spent_on_demand_when_one_dies_on_its_way_back() {
+    let (mut world, ahead) = all_provisioned();
+    let second = world.ask_for("live");
+    world.environment(ahead, EnvironmentEvent::Exited { cause: ExitCause::Status(1), max_memory_used_bytes: 0 });
+    let Some(Err(error)) = world.replies.remove(&second) else { panic!("it is answered at once") };
+    let reason = ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded;
+    assert_eq!(error.kind, LambdaErrorKind::TooManyRequests(reason));
+    let activity = world.activity_of("f");
+    assert_eq!((activity.running, activity.invocations, activity.throttles, activity.spillovers), (0, 1, 1, 0));
+    let (_, spec) = world.launched.last().unwrap();
+    assert_eq!((world.launched.len(), spec.initialization_type), (2, "provisioned-concurrency"), "its replacement");
+    let ahead = world.ready();
+    let third = world.ask_for("live");
+    world.respond(ahead);
+    world.outcome(third);
+}
+
+/// An event goes back to its queue, and is done when the replacement is there.
+#[test]
+fn an_event_whose_promise_is_broken_is_tried_again() {
+    let (mut world, ahead) = all_provisioned();
+    let event = Invoke { invocation_type: InvocationType::Event, function: at("live"), ..invoke("f") };
+    world.call(Command::Invoke(event)).unwrap();
+    world.environment(ahead, EnvironmentEvent::Exited { cause: ExitCause::Status(1), max_memory_used_bytes: 0 });
+    let ahead = world.ready();
+    assert_eq!(world.activity_of("f").events.waiting, 1);
+    world.wait(1_000);
+    world.respond(ahead);
+    let activity = world.activity_of("f");
+    assert_eq!((activity.events.waiting, activity.events.dropped, activity.invocations), (0, 0, 2));
 }
 
 #[test]

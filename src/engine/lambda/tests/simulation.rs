@@ -262,8 +262,13 @@ impl Simulation {
         self.seen = (self.world.launched.len(), self.world.invoked.len(), self.world.stopped.len());
         for (token, reply) in std::mem::take(&mut self.world.replies) {
             assert!(self.waiting.remove(&token), "nobody waited for {token:?}");
-            let Ok(Response::Invoked(outcome)) = reply else { panic!("{reply:?}") };
-            let how = if outcome.function_error.is_some() { "failed" } else { "ok" };
+            let how = match reply {
+                Ok(Response::Invoked(outcome)) if outcome.function_error.is_some() => "failed",
+                Ok(Response::Invoked(_)) => "ok",
+                // The environment that it was promised did not come back, and there was no room for another.
+                Err(error) if matches!(error.kind, LambdaErrorKind::TooManyRequests(_)) => "throttled",
+                other => panic!("{other:?}"),
+            };
             *self.started.entry(how.to_owned()).or_default() += 1;
         }
     }

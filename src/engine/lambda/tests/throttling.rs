@@ -64,8 +64,8 @@ fn ten_thousand_throttles_are_two_lines_a_second() {
         told(&world).into_iter().map(|(at_ms, text)| (at_ms, text.replace("/aws/lambda/f ", ""))).collect();
     let expected = [
         (0, "throttled: reserved concurrency of 1 is used up by f (1)"),
-        (1_000, "throttled 9999 times more within 1 s: reserved concurrency of 1 is used up"),
-        (2_000, "throttled once more within 1 s: reserved concurrency of 1 is used up"),
+        (1_000, "throttled 9999 times more within 1 s: reserved concurrency of 1 is used up; now running: f (1)"),
+        (2_000, "throttled once more within 1 s: reserved concurrency of 1 is used up; now running: f (1)"),
     ];
     assert_eq!(texts, expected.map(|(at_ms, text)| (at_ms, text.to_owned())));
     world.invoke("f");

@@ -326,6 +326,26 @@ fn cooldowns() {
 }
 
 #[test]
+fn scaling_out_ends_the_cooldown_of_scaling_in() {
+    let slow = TargetTracking { scale_in_cooldown: Some(3_600), ..tracking(0.7) };
+    let mut world = World::tracked(1, 100, slow);
+    world.try_provision("live", 20).unwrap();
+    world.all_ready(1);
+    world.minutes(15);
+    assert_eq!(world.capacity(), "READY 18/18");
+    world.minutes(20);
+    assert_eq!(world.capacity(), "READY 18/18", "it cools down for an hour");
+    world.invoked.clear();
+    world.busy(16);
+    world.minutes(3);
+    let out = world.capacity();
+    assert_ne!(out, "READY 18/18", "out at once");
+    world.release(16);
+    world.minutes(16);
+    assert_ne!(world.capacity(), out, "and in again long before the hour is over");
+}
+
+#[test]
 fn scaling_in_can_be_disabled_and_each_side_suspended() {
     let mut world = World::tracked(1, 100, TargetTracking { disable_scale_in: Some(true), ..tracking(0.7) });
     world.try_provision("live", 20).unwrap();

@@ -180,6 +180,47 @@ fn twenty_thousand_short_requests_a_second_meet_the_request_rate() {
     assert_eq!(notice.reason, ThrottleReason::FunctionInvocationRateLimitExceeded);
 }
 
+/// The same page: what helps is more concurrency. With 2,000 slots 20,000 requests a second are let in.
+#[test]
+fn with_twice_the_concurrency_all_of_them_are_let_in() {
+    let mut traffic = Traffic::new(2_000, 50, 20_000);
+    traffic.flow(1_000);
+    let (let_in, throttled) = traffic.flow(1_000);
+    assert_eq!((let_in, throttled, traffic.most_running), (20_000, 0, 1_000));
+}
+
+/// The same page: provisioned environments take ten requests a second each as well. Of 200 a second, of 50 ms each, ten of
+/// them could do all at once, and do 100; the others spill over.
+#[test]
+fn ten_provisioned_take_a_hundred_requests_a_second() {
+    let mut world = provisioned::world();
+    world.try_provision("live", 10).unwrap();
+    world.all_ready(0);
+    let (mut ends, mut seen) = (BTreeMap::<u64, Vec<EnvironmentId>>::new(), 0);
+    let mut counts = Vec::new();
+    for ms in 0..3_000 {
+        for id in ends.remove(&ms).unwrap_or_default() {
+            world.respond(id);
+            world.environment(id, EnvironmentEvent::Next);
+        }
+        if ms % 5 == 0 {
+            let launched = world.launched.len();
+            world.ask_for("live");
+            world.all_ready(launched);
+        }
+        ends.entry(ms + 50).or_default().extend(world.invoked[seen..].iter().map(|(id, _)| *id));
+        seen = world.invoked.len();
+        world.wait(1);
+        if ms % 1_000 == 999 {
+            let activity = world.activity_of("f");
+            counts.push((activity.invocations, activity.provisioned_invocations));
+        }
+    }
+    assert_eq!(counts[2].0 - counts[1].0, 200);
+    assert_eq!(counts[2].1 - counts[1].1, 100);
+    assert_eq!(world.activity_of("f").throttles, 0);
+}
+
 /// The same page: with 100 ms each, the concurrency itself is the limit that is met.
 #[test]
 fn requests_of_100_ms_and_more_meet_concurrency_first() {

@@ -17,6 +17,8 @@ pub(super) struct Fifo {
     next_turn: u64,
     /// Ready messages of groups without one in flight.
     free: usize,
+    /// Groups with one in flight.
+    busy: usize,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +31,10 @@ struct Lane {
 impl Fifo {
     pub(super) fn free(&self) -> usize {
         self.free
+    }
+
+    pub(super) fn busy_groups(&self) -> usize {
+        self.busy
     }
 
     /// Adds a ready message at its place in the group.
@@ -87,6 +93,7 @@ impl Fifo {
         let Some(lane) = self.lanes.get_mut(&group) else { return };
         if lane.in_flight == 0 {
             self.free -= lane.ready.len();
+            self.busy += 1;
         }
         lane.in_flight += 1;
         self.requeue(&group);
@@ -95,10 +102,11 @@ impl Fifo {
     pub(super) fn lease_ended(&mut self, group: Option<&Arc<str>>) {
         let group = group_of(group);
         let Some(lane) = self.lanes.get_mut(&group) else { return };
-        lane.in_flight = lane.in_flight.saturating_sub(1);
-        if lane.in_flight == 0 {
+        if lane.in_flight == 1 {
             self.free += lane.ready.len();
+            self.busy -= 1;
         }
+        lane.in_flight = lane.in_flight.saturating_sub(1);
         self.requeue(&group);
     }
 

@@ -309,6 +309,14 @@ impl Messages {
         }
     }
 
+    /// Groups of a FIFO queue with a message in flight.
+    pub(super) fn groups_in_flight(&self) -> usize {
+        match &self.order {
+            Order::Standard(_) => 0,
+            Order::Fifo(fifo) => fifo.busy_groups(),
+        }
+    }
+
     /// Only dead letters of standard queues keep the time of their first sending.
     fn is_aged(&self, message: &StoredMessage) -> bool {
         matches!(self.order, Order::Standard(_))

@@ -17,7 +17,7 @@ use super::queues::is_fifo;
 
 /// Longer than a batch waits for a slot and runs, so that what is handled is handled once.
 const VISIBILITY_S: u32 = 60;
-const ALIAS: &str = "live";
+pub(super) const ALIAS: &str = "live";
 
 fn function(number: usize) -> String {
     format!("f{number}")

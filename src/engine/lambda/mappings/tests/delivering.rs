@@ -1,8 +1,8 @@
 //! How messages reach functions, and what becomes of them.
 
-mod pollers;
-
 mod changing;
+mod pollers;
+mod worked_examples;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -67,6 +67,88 @@ fn scheduled_actions_change_the_bounds() {
     assert_eq!(world.engine.next_deadline(), None);
 }
 
+/// The whole seconds of a time in UTC.
+fn utc(text: &str) -> Timestamp {
+    let at: jiff::Timestamp = format!("{text}Z").parse().unwrap();
+    Timestamp::from_millis(u64::try_from(at.as_millisecond()).unwrap())
+}
+
+/// The first times in UTC at which an action runs, of a world that begins at 2026-11-24T10:53:53.
+fn check_times(change: &dyn Fn(&mut PutScheduledAction), expected: &[&str]) {
+    let mut world = world();
+    world.scale(Scale::RegisterScalableTarget(register(1, 50))).unwrap();
+    world.all_ready(0);
+    let mut action = scheduled("", None, Some(50));
+    change(&mut action);
+    world.scale(Scale::PutScheduledAction(action.clone())).unwrap();
+    let due = world.engine.next_deadline();
+    for (nth, text) in expected.iter().enumerate() {
+        let at = utc(text);
+        assert_eq!(world.engine.next_deadline(), Some(at), "run {nth} of {action:?}");
+        world.wait(at.millis_since(world.now));
+    }
+    assert!(due.is_some() || expected.is_empty());
+}
+
+/// The examples of "Create scheduled actions for Application Auto Scaling using the AWS CLI" and of "Schedule recurring scaling
+/// actions", with the dates of this world.
+#[test]
+fn scheduled_actions_go_by_the_clock_of_their_time_zone() {
+    let in_zone = |schedule: &'static str, zone: &'static str| {
+        move |action: &mut PutScheduledAction| {
+            (action.schedule, action.timezone) = (text(schedule), text(zone));
+        }
+    };
+    check_times(&in_zone("at(2027-01-31T17:00:00)", "America/New_York"), &["2027-01-31T22:00:00"]);
+    check_times(&in_zone("at(2027-03-31T22:00:00)", "UTC"), &["2027-03-31T22:00:00"]);
+    check_times(&in_zone("at(2027-03-31T22:00:00)", "Pacific/Tahiti"), &["2027-04-01T08:00:00"]);
+    check_times(&in_zone("cron(0 9 1 * ? *)", "Etc/GMT+9"), &["2026-12-01T18:00:00", "2027-01-01T18:00:00"]);
+    // Summer time begins on 2027-03-28.
+    let berlin = ["2027-03-26T17:00:00", "2027-03-29T16:00:00"];
+    let from_march = |action: &mut PutScheduledAction| {
+        in_zone("cron(0 18 ? * MON-FRI *)", "Europe/Berlin")(action);
+        action.start_time = Some(1_806_051_600.0);
+    };
+    check_times(&from_march, &["2027-03-26T09:00:00", berlin[0], berlin[1]]);
+}
+
+/// "If you specify a start time, Application Auto Scaling performs the action at this time, and then performs the action based
+/// on the specified recurrence."
+#[test]
+fn a_recurring_action_runs_at_its_start_and_not_after_its_end() {
+    let noon = utc("2026-11-24T12:00:00");
+    let seconds = |at: Timestamp| f64::from(u32::try_from(at.as_millis() / 1000).unwrap());
+    let bounded = |schedule: &'static str, hours: u64| {
+        move |action: &mut PutScheduledAction| {
+            action.schedule = text(schedule);
+            action.start_time = Some(seconds(noon));
+            action.end_time = Some(seconds(noon.plus_millis(hours * 60 * MINUTE_MS)));
+        }
+    };
+    check_times(
+        &bounded("cron(30 * * * ? *)", 2),
+        &["2026-11-24T12:00:00", "2026-11-24T12:30:00", "2026-11-24T13:30:00"],
+    );
+    check_times(&bounded("rate(1 hour)", 1), &["2026-11-24T12:00:00", "2026-11-24T13:00:00"]);
+    let mut world = world();
+    world.scale(Scale::RegisterScalableTarget(register(1, 5))).unwrap();
+    world.all_ready(0);
+    let mut action = scheduled("cron(30 * * * ? *)", Some(2), None);
+    bounded("cron(30 * * * ? *)", 1)(&mut action);
+    world.scale(Scale::PutScheduledAction(action)).unwrap();
+    world.wait(noon.millis_since(world.now));
+    assert_eq!(world.capacity(), "IN_PROGRESS 1/2");
+    world.all_ready(1);
+    world.wait(60 * MINUTE_MS);
+    assert_eq!(world.engine.next_deadline(), None, "it has ended");
+    // "If you don't specify start and end times, the old values are deleted."
+    world.scale(Scale::PutScheduledAction(scheduled("cron(30 * * * ? *)", Some(3), None))).unwrap();
+    let Ok(Scaled::ScheduledActions(page)) = world.scale(Scale::DescribeScheduledActions(describe())) else { panic!() };
+    assert_eq!((page.items[0].start_time, page.items[0].end_time), (None, None));
+    world.wait(30 * MINUTE_MS);
+    assert_eq!(world.capacity(), "IN_PROGRESS 2/3");
+}
+
 #[test]
 fn what_is_refused() {
     let mut world = world();
@@ -123,6 +205,12 @@ fn what_is_refused() {
     check(Scale::PutScalingPolicy(policy("p", other)), "ECSServiceAverageCPUUtilization is not supported");
     check(Scale::PutScheduledAction(scheduled("rate(5)", Some(1), None)), "`rate(5)` is no schedule");
     check(Scale::PutScheduledAction(scheduled("rate(5 minutes)", None, None)), "ScalableTargetAction needs");
+    let mut nowhere = scheduled("rate(5 minutes)", Some(1), None);
+    nowhere.timezone = text("Europe/Nowhere");
+    check(Scale::PutScheduledAction(nowhere), "`Europe/Nowhere` is no name of an IANA time zone");
+    let mut backwards = scheduled("rate(5 minutes)", Some(1), None);
+    (backwards.start_time, backwards.end_time) = (Some(1_900_000_000.0), Some(1_800_000_000.0));
+    check(Scale::PutScheduledAction(backwards), "EndTime must not be before StartTime");
     check(
         Scale::PutScheduledAction(scheduled("at(2020-01-01T00:00:00)", Some(1), None)),
         "no time that is still to come",

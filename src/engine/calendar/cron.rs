@@ -10,7 +10,7 @@ const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 /// A cron expression. A bit of a set is a number that is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cron {
+pub(in crate::engine) struct Cron {
     minutes: u64,
     hours: u64,
     days: Vec<Day>,

@@ -1,5 +1,8 @@
 //! `rate(...)`, `cron(...)` and `at(...)`: read once, and asked for the next time after another. Pure: the time zones are
-//! those that are compiled in (EventBridge Scheduler user guide, "Schedule types").
+//! those that are compiled in (EventBridge Scheduler user guide, "Schedule types"; Application Auto Scaling user guide,
+//! "Schedule recurring scaling actions").
+
+mod cron;
 
 use jiff::{
     Timestamp as Instant,
@@ -7,10 +10,10 @@ use jiff::{
     tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase},
 };
 
-use super::cron::Cron;
 use crate::model::Timestamp;
+use cron::Cron;
 
-/// When a schedule invokes its target.
+/// When something happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expression {
     /// Every so many milliseconds. A day is 24 hours, whatever the clocks do.
@@ -18,7 +21,7 @@ pub(super) enum Expression {
         every_ms: u64,
     },
     Cron(Box<Cron>),
-    /// Once, on the clock of the schedule's time zone.
+    /// Once, on the clock of a time zone.
     At(DateTime),
 }
 
