@@ -228,14 +228,14 @@ const FUNCTIONS: &[Line] = &[
     (
         "application-autoscaling put-scheduled-action --service-namespace lambda --resource-id function:hello:live \
          --scalable-dimension lambda:function:ProvisionedConcurrency --scheduled-action-name night \
-         --schedule 'cron(0 22 * * ? *)' --scalable-target-action MinCapacity=1,MaxCapacity=2",
+         --schedule 'cron(0 22 * * ? *)' --timezone Pacific/Tahiti --scalable-target-action MinCapacity=1,MaxCapacity=2",
         "",
         "",
     ),
     (
         "application-autoscaling describe-scheduled-actions --service-namespace lambda",
-        "ScheduledActions[].[ScheduledActionName, Schedule]",
-        r#"[["night", "cron(0 22 * * ? *)"]]"#,
+        "ScheduledActions[].[ScheduledActionName, Schedule, Timezone]",
+        r#"[["night", "cron(0 22 * * ? *)", "Pacific/Tahiti"]]"#,
     ),
     (
         "application-autoscaling delete-scheduled-action --service-namespace lambda --resource-id function:hello:live \

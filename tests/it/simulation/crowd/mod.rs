@@ -47,6 +47,8 @@ const LOOK_EVERY: u32 = 500;
 const TIDE_EVERY: u32 = 1_500;
 /// More than the scaling rate lets start at once.
 const BURST: u32 = 1_600;
+/// Between two such bursts; too short for the rate to come back.
+const FLOOD_APART_MS: u64 = 1_500;
 /// Hot functions that answer at once: of them the request rate is what is met, and not their slots.
 const QUICK: usize = 3;
 const QUICK_SLOTS: u32 = 9;
@@ -89,6 +91,7 @@ pub(super) fn play(seed: u64) {
             crowd.look();
         }
         if step % TIDE_EVERY == TIDE_EVERY / 2 {
+            crowd.flood();
             crowd.drizzle();
             crowd.tide();
             crowd.look();
@@ -177,6 +180,17 @@ impl Crowd {
             172..174 => self.wait(20_000),
             174 => self.drizzle(),
             _ => self.wait(150),
+        }
+    }
+
+    /// More new environments of one function than the scaling rate has: new code ends those that are there.
+    fn flood(&mut self) {
+        let hot = MAPPINGS + self.rng.usize(QUICK..HOT);
+        self.reserve_to(hot, None);
+        for _ in 0..2 {
+            (0..BURST).for_each(|_| self.invoke(hot, InvocationType::RequestResponse));
+            self.wait_exactly(FLOOD_APART_MS);
+            self.deploy(hot);
         }
     }
 

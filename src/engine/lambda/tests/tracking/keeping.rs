@@ -150,6 +150,23 @@ fn a_recurring_action_runs_at_its_start_and_not_after_its_end() {
 }
 
 #[test]
+fn when_nothing_can_be_scheduled_it_is_refused() {
+    let mut world = world();
+    world.scale(Scale::RegisterScalableTarget(register(1, 5))).unwrap();
+    let mut check = |change: &dyn Fn(&mut PutScheduledAction), expected: &str| {
+        let mut action = scheduled("rate(5 minutes)", Some(1), None);
+        change(&mut action);
+        let found = world.scaling_refusal(Scale::PutScheduledAction(action));
+        assert!(found.contains(expected), "{found}\n{expected}");
+    };
+    check(&|action| action.timezone = text("Europe/Nowhere"), "`Europe/Nowhere` is no name of an IANA time zone");
+    let backwards = |action: &mut PutScheduledAction| {
+        (action.start_time, action.end_time) = (Some(1_900_000_000.0), Some(1_800_000_000.0));
+    };
+    check(&backwards, "EndTime must not be before StartTime");
+}
+
+#[test]
 fn what_is_refused() {
     let mut world = world();
     let register = |change: &dyn Fn(&mut RegisterScalableTarget)| {
@@ -205,12 +222,6 @@ fn what_is_refused() {
     check(Scale::PutScalingPolicy(policy("p", other)), "ECSServiceAverageCPUUtilization is not supported");
     check(Scale::PutScheduledAction(scheduled("rate(5)", Some(1), None)), "`rate(5)` is no schedule");
     check(Scale::PutScheduledAction(scheduled("rate(5 minutes)", None, None)), "ScalableTargetAction needs");
-    let mut nowhere = scheduled("rate(5 minutes)", Some(1), None);
-    nowhere.timezone = text("Europe/Nowhere");
-    check(Scale::PutScheduledAction(nowhere), "`Europe/Nowhere` is no name of an IANA time zone");
-    let mut backwards = scheduled("rate(5 minutes)", Some(1), None);
-    (backwards.start_time, backwards.end_time) = (Some(1_900_000_000.0), Some(1_800_000_000.0));
-    check(Scale::PutScheduledAction(backwards), "EndTime must not be before StartTime");
     check(
         Scale::PutScheduledAction(scheduled("at(2020-01-01T00:00:00)", Some(1), None)),
         "no time that is still to come",
