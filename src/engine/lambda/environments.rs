@@ -17,7 +17,6 @@ use super::{
     invocation::{Job, Run},
     logging::PlatformEvent,
     report::{self, Failure},
-    timers::Deadline,
     versions::VersionId,
 };
 use crate::{
@@ -49,7 +48,7 @@ pub(super) struct Environment {
     served: bool,
     pub(super) spec: Arc<LaunchSpec>,
     pub(super) state: State,
-    timer: Deadline,
+    timer: Option<Timestamp>,
     /// While a debugger has it: its timer stands still.
     pub(super) held: Option<Held>,
     /// As last heard.
@@ -162,7 +161,7 @@ impl Environment {
             served: false,
             spec,
             state,
-            timer: Deadline::default(),
+            timer: None,
             held: None,
             max_memory_used_bytes: 0,
             measured_us: None,

@@ -30,8 +30,10 @@ impl Lambda {
     /// Forgets the environment, whose process the shell has killed or seen end.
     pub(in crate::engine::lambda) fn remove(&mut self, serial: Serial) -> Option<Environment> {
         self.leave(serial);
-        let mut environment = self.environments.by_serial.remove(&serial)?;
-        environment.timer.take(&mut self.timers, Timer::Environment(serial));
+        let environment = self.environments.by_serial.remove(&serial)?;
+        if let Some(at) = environment.timer {
+            self.timers.clear(at, Timer::Environment(serial));
+        }
         let Some(function) = self.functions.get_mut(environment.function) else { return Some(environment) };
         function.settled &= environment.kind == Kind::OnDemand;
         if let Some(version) = function.version_mut(environment.version) {
@@ -93,9 +95,10 @@ impl Lambda {
         at: Timestamp,
     ) {
         let Some(environment) = self.environments.get_mut(serial) else { return };
-        if !environment.timer.is_over(&mut self.timers, Timer::Environment(serial), at) {
+        if environment.timer != Some(at) {
             return;
         }
+        environment.timer = None;
         let kind = environment.kind;
         match &mut environment.state {
             State::Starting { attempt: Attempt::First, .. } => self.start_again(turn.cx, turn.logs, serial),
@@ -163,7 +166,13 @@ impl Lambda {
             held.remaining_ms = Some(at.millis_since(now));
             return;
         }
-        environment.timer.put(&mut self.timers, Timer::Environment(serial), at);
+        if environment.timer == Some(at) {
+            return;
+        }
+        if let Some(old) = environment.timer.replace(at) {
+            self.timers.clear(old, Timer::Environment(serial));
+        }
+        self.timers.set(at, Timer::Environment(serial));
     }
 
     pub(super) fn disarm(&mut self, serial: Serial) {
@@ -175,7 +184,9 @@ impl Lambda {
 
     /// Takes the environment's timer away; when it would have fired.
     pub(in crate::engine::lambda) fn take_timer(&mut self, serial: Serial) -> Option<Timestamp> {
-        self.environments.get_mut(serial)?.timer.take(&mut self.timers, Timer::Environment(serial))
+        let at = self.environments.by_serial.get_mut(&serial)?.timer.take()?;
+        self.timers.clear(at, Timer::Environment(serial));
+        Some(at)
     }
 
     /// Takes the environment out of those that can be given work.
