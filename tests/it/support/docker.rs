@@ -7,7 +7,10 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Command,
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU16, Ordering},
+    },
 };
 
 use super::{binary::succeed, tool::Tool};
@@ -92,9 +95,15 @@ pub(crate) fn busybox_image() -> &'static str {
     NAME
 }
 
-/// A port that nobody has now.
+/// A port that nobody has now, and that nobody is given: each once, below those that the system gives out.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(21_000);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The id of an image: `sha256:...`.
