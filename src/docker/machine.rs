@@ -1,6 +1,6 @@
 //! The machine that an engine runs on, which need not be this one.
 
-use super::{engine::Docker, error::Error};
+use super::{endpoint::Transport, engine::Docker, error::Error};
 
 /// What an engine says of its machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,16 @@ impl Machine {
 }
 
 impl Docker {
+    /// Podman says nothing of it where Docker does; but its socket is whose it runs as.
+    fn is_users_podman(&self) -> bool {
+        match &self.endpoint().transport {
+            Transport::Unix(path) if self.info().is_podman => {
+                std::fs::metadata(path).is_ok_and(|found| std::os::unix::fs::MetadataExt::uid(&found) != 0)
+            }
+            _ => false,
+        }
+    }
+
     /// Asks the engine about its machine.
     ///
     /// # Errors
@@ -33,7 +43,7 @@ impl Docker {
         let options = told.security_options.unwrap_or_default();
         Ok(Machine {
             cpus: told.ncpu.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or(1).max(1),
-            is_rootless: options.iter().any(|option| option.contains("rootless")),
+            is_rootless: options.iter().any(|option| option.contains("rootless")) || self.is_users_podman(),
             system: told.operating_system.unwrap_or_default(),
             name: told.name.unwrap_or_default(),
             kernel: told.kernel_version.unwrap_or_default(),

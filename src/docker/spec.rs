@@ -11,6 +11,7 @@ use std::{
 use bollard::models as api;
 
 use super::image::plain;
+use crate::model::HOST_NETWORK;
 
 /// A container as it is created. `Debug` shows the environment's names only: values are often secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -120,7 +121,8 @@ pub enum Restart {
 
 impl ContainerSpec {
     pub(super) fn body(&self) -> api::ContainerCreateBody {
-        let endpoints = self.network.as_ref().map(|join| {
+        // Of this machine's own network Podman takes the mode alone.
+        let endpoints = self.network.as_ref().filter(|join| join.network != HOST_NETWORK).map(|join| {
             let settings = api::EndpointSettings { aliases: Some(join.aliases.clone()), ..Default::default() };
             api::NetworkingConfig { endpoints_config: Some(HashMap::from([(join.network.clone(), settings)])) }
         });
@@ -286,6 +288,19 @@ fn signed(number: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machines_network_is_a_mode_and_nothing_else() {
+        let body = |network: &str| {
+            let network = Some(NetworkJoin { network: network.to_owned(), aliases: Vec::new() });
+            serde_json::to_value(ContainerSpec { network, ..ContainerSpec::default() }.body()).unwrap()
+        };
+        assert_eq!(
+            (&body("host")["HostConfig"]["NetworkMode"], body("host").get("NetworkingConfig")),
+            (&"host".into(), None)
+        );
+        assert!(body("net")["NetworkingConfig"]["EndpointsConfig"]["net"].is_object());
+    }
 
     #[test]
     fn a_spec_becomes_what_the_api_takes() {
