@@ -170,14 +170,17 @@ fn cpu_seconds() -> f64 {
     seconds
 }
 
-/// Times `turn` in worlds of each of `sizes`, after one round that is not counted. Words of the command line choose.
+/// Times `turn` in worlds of each of `sizes`, after one round that is not counted. Words of the command line choose what is
+/// measured, numbers choose sizes.
 fn measure<T>(what: &str, sizes: &[u64], make: impl Fn(u64) -> T, turn: impl Fn(&mut T, u64)) {
-    let mut chosen = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
-    if chosen.peek().is_some() && chosen.all(|word| word != what) {
+    let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let (numbers, words): (Vec<_>, Vec<_>) = arguments.iter().partition(|argument| argument.parse::<u64>().is_ok());
+    let is_chosen = |chosen: &[&String], name: &str| chosen.is_empty() || chosen.iter().any(|word| *word == name);
+    if !is_chosen(&words, what) {
         return;
     }
     let mut smallest_us = None;
-    for size in sizes {
+    for size in sizes.iter().filter(|size| is_chosen(&numbers, &size.to_string())) {
         let mut world = make(*size);
         let mut best = f64::MAX;
         let mut number = 0;

@@ -15,7 +15,7 @@ use super::{
     remote::Remote,
     sdk,
 };
-use crate::engine::logs::LogLine;
+use crate::engine::logs::{LogLine, LogSource};
 
 /// Between two looks: `FilterLogEvents` may be called five times a second in an account (CloudWatch Logs user guide, "quotas").
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -124,8 +124,7 @@ impl Told {
             let (id, timestamp_ms) = (event.event_id().unwrap_or_default().to_owned(), ms(event.timestamp()));
             if self.ids.insert(id, timestamp_ms).is_none() {
                 lines.push(LogLine {
-                    group: Arc::clone(group),
-                    stream: event.log_stream_name().unwrap_or_default().into(),
+                    source: LogSource::new(Arc::clone(group), event.log_stream_name().unwrap_or_default()),
                     id: 0,
                     timestamp_ms,
                     ingested_ms: ms(event.ingestion_time()),

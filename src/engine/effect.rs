@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{EnvironmentId, Record, Reply, RequestToken, lambda::ImageConfig, logs::LogLine};
+use super::{
+    EnvironmentId, Record, Reply, RequestToken,
+    lambda::ImageConfig,
+    logs::{LogLine, LogSource},
+};
 use crate::model::{ArtifactDigest, Debugging, FunctionArn, Timestamp};
 
 /// One thing for the shell to do.
@@ -53,8 +57,7 @@ pub struct LaunchSpec {
     pub ephemeral_storage_mb: u32,
     /// The function's own variables. May hold secrets: never logged.
     pub environment: Arc<BTreeMap<String, String>>,
-    pub log_group: Arc<str>,
-    pub log_stream: Arc<str>,
+    pub log: Arc<LogSource>,
     pub logging: super::lambda::Logging,
     /// `on-demand` or `provisioned-concurrency`.
     pub initialization_type: &'static str,

@@ -161,7 +161,7 @@ impl Wanted {
     fn wants(&self, scope: &Scope, line: &LogLine) -> bool {
         *scope == self.scope
             && line.timestamp_ms >= self.since_ms
-            && (self.groups.is_empty() || self.groups.contains(line.group.as_ref()))
+            && (self.groups.is_empty() || self.groups.contains(line.source.group.as_ref()))
     }
 }
 
@@ -217,7 +217,10 @@ pub fn push_json_line(text: &mut BytesMut, value: &impl serde::Serialize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AccountId, Region};
+    use crate::{
+        engine::logs::LogSource,
+        model::{AccountId, Region},
+    };
 
     fn scope(region: &str) -> Scope {
         Scope { account: AccountId::DEFAULT, region: Region::parse(region).unwrap() }
@@ -230,8 +233,7 @@ mod tests {
 
     fn line(id: u64, group: &str) -> Arc<LogLine> {
         Arc::new(LogLine {
-            group: group.into(),
-            stream: "s".into(),
+            source: LogSource::new(group, "s"),
             id,
             timestamp_ms: id,
             ingested_ms: id,

@@ -95,7 +95,7 @@ fn update(tail: &LiveTail, lines: &[Arc<LogLine>], lost: u64) -> Value {
     let results = (0..sent).map(|index| {
         let (line, identifier) = wanted[index * wanted.len() / sent];
         json!({
-            "logStreamName": line.stream,
+            "logStreamName": line.source.stream,
             "logGroupIdentifier": identifier,
             "message": line.message,
             "timestamp": line.timestamp_ms,

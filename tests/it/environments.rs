@@ -22,6 +22,7 @@ use stackctl::{
     engine::{
         EnvironmentEvent, ExitCause, Invocation, LaunchSpec, SandboxSpec, StopReason,
         lambda::{LogLevel, Logging},
+        logs::LogSource,
     },
     model::{AccountId, ArtifactDigest, FunctionArn, FunctionName, Region, Scope, Timestamp},
     serve::{
@@ -81,8 +82,7 @@ fn spec(runtime: &str, handler: &str) -> LaunchSpec {
         timeout_s: 3,
         ephemeral_storage_mb: 512,
         environment: Arc::default(),
-        log_group: "/aws/lambda/f".into(),
-        log_stream: "2026/01/01/[$LATEST]0".into(),
+        log: LogSource::new("/aws/lambda/f", "2026/01/01/[$LATEST]0"),
         logging: Logging::default(),
         initialization_type: "on-demand",
         debug: None,

@@ -19,7 +19,7 @@ use crate::{
         terminal::{FAINT, RED, YELLOW, count},
     },
     docker::{self, Container},
-    engine::logs::LogLine,
+    engine::logs::{LogLine, LogSource},
     provider::DockerProvider,
     serve::client::{ClientError, LogItem, LogQuery},
 };
@@ -139,8 +139,7 @@ fn of_container(provider: &DockerProvider, container: &Container, since_ms: u64,
         let line = line.map_err(|error| services::failure(&error))?;
         let stream = if line.stream == docker::LogStream::Stderr { "stderr" } else { "stdout" };
         Ok(LogItem::Line(LogLine {
-            group: name.clone(),
-            stream: stream.into(),
+            source: LogSource::new(name.clone(), stream),
             id: 0,
             timestamp_ms: u64::try_from(line.at_ms).unwrap_or_default(),
             ingested_ms: u64::try_from(line.at_ms).unwrap_or_default(),
@@ -170,12 +169,12 @@ impl View {
 
     /// `12:03:04.567 consumer  the message`.
     pub(crate) fn line(&mut self, line: &LogLine) -> String {
-        let name = line.group.strip_prefix(GROUP_PREFIX).unwrap_or(&line.group);
+        let name = line.source.group.strip_prefix(GROUP_PREFIX).unwrap_or(&line.source.group);
         self.column = self.column.max(name.chars().count());
         let next = COLOURS[self.colours.len() % COLOURS.len()].on_default();
         let style = *self.colours.entry(name.to_owned()).or_insert(next);
         let (time, column) = (self.time(line.timestamp_ms), self.column);
-        let message = toned(&line.stream, &line.message);
+        let message = toned(&line.source.stream, &line.message);
         format!("{FAINT}{time}{FAINT:#} {style}{name:column$}{style:#}  {message}")
     }
 
@@ -208,8 +207,7 @@ mod tests {
 
     fn line(function: &str, timestamp_ms: u64, message: &str) -> LogLine {
         LogLine {
-            group: format!("{GROUP_PREFIX}{function}").into(),
-            stream: "s".into(),
+            source: LogSource::new(format!("{GROUP_PREFIX}{function}"), "s"),
             id: 1,
             timestamp_ms,
             ingested_ms: timestamp_ms,

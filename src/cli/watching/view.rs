@@ -232,8 +232,8 @@ impl View {
     pub(super) fn logged(&mut self, news: &LogNews) -> Result<(), Failure> {
         match news {
             LogNews::Line(line) if self.terminal.json => self.tell(&Event::Log {
-                function: line.group.strip_prefix(GROUP_PREFIX).unwrap_or(&line.group),
-                stream: &line.stream,
+                function: line.source.group.strip_prefix(GROUP_PREFIX).unwrap_or(&line.source.group),
+                stream: &line.source.stream,
                 timestamp_ms: line.timestamp_ms,
                 message: &line.message,
             }),

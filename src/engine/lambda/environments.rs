@@ -20,7 +20,11 @@ use super::{
     versions::VersionId,
 };
 use crate::{
-    engine::{Cx, Effect, EnvironmentId, Invocation, LaunchSpec, StopReason, index::Index, logs::Logs},
+    engine::{
+        Cx, Effect, EnvironmentId, Invocation, LaunchSpec, StopReason,
+        index::Index,
+        logs::{LogWriter, Logs},
+    },
     model::{
         Timestamp,
         limits::{INIT_MAX_MS, PROVISIONED_INIT_MAX_MS},
@@ -47,6 +51,8 @@ pub(super) struct Environment {
     /// Whether it was ever given an invocation.
     served: bool,
     pub(super) spec: Arc<LaunchSpec>,
+    /// Into the stream that `spec` names.
+    pub(super) log: LogWriter,
     pub(super) state: State,
     timer: Option<Timestamp>,
     /// While a debugger has it: its timer stands still.
@@ -159,6 +165,7 @@ impl Environment {
             generation,
             kind,
             served: false,
+            log: LogWriter::new(Arc::clone(&spec.log)),
             spec,
             state,
             timer: None,
@@ -209,7 +216,7 @@ impl Environment {
         if let State::Busy(run) = &mut self.state {
             run.job.note(&line);
         }
-        logs.append(cx, &self.spec.log_group, &self.spec.log_stream, line);
+        logs.write(cx, &mut self.log, line);
     }
 }
 
@@ -278,7 +285,7 @@ impl Lambda {
     pub(super) fn launch_debugged(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, id: FunctionId) {
         let Some(function) = self.functions.get_mut(id) else { return };
         let Some((spec, generation)) = function.spec(cx, VersionId::Latest, "on-demand") else { return };
-        logs.append(cx, &spec.log_group, &spec.log_stream, report::init_start(&spec.runtime));
+        logs.append(cx, &spec.log, report::init_start(&spec.runtime));
         let state = State::Ahead { since: cx.now };
         let environment = Environment::new((id, VersionId::Latest), generation, Arc::new(spec), state);
         self.add(cx, Environment { kind: Kind::OnDemand, ..environment }, INIT_MAX_MS);
@@ -487,6 +494,6 @@ pub(super) fn init_report<'a>(
 /// Adds what the platform says to an environment's log.
 pub(super) fn say(cx: &mut Cx<'_>, logs: &mut Logs, spec: &LaunchSpec, event: &PlatformEvent<'_>) {
     if let Some(line) = spec.logging.line(cx.now, event) {
-        logs.append(cx, &spec.log_group, &spec.log_stream, line);
+        logs.append(cx, &spec.log, line);
     }
 }

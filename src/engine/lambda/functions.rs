@@ -20,6 +20,7 @@ use super::{
     names::Named,
     provisioned::StoredProvision,
     records::{FunctionRecord, StoredFunction, StoredVersion},
+    recursion::Label,
     sandbox::check_tags,
     swap::Swap,
     throttles::Telling,
@@ -48,6 +49,8 @@ pub(super) struct Function {
     pub(super) arn: FunctionArn,
     /// The same as text.
     pub(super) arn_text: Arc<str>,
+    /// In chains of requests.
+    pub(super) label: Label,
     /// Whether its name still finds it: not while it is being deleted.
     pub(super) is_listed: bool,
     /// `$LATEST`.
@@ -247,6 +250,7 @@ impl Lambda {
         let arn = FunctionArn { scope: (*self.scope).clone(), name, qualifier: None };
         self.functions.insert(Function {
             arn_text: arn.to_string().into(),
+            label: Label::of(&arn),
             arn,
             is_listed: true,
             latest: Version::restored(StoredVersion {

@@ -12,7 +12,7 @@ use super::{
     fleet::Placement,
     functions::FunctionId,
     invocation::{Ask, Completion, Job, Origin, Run, Stream},
-    logging::PlatformEvent,
+    logging::{Logging, PlatformEvent},
     names::Named,
     recursion,
     report::{self, Failure, RESPONSE_MAX_BYTES, Report, Tail},
@@ -20,7 +20,10 @@ use super::{
     versions::VersionId,
 };
 use crate::{
-    engine::{self, Cx, Effect, ExitCause, RequestToken, StopReason, StreamEnd, logs::Logs},
+    engine::{
+        self, Cx, Effect, ExitCause, RequestToken, StopReason, StreamEnd,
+        logs::{LogWriter, Logs},
+    },
     model::limits::{PAYLOAD_ASYNC_MAX_BYTES, PAYLOAD_SYNC_MAX_BYTES},
 };
 
@@ -106,7 +109,7 @@ impl Lambda {
             Named { name: function.name(), qualifier }.not_found(&self.scope)
         })?;
         let trace_id = ask.trace_id.unwrap_or_else(|| trace_id(cx));
-        if recursion::is_loop(&trace_id, &function.arn) && !function.allows_loops {
+        if recursion::is_loop(&trace_id, function.label) && !function.allows_loops {
             self.count(id, |counters| counters.loops_dropped += 1);
             return Err(recursion::stopped());
         }
@@ -139,7 +142,7 @@ impl Lambda {
             origin: ask.origin,
             payload: ask.payload,
             invoked_function_arn,
-            trace_id: recursion::passed_on(&trace_id, &function.arn).into(),
+            trace_id: recursion::passed_on(&trace_id, function.label).into(),
             client_context: ask.client_context,
             tail,
         };
@@ -298,7 +301,7 @@ impl Lambda {
                 let mut run = Run { job: *job, started_at: since, deadline: since, init_us: None, before_us: 0 };
                 let request_id = run.job.request_id.clone();
                 let start = PlatformEvent::Start { request_id: &request_id, version: &environment.spec.version };
-                log(turn.cx, turn.logs, &environment, &mut run.job, &start);
+                log(turn.cx, turn.logs, environment.spec.logging, &mut environment.log, &mut run.job, &start);
                 run
             }
             State::Busy(run) => *run,
@@ -306,8 +309,8 @@ impl Lambda {
         let payload = answer(&run.job);
         let (request_id, timeout_s) = (run.job.request_id.clone(), environment.spec.timeout_s);
         let failed = PlatformEvent::Failed { request_id: &request_id, document: &payload, timeout_s, failure };
-        log(turn.cx, turn.logs, &environment, &mut run.job, &failed);
-        close(turn.cx, turn.logs, &environment, &mut run, Some(failure));
+        log(turn.cx, turn.logs, environment.spec.logging, &mut environment.log, &mut run.job, &failed);
+        close(turn.cx, turn.logs, &mut environment, &mut run, Some(failure));
         let ended = Ended::of(&environment, turn.cx.now.millis_since(run.started_at));
         self.complete(turn, ended, run.job, payload, Some(UNHANDLED));
     }
@@ -389,7 +392,7 @@ pub(super) struct Answer {
 }
 
 /// Writes the lines that end an invocation's log.
-fn close(cx: &mut Cx<'_>, logs: &mut Logs, environment: &Environment, run: &mut Run, failure: Option<Failure<'_>>) {
+fn close(cx: &mut Cx<'_>, logs: &mut Logs, environment: &mut Environment, run: &mut Run, failure: Option<Failure<'_>>) {
     let duration_us = match (failure, environment.measured_us) {
         // It may be found to be over a moment later.
         (Some(Failure::TimedOut), _) => u64::from(environment.spec.timeout_s) * 1_000_000,
@@ -406,14 +409,22 @@ fn close(cx: &mut Cx<'_>, logs: &mut Logs, environment: &Environment, run: &mut 
         failure,
     };
     let end = PlatformEvent::End { request_id: &request_id, failure, duration_us };
-    log(cx, logs, environment, &mut run.job, &end);
-    log(cx, logs, environment, &mut run.job, &PlatformEvent::Report(report));
+    let (logging, writer) = (environment.spec.logging, &mut environment.log);
+    log(cx, logs, logging, writer, &mut run.job, &end);
+    log(cx, logs, logging, writer, &mut run.job, &PlatformEvent::Report(report));
 }
 
-fn log(cx: &mut Cx<'_>, logs: &mut Logs, environment: &Environment, job: &mut Job, event: &PlatformEvent<'_>) {
-    if let Some(line) = environment.spec.logging.line(cx.now, event) {
+fn log(
+    cx: &mut Cx<'_>,
+    logs: &mut Logs,
+    logging: Logging,
+    writer: &mut LogWriter,
+    job: &mut Job,
+    event: &PlatformEvent<'_>,
+) {
+    if let Some(line) = logging.line(cx.now, event) {
         job.note(&line);
-        logs.append(cx, &environment.spec.log_group, &environment.spec.log_stream, line);
+        logs.write(cx, writer, line);
     }
 }
 

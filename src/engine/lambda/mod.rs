@@ -186,7 +186,7 @@ impl Lambda {
             }
             EnvironmentEvent::LastWords { spec, line } => {
                 if spec.logging.keeps(&line) {
-                    turn.logs.append(turn.cx, &spec.log_group, &spec.log_stream, line);
+                    turn.logs.append(turn.cx, &spec.log, line);
                 }
                 return;
             }

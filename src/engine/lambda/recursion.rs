@@ -4,6 +4,8 @@
 //!
 //! `Lineage=LABEL:COUNT|LABEL:COUNT` is the header's part for it; a label stands for a function.
 
+use std::fmt::Write as _;
+
 use super::{Command, FunctionRef, Lambda, LambdaError, LambdaErrorKind, Response, validate::Constraints};
 use crate::{engine::Cx, model::FunctionArn};
 
@@ -14,32 +16,47 @@ const LINEAGE: &str = "Lineage=";
 const LABELS_MAX: usize = 8;
 const QUALIFIED: &str = "This operation does not support function versions or aliases. Please specify a function.";
 
+/// What stands for a function: FNV-1a of its ARN, written as eight digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Label(u32);
+
+impl Label {
+    pub(super) fn of(function: &FunctionArn) -> Self {
+        let FunctionArn { scope, name, .. } = function;
+        let text = format!("{}/{}/{name}", scope.account, scope.region);
+        let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        Self(text.bytes().fold(0x811c_9dc5, mix))
+    }
+
+    /// Whether it is what `text` says.
+    fn is(self, text: &str) -> bool {
+        text.len() == 8 && u32::from_str_radix(text, 16) == Ok(self.0)
+    }
+}
+
 /// Whether a chain has been through the function as often as it may.
-pub(super) fn is_loop(trace: &str, function: &FunctionArn) -> bool {
-    passes(trace, &label(function)) >= PASSES_MAX
+pub(super) fn is_loop(trace: &str, label: Label) -> bool {
+    depth(trace, label) >= PASSES_MAX
 }
 
 /// How often a chain has been through a function.
-pub(super) fn depth(trace: &str, function: &FunctionArn) -> u32 {
-    passes(trace, &label(function))
+pub(super) fn depth(trace: &str, label: Label) -> u32 {
+    lineage(trace).find(|(found, _)| label.is(found)).map_or(0, |(_, count)| count)
 }
 
 /// The trace of an invocation that goes on from `trace`.
-pub(super) fn passed_on(trace: &str, function: &FunctionArn) -> String {
-    let label = label(function);
-    let count = passes(trace, &label) + 1;
-    let mut entries = vec![format!("{label}:{count}")];
-    entries
-        .extend(lineage(trace).filter(|(other, _)| *other != label).map(|(other, count)| format!("{other}:{count}")));
-    entries.truncate(LABELS_MAX);
-    let mut header: Vec<_> = trace.split(';').filter(|part| !part.is_empty() && !part.starts_with(LINEAGE)).collect();
-    let lineage = format!("{LINEAGE}{}", entries.join("|"));
-    header.push(&lineage);
-    header.join(";")
-}
-
-fn passes(trace: &str, label: &str) -> u32 {
-    lineage(trace).find(|(found, _)| *found == label).map_or(0, |(_, count)| count)
+pub(super) fn passed_on(trace: &str, label: Label) -> String {
+    let mut header = String::with_capacity(trace.len() + LINEAGE.len() + 16);
+    for part in trace.split(';').filter(|part| !part.is_empty() && !part.starts_with(LINEAGE)) {
+        header.push_str(part);
+        header.push(';');
+    }
+    // Writing to a text never fails.
+    let _ = write!(header, "{LINEAGE}{:08x}:{}", label.0, depth(trace, label) + 1);
+    for (other, count) in lineage(trace).filter(|(other, _)| !label.is(other)).take(LABELS_MAX - 1) {
+        let _ = write!(header, "|{other}:{count}");
+    }
+    header
 }
 
 fn lineage(trace: &str) -> impl Iterator<Item = (&str, u32)> {
@@ -48,14 +65,6 @@ fn lineage(trace: &str) -> impl Iterator<Item = (&str, u32)> {
         let (label, count) = entry.rsplit_once(':')?;
         Some((label, count.parse().ok()?))
     })
-}
-
-/// Eight digits for a function: FNV-1a of its ARN.
-fn label(function: &FunctionArn) -> String {
-    let FunctionArn { scope, name, .. } = function;
-    let text = format!("{}/{}/{name}", scope.account, scope.region);
-    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    format!("{hash:08x}")
 }
 
 /// The refusal of an invocation that would go on with a loop.
@@ -128,30 +137,30 @@ impl Lambda {
 mod tests {
     use super::*;
 
-    fn arn(name: &str) -> FunctionArn {
-        FunctionArn::parse(&format!("arn:aws:lambda:us-east-1:000000000000:function:{name}")).unwrap()
+    fn label(name: &str) -> Label {
+        Label::of(&FunctionArn::parse(&format!("arn:aws:lambda:us-east-1:000000000000:function:{name}")).unwrap())
     }
 
     #[test]
     fn a_chain_is_a_loop_after_sixteen_passes() {
         let mut trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0".to_owned();
         for pass in 0..16 {
-            assert!(!is_loop(&trace, &arn("f")), "{pass}: {trace}");
-            trace = passed_on(&trace, &arn("f"));
-            trace = passed_on(&trace, &arn("other"));
+            assert!(!is_loop(&trace, label("f")), "{pass}: {trace}");
+            trace = passed_on(&trace, label("f"));
+            trace = passed_on(&trace, label("other"));
         }
-        assert!(is_loop(&trace, &arn("f")) && is_loop(&trace, &arn("other")) && !is_loop(&trace, &arn("third")));
+        assert!(is_loop(&trace, label("f")) && is_loop(&trace, label("other")) && !is_loop(&trace, label("third")));
         assert!(trace.starts_with("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0;Lineage="), "{trace}");
         assert_eq!(trace.matches(':').count(), 2, "{trace}");
     }
 
     #[test]
     fn long_chains_and_strange_headers_stay_bounded() {
-        let trace = (0..100).fold(String::new(), |trace, number| passed_on(&trace, &arn(&format!("f{number}"))));
+        let trace = (0..100).fold(String::new(), |trace, number| passed_on(&trace, label(&format!("f{number}"))));
         assert_eq!(trace.matches('|').count(), LABELS_MAX - 1);
         for strange in ["", "Lineage=", "Lineage=a", "Lineage=:", "Lineage=a:b|c:9999999999", ";;"] {
-            assert_eq!(depth(strange, &arn("f")), 0, "{strange}");
-            assert_eq!(depth(&passed_on(strange, &arn("f")), &arn("f")), 1, "{strange}");
+            assert_eq!(depth(strange, label("f")), 0, "{strange}");
+            assert_eq!(depth(&passed_on(strange, label("f")), label("f")), 1, "{strange}");
         }
     }
 }

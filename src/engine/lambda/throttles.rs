@@ -13,7 +13,10 @@ use super::{
     timers::Timer,
 };
 use crate::{
-    engine::{Cx, Effect, ThrottleLimit, ThrottleNotice, logs::Logs},
+    engine::{
+        Cx, Effect, ThrottleLimit, ThrottleNotice,
+        logs::{LogSource, Logs},
+    },
     model::Timestamp,
 };
 
@@ -122,9 +125,9 @@ impl Lambda {
         let Some(function) = self.functions.get_mut(id) else { return };
         function.telling.quiet_until = Some(cx.now.plus_millis(LINE_INTERVAL_MS));
         let name = function.name().to_owned();
-        let group = function.latest.settings.log_group_of(&name).into();
+        let log = LogSource::new(function.latest.settings.log_group_of(&name), STREAM);
         self.told.push(ThrottleActivity { at_ms: cx.now.as_millis(), function: name, message: message.clone() });
-        logs.append(cx, &group, &STREAM.into(), message);
+        logs.append(cx, &log, message);
     }
 
     /// Who holds the pool's slots, most first; of the rest of the pool alone, who runs without a reservation.

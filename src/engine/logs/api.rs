@@ -48,12 +48,24 @@ pub enum Response {
     LiveTail(Arc<LiveTail>),
 }
 
+/// Where a line stands; shared by all lines of its writer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSource {
+    pub group: Arc<str>,
+    pub stream: Arc<str>,
+}
+
+impl LogSource {
+    pub fn new(group: impl Into<Arc<str>>, stream: impl Into<Arc<str>>) -> Arc<Self> {
+        Arc::new(Self { group: group.into(), stream: stream.into() })
+    }
+}
+
 /// One line of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
-    /// Shared with all lines of it, as the stream's is.
-    pub group: Arc<str>,
-    pub stream: Arc<str>,
+    #[serde(flatten)]
+    pub source: Arc<LogSource>,
     /// Grows by one with each line of an account and region.
     pub id: u64,
     pub timestamp_ms: u64,

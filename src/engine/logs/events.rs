@@ -1,14 +1,15 @@
 //! Lines as events: by page, by time, by stream, by pattern.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use super::{
     FilterLogEvents, FilterLogEventsOutput, FilteredLogEvent, GetLogEvents, GetLogEventsOutput, LogLine, LogsError,
     LogsErrorKind, OutputLogEvent,
     filter::FilterPattern,
+    group::Place,
     groups::{group_name, limit},
     invalid, no_such_group,
-    store::{Place, Store, place_of, place_of_time},
+    store::Store,
 };
 
 /// Events of one page (CloudWatch Logs API reference).
@@ -30,13 +31,13 @@ pub(super) fn filter_events(store: &Store, request: &FilterLogEvents) -> Result<
     let streams = Streams::of(request)?;
     let (from_ms, until_ms) = time_range(request.start_time, request.end_time)?;
     let token = request.next_token.as_deref().map(Place::parse).transpose()?;
-    let lines = &store.group(name).ok_or_else(no_such_group)?.lines;
+    let group = store.group(name).ok_or_else(no_such_group)?;
 
-    let start = place_of_time(lines, from_ms).max(token.map_or(0, |place| place_of(lines, place)));
-    let end = place_of_time(lines, until_ms.saturating_add(1));
+    let start = group.number_of_time(from_ms).max(token.map_or(0, |place| group.number_of(place)));
+    let end = group.number_of_time(until_ms.saturating_add(1));
     let (mut events, mut bytes, mut next_token) = (Vec::new(), 0, None);
-    for (looked_at, line) in lines.range(start.min(end)..end).enumerate() {
-        let matches = streams.want(&line.stream) && pattern.matches(&line.message);
+    for (looked_at, line) in store.lines(group.places(start.min(end), end)).enumerate() {
+        let matches = streams.want(&line.source.stream) && pattern.matches(&line.message);
         bytes += if matches { line.message.len() + EVENT_OVERHEAD_BYTES } else { 0 };
         let page_is_full = matches && !events.is_empty() && (events.len() == page_max || bytes > PAGE_MAX_BYTES);
         if page_is_full || looked_at == SCAN_MAX_LINES {
@@ -58,48 +59,50 @@ pub(super) fn get_events(store: &Store, request: &GetLogEvents) -> Result<GetLog
     let turn = request.next_token.as_deref().map(Turn::parse).transpose()?;
     let stream_name = request.log_stream_name.as_deref().unwrap_or_default();
     let group = store.group(name).ok_or_else(no_such_group)?;
-    let stream = group.streams.get(stream_name).ok_or_else(|| LogsError {
+    let stream = group.stream(stream_name).ok_or_else(|| LogsError {
         kind: LogsErrorKind::ResourceNotFound,
         message: "The specified log stream does not exist.".into(),
     })?;
 
-    let lines = &stream.lines;
-    let first = place_of_time(lines, from_ms);
-    let end = place_of_time(lines, until_ms).max(first);
+    let places = stream.places();
+    let number_of = |place: Place| places.partition_point(|other| *other < place);
+    let number_of_time = |time_ms: u64| places.partition_point(|place| place.timestamp_ms < time_ms);
+    let first = number_of_time(from_ms);
+    let end = number_of_time(until_ms).max(first);
     let from_head = request.start_from_head.unwrap_or(false);
-    let behind_all = lines.back().map_or_else(Place::default, |last| Place::after(last));
+    let behind_all = stream.last().map_or_else(Place::default, Place::after);
     let turn = turn.unwrap_or(if from_head { Turn::From(Place::default()) } else { Turn::Before(behind_all) });
     let range = match turn {
         Turn::From(place) => {
-            let start = place_of(lines, place).clamp(first, end);
-            start..start + fitting(lines.range(start..end), page_max)
+            let start = number_of(place).clamp(first, end);
+            start..start + fitting(store, places.range(start..end), page_max)
         }
         Turn::Before(place) => {
-            let stop = place_of(lines, place).clamp(first, end);
-            stop - fitting(lines.range(first..stop).rev(), page_max)..stop
+            let stop = number_of(place).clamp(first, end);
+            stop - fitting(store, places.range(first..stop).rev(), page_max)..stop
         }
     };
-    let page = lines.range(range);
+    let page = places.range(range).copied();
     // Without events both tokens stay where they are: whoever asks again with the same one gets it back.
     let (next_forward, next_backward) = match (page.clone().next(), page.clone().next_back()) {
-        (Some(first), Some(last)) => (Turn::From(Place::after(last)), Turn::Before(Place::of(first))),
+        (Some(first), Some(last)) => (Turn::From(last.after()), Turn::Before(first)),
         _ => (Turn::From(turn.place()), Turn::Before(turn.place())),
     };
     Ok(GetLogEventsOutput {
-        events: page.map(|line| output(line)).collect(),
+        events: store.lines(page).map(|line| output(line)).collect(),
         next_forward_token: next_forward.token(),
         next_backward_token: next_backward.token(),
     })
 }
 
-/// How many of the lines fit on a page.
-fn fitting<'a>(lines: impl Iterator<Item = &'a Arc<LogLine>>, page_max: usize) -> usize {
+/// How many of the places' lines fit on a page.
+fn fitting<'a>(store: &Store, places: impl Iterator<Item = &'a Place>, page_max: usize) -> usize {
     let mut bytes = 0;
-    let fits = |(count, line): &(usize, &Arc<LogLine>)| {
-        bytes += line.message.len() + EVENT_OVERHEAD_BYTES;
+    let fits = |(count, place): &(usize, &Place)| {
+        bytes += store.line(**place).map_or(0, |line| line.message.len() + EVENT_OVERHEAD_BYTES);
         *count == 0 || bytes <= PAGE_MAX_BYTES
     };
-    lines.take(page_max).enumerate().take_while(fits).count()
+    places.take(page_max).enumerate().take_while(fits).count()
 }
 
 /// Where a page of a stream begins or ends. In a token numbers have a fixed width, so that a token compares equal to the
@@ -196,7 +199,7 @@ fn invalid_token() -> LogsError {
 
 fn filtered(line: &LogLine) -> FilteredLogEvent {
     FilteredLogEvent {
-        log_stream_name: line.stream.to_string(),
+        log_stream_name: line.source.stream.to_string(),
         timestamp: line.timestamp_ms,
         message: line.message.clone(),
         ingestion_time: line.ingested_ms,

@@ -2,8 +2,10 @@
 
 use super::{
     CreateLogGroup, DescribeLogGroups, DescribeLogGroupsOutput, DescribeLogStreams, DescribeLogStreamsOutput, LogGroup,
-    LogStream, LogsError, LogsErrorKind, LogsRecord, invalid, no_such_group, settings,
-    store::{GROUPS_MAX, Group, Store, Stream},
+    LogStream, LogsError, LogsErrorKind, LogsRecord,
+    group::{Group, Stream},
+    invalid, no_such_group, settings,
+    store::{GROUPS_MAX, Store},
 };
 use crate::{engine::Cx, model::Scope};
 
@@ -46,8 +48,8 @@ pub(super) fn delete(store: &mut Store, cx: &mut Cx<'_>, name: Option<&str>) -> 
     if group.is_kept {
         cx.record(LogsRecord::Group { name: name.to_owned(), group: None });
     }
-    for (stream, _) in group.streams.sorted().into_iter().filter(|(_, stream)| stream.is_kept) {
-        cx.record(LogsRecord::Stream { group: name.to_owned(), name: stream.to_string(), created: None });
+    for stream in group.streams().filter(|stream| stream.is_kept) {
+        cx.record(LogsRecord::Stream { group: name.to_owned(), name: stream.name.to_string(), created: None });
     }
     Ok(())
 }
@@ -65,9 +67,8 @@ pub(super) fn describe_groups(
     let wanted = |name: &str| {
         prefix.is_none_or(|prefix| name.starts_with(prefix)) && pattern.is_none_or(|pattern| name.contains(pattern))
     };
-    let mut found = store.groups_after(request.next_token.as_deref()).filter(|(name, _)| wanted(name)).peekable();
-    let log_groups: Vec<LogGroup> =
-        found.by_ref().take(limit).map(|(name, group)| group.describe(scope, name)).collect();
+    let mut found = store.groups_after(request.next_token.as_deref()).filter(|group| wanted(&group.name)).peekable();
+    let log_groups: Vec<LogGroup> = found.by_ref().take(limit).map(|group| group.describe(scope)).collect();
     let next_token = found.peek().and_then(|_| log_groups.last()).map(|last| last.log_group_name.clone());
     Ok(DescribeLogGroupsOutput { log_groups, next_token })
 }
@@ -89,13 +90,11 @@ pub(super) fn describe_streams(
         Some(other) => return Err(invalid(format!("`orderBy` is LogStreamName or LastEventTime, and not {other}"))),
     };
     let group = store.group(name).ok_or_else(no_such_group)?;
-    let key = |stream: &Stream| if by_time { stream.last_time().unwrap_or_default() } else { 0 };
+    let key = |stream: &Stream| if by_time { stream.last().map_or(0, |last| last.timestamp_ms) } else { 0 };
     let mut found: Vec<(u64, &str, &Stream)> = group
-        .streams
-        .sorted()
-        .into_iter()
-        .filter(|(name, _)| prefix.is_none_or(|prefix| name.starts_with(prefix)))
-        .map(|(name, stream)| (key(stream), name.as_ref(), stream))
+        .streams()
+        .filter(|stream| prefix.is_none_or(|prefix| stream.name.starts_with(prefix)))
+        .map(|stream| (key(stream), stream.name.as_ref(), stream))
         .collect();
     found.sort_unstable_by_key(|(time, name, _)| (*time, *name));
     let descending = request.descending.unwrap_or(false);
@@ -115,7 +114,7 @@ pub(super) fn describe_streams(
     let page = &found[start..(start + limit).min(found.len())];
     let more = start + page.len() < found.len();
     let next_token = page.last().filter(|_| more).map(|(time, name, _)| format!("{time}/{name}"));
-    let log_streams = page.iter().map(|(_, stream_name, stream)| stream.describe(scope, name, stream_name)).collect();
+    let log_streams = page.iter().map(|(_, _, stream)| stream.describe(store, scope, name)).collect();
     Ok(DescribeLogStreamsOutput { log_streams, next_token })
 }
 
@@ -171,9 +170,10 @@ fn parse_stream_token(token: &str) -> Result<(u64, &str), LogsError> {
 }
 
 impl Group {
-    fn describe(&self, scope: &Scope, name: &str) -> LogGroup {
+    fn describe(&self, scope: &Scope) -> LogGroup {
+        let name = &self.name;
         LogGroup {
-            log_group_name: name.to_owned(),
+            log_group_name: name.to_string(),
             creation_time: self.created_at.as_millis(),
             metric_filter_count: 0,
             retention_in_days: self.retention_days,
@@ -185,23 +185,20 @@ impl Group {
                 scope.account
             ),
             log_group_class: STANDARD.into(),
-            stored_bytes: self.bytes as u64,
+            stored_bytes: self.bytes() as u64,
         }
     }
 }
 
 impl Stream {
-    fn last_time(&self) -> Option<u64> {
-        self.lines.back().map(|line| line.timestamp_ms)
-    }
-
-    fn describe(&self, scope: &Scope, group: &str, name: &str) -> LogStream {
+    fn describe(&self, store: &Store, scope: &Scope, group: &str) -> LogStream {
+        let (name, last) = (&self.name, self.last());
         LogStream {
-            log_stream_name: name.to_owned(),
+            log_stream_name: name.to_string(),
             creation_time: self.created_at.as_millis(),
-            first_event_timestamp: self.lines.front().map(|line| line.timestamp_ms),
-            last_event_timestamp: self.last_time(),
-            last_ingestion_time: self.lines.back().map(|line| line.ingested_ms),
+            first_event_timestamp: self.first().map(|place| place.timestamp_ms),
+            last_event_timestamp: last.map(|place| place.timestamp_ms),
+            last_ingestion_time: last.and_then(|place| store.line(place)).map(|line| line.ingested_ms),
             arn: format!(
                 "arn:{}:logs:{}:{}:log-group:{group}:log-stream:{name}",
                 scope.region.partition(),

@@ -7,10 +7,13 @@
 mod api;
 mod events;
 mod filter;
+mod group;
 mod groups;
 mod put;
 mod records;
+mod ring;
 mod settings;
+mod slots;
 mod store;
 mod tail;
 
@@ -22,7 +25,7 @@ use std::sync::Arc;
 
 use super::Cx;
 use crate::model::Timestamp;
-use store::{Store, Stream};
+use store::{Found, Store};
 
 /// The log groups of one account and region.
 #[derive(Debug, Default)]
@@ -40,6 +43,7 @@ impl Logs {
     /// # Errors
     /// As AWS's operations.
     pub(super) fn request(&mut self, cx: &mut Cx<'_>, command: Command) -> Result<Response, LogsError> {
+        self.store.settle();
         match command {
             Command::DescribeLogGroups(request) => {
                 groups::describe_groups(&self.store, cx.scope, &request).map(Response::DescribeLogGroups)
@@ -99,21 +103,36 @@ impl Logs {
                 });
             }
             LogsRecord::Stream { group, name, created: Some(created_at) } => {
-                self.store.change(&group, |group| {
-                    let stream = Stream { created_at, is_kept: true, ..Stream::default() };
-                    group.streams.insert(name.into(), stream);
-                });
+                self.store.create_stream(created_at, &group, &name);
             }
             LogsRecord::Group { group: None, .. } | LogsRecord::Stream { created: None, .. } => {}
         }
     }
 
     /// Adds a line to a function's log, creating group and stream when they are missing, and tells followers.
-    pub(super) fn append(&mut self, cx: &mut Cx<'_>, group: &Arc<str>, stream: &Arc<str>, message: String) {
-        for message in store::split(message) {
-            let line = self.store.append(cx.now, group, stream, message);
+    pub(super) fn append(&mut self, cx: &mut Cx<'_>, source: &Arc<LogSource>, message: String) {
+        self.write(cx, &mut LogWriter::new(Arc::clone(source)), message);
+    }
+
+    /// The same, of whoever writes there again and again.
+    pub(super) fn write(&mut self, cx: &mut Cx<'_>, writer: &mut LogWriter, message: String) {
+        for message in put::split(message) {
+            let line = self.store.insert(cx.now, cx.now.as_millis(), &writer.source, &mut writer.found, message);
             tell(cx, line);
         }
+    }
+}
+
+/// What writes to one stream, and where that stream was the last time.
+#[derive(Clone, Debug)]
+pub(super) struct LogWriter {
+    source: Arc<LogSource>,
+    found: Found,
+}
+
+impl LogWriter {
+    pub(super) fn new(source: Arc<LogSource>) -> Self {
+        Self { source, found: Found::default() }
     }
 }
 

@@ -1,11 +1,11 @@
 //! `PutLogEvents`: events of clients, which may be of another time than now.
 
 use super::{
-    LogLine, LogsError, PutLogEvents, PutLogEventsOutput, RejectedLogEventsInfo,
+    LogLine, LogSource, LogsError, PutLogEvents, PutLogEventsOutput, RejectedLogEventsInfo,
     groups::legal_name,
     invalid, no_such_group,
     settings::no_such_stream,
-    store::{DAY_MS, Store},
+    store::{DAY_MS, Found, LINE_MAX_BYTES, Store},
 };
 use crate::engine::Cx;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) fn put_events(
     let name = legal_name(request.log_group_name.as_deref())?;
     let stream = request.log_stream_name.as_deref().unwrap_or_default();
     let group = store.group(name).ok_or_else(no_such_group)?;
-    if group.streams.get(stream).is_none() {
+    if group.stream(stream).is_none() {
         return Err(no_such_stream());
     }
     check_batch(&request)?;
@@ -45,15 +45,27 @@ pub(super) fn put_events(
         too_old_log_event_end_index: (too_old > 0).then_some(too_old),
         expired_log_event_end_index: (expired > 0).then_some(expired),
     });
-    let (name, stream): (Arc<str>, Arc<str>) = (name.into(), stream.into());
+    let source = LogSource::new(name, stream);
+    let mut found = Found::default();
     let mut lines = Vec::with_capacity(accepted.len());
     for (index, event) in request.log_events.into_iter().enumerate() {
         if accepted.contains(&index) {
-            lines.push(store.insert(cx.now, times[index], &name, &stream, event.message));
+            lines.push(store.insert(cx.now, times[index], &source, &mut found, event.message));
         }
     }
     let output = PutLogEventsOutput { next_sequence_token: SEQUENCE_TOKEN.into(), rejected_log_events_info: rejected };
     Ok((output, lines))
+}
+
+/// A line as events of legal length.
+pub(super) fn split(mut message: String) -> impl Iterator<Item = String> {
+    let mut rest = Vec::new();
+    while message.len() > LINE_MAX_BYTES {
+        let at = message.floor_char_boundary(LINE_MAX_BYTES);
+        let tail = message.split_off(at);
+        rest.push(std::mem::replace(&mut message, tail));
+    }
+    rest.into_iter().chain(std::iter::once(message))
 }
 
 fn check_batch(request: &PutLogEvents) -> Result<(), LogsError> {

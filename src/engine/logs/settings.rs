@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    LogsError, LogsErrorKind, LogsRecord, PutRetentionPolicy, StoredGroup, StreamRef, TaggedGroup,
-    groups::legal_name,
-    invalid, no_such_group,
-    store::{Group, Store, Stream},
+    LogsError, LogsErrorKind, LogsRecord, PutRetentionPolicy, StoredGroup, StreamRef, TaggedGroup, group::Group,
+    groups::legal_name, invalid, no_such_group, store::Store,
 };
 use crate::engine::Cx;
 
@@ -65,22 +63,18 @@ pub(super) fn delete_retention(store: &mut Store, cx: &mut Cx<'_>, name: Option<
 pub(super) fn create_stream(store: &mut Store, cx: &mut Cx<'_>, request: &StreamRef) -> Result<(), LogsError> {
     let (group, name) = names(request)?;
     let found = store.group(group).ok_or_else(no_such_group)?;
-    if found.streams.get(name).is_some() {
+    if found.stream(name).is_some() {
         return Err(LogsError {
             kind: LogsErrorKind::ResourceAlreadyExists,
             message: "The specified log stream already exists".into(),
         });
     }
-    if found.streams.sorted().into_iter().filter(|(_, stream)| stream.is_kept).count() >= KEPT_STREAMS_MAX {
+    if found.streams().filter(|stream| stream.is_kept).count() >= KEPT_STREAMS_MAX {
         return Err(invalid(format!("The group has {KEPT_STREAMS_MAX} log streams already: delete one first")));
     }
     // A stream that is to last needs a group that does.
-    let now = cx.now;
-    change(store, cx, group, |group| {
-        let stream = Stream { created_at: now, is_kept: true, ..Stream::default() };
-        group.streams.insert(name.into(), stream);
-        Ok(())
-    })?;
+    change(store, cx, group, |_| Ok(()))?;
+    store.create_stream(cx.now, group, name);
     let created = Some(cx.now);
     cx.record(LogsRecord::Stream { group: group.to_owned(), name: name.to_owned(), created });
     Ok(())

@@ -1,96 +1,69 @@
 //! Where the lines are: by group and by stream, oldest first, within bounds. Pure.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::LogLine;
+use super::{
+    LogLine, LogSource,
+    group::{Group, Place, Stream, cost},
+    ring::Ring,
+    slots::Slots,
+};
 use crate::{engine::index::Index, model::Timestamp};
 
 /// What one group may hold, in bytes as [`cost`] counts them; then its oldest lines go.
 pub(super) const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// What all groups of an account and region may hold; then the oldest lines of all go.
 pub(super) const TOTAL_MAX_BYTES: usize = 64 * 1024 * 1024;
-/// What is dropped of a group at once: finding the group takes longer than dropping a line.
-const DROPPED_AT_ONCE_BYTES: usize = 768;
 /// Groups of an account and region.
 pub(super) const GROUPS_MAX: usize = 10_000;
 /// One event, as CloudWatch Logs bounds it; a longer line becomes several.
 pub(super) const LINE_MAX_BYTES: usize = 256 * 1024;
 pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-/// What a line takes beside its message: two places, counters, and what the allocator needs. Names are shared.
-const LINE_OVERHEAD_BYTES: usize = 160;
 
 /// The lines of one account and region.
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    groups: Index<Arc<str>, Group>,
-    /// Of `groups`, in their order.
+    lines: Ring,
+    groups: Slots<Group>,
+    numbers: Index<Arc<str>, u32>,
+    /// Of `numbers`, in their order.
     names: BTreeSet<Arc<str>>,
-    /// The first line's place of each group that has lines: whose line is the oldest of all.
-    oldest: BTreeMap<Place, Arc<str>>,
-    /// When the first line of each group with a retention goes.
-    expiries: BTreeSet<(Timestamp, Arc<str>)>,
+    /// When the first line of each group with a retention goes, or went.
+    expiries: BTreeSet<(Timestamp, u32)>,
+    /// The next group to forget the lines that are gone.
+    settled: u32,
     bytes: usize,
-    last_id: u64,
+    last_stream_id: u64,
 }
 
-/// Where a line stands among those of its group: by time, then by id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) timestamp_ms: u64,
-    pub(super) id: u64,
-}
-
-impl Place {
-    pub(super) fn of(line: &LogLine) -> Self {
-        Self { timestamp_ms: line.timestamp_ms, id: line.id }
-    }
-
-    /// Right behind that line.
-    pub(super) fn after(line: &LogLine) -> Self {
-        Self { timestamp_ms: line.timestamp_ms, id: line.id + 1 }
-    }
-}
-
-/// One group.
-#[derive(Debug, Default)]
-pub(super) struct Group {
-    pub(super) created_at: Timestamp,
-    /// Whether a client made or set it, so that it is written down.
-    pub(super) is_kept: bool,
-    pub(super) retention_days: Option<u32>,
-    pub(super) tags: BTreeMap<String, String>,
-    /// Their places ascend.
-    pub(super) lines: VecDeque<Arc<LogLine>>,
-    pub(super) streams: Index<Arc<str>, Stream>,
-    pub(super) bytes: usize,
-    /// What [`Store`] has of it in its indexes.
-    indexed: (Option<Place>, Option<Timestamp>),
-}
-
-/// One stream of a group. Without lines it is forgotten, unless a client made it.
-#[derive(Debug, Default)]
-pub(super) struct Stream {
-    pub(super) created_at: Timestamp,
-    /// Whether a client made it, so that it is written down.
-    pub(super) is_kept: bool,
-    /// Its lines, which stand in the group as well.
-    pub(super) lines: VecDeque<Arc<LogLine>>,
+/// Where a stream was found the last time: its group's number, its own, and its id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    group: u32,
+    stream: u32,
+    stream_id: u64,
 }
 
 impl Store {
     pub(super) fn group(&self, name: &str) -> Option<&Group> {
-        self.groups.get(name)
+        self.groups.get(*self.numbers.get(name)?)
+    }
+
+    /// The lines of those places that are still there.
+    pub(super) fn lines(&self, places: impl Iterator<Item = Place>) -> impl Iterator<Item = &Arc<LogLine>> {
+        places.filter_map(|place| self.line(place))
+    }
+
+    pub(super) fn line(&self, place: Place) -> Option<&Arc<LogLine>> {
+        self.lines.get(place.id)
     }
 
     /// The groups after `name` in the order of their names, all of them when there is none.
-    pub(super) fn groups_after(&self, name: Option<&str>) -> impl Iterator<Item = (&str, &Group)> {
+    pub(super) fn groups_after(&self, name: Option<&str>) -> impl Iterator<Item = &Group> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = name.map_or(Unbounded, Excluded);
         let names = self.names.range::<str, _>((from, Unbounded));
-        names.filter_map(|name| Some((name.as_ref(), self.groups.get(name)?)))
+        names.filter_map(|name| self.group(name))
     }
 
     pub(super) fn group_count(&self) -> usize {
@@ -99,128 +72,165 @@ impl Store {
 
     pub(super) fn create_group(&mut self, now: Timestamp, name: Arc<str>) {
         if self.names.insert(Arc::clone(&name)) {
-            self.groups.insert(name, Group { created_at: now, ..Group::default() });
+            let number = self.groups.insert(Group::new(Arc::clone(&name), now));
+            self.numbers.insert(name, number);
         }
     }
 
     /// Changes what a group is set to; `None` when there is none of that name.
     pub(super) fn change<T>(&mut self, name: &str, change: impl FnOnce(&mut Group) -> T) -> Option<T> {
-        let changed = self.groups.get_mut(name).map(change);
-        self.index(name);
+        let number = *self.numbers.get(name)?;
+        let changed = self.groups.get_mut(number).map(change);
+        self.await_expiry(number);
         changed
+    }
+
+    /// Makes a stream that a client wants kept, when the group is there and has none of that name.
+    pub(super) fn create_stream(&mut self, created_at: Timestamp, group: &str, name: &str) {
+        self.last_stream_id += 1;
+        let id = self.last_stream_id;
+        let Some(group) = self.numbers.get(group).and_then(|number| self.groups.get_mut(*number)) else { return };
+        if group.stream_number(name).is_none() {
+            group.create_stream(id, name.into(), created_at, true);
+        }
     }
 
     /// Removes a group with its lines; returns it, when there is one of that name.
     pub(super) fn delete_group(&mut self, name: &str) -> Option<Group> {
-        let group = self.groups.remove(name)?;
+        let number = self.numbers.remove(name)?;
+        let group = self.groups.remove(number)?;
         self.names.remove(name);
-        self.bytes -= group.bytes;
-        self.forget(name, group.indexed);
+        if let Some(expiry) = group.expiry {
+            self.expiries.remove(&(expiry, number));
+        }
+        self.remove_lines(group.places(0, group.len()));
         Some(group)
     }
 
     /// Removes a stream with its lines; returns it, when the group has one of that name.
     pub(super) fn delete_stream(&mut self, group: &str, name: &str) -> Option<Stream> {
-        let found = self.groups.get_mut(group)?;
-        let stream = found.streams.remove(name)?;
-        let freed: usize = stream.lines.iter().map(|line| cost(line)).sum();
-        found.lines.retain(|line| *line.stream != *name);
-        found.bytes -= freed;
-        self.bytes -= freed;
-        self.index(group);
+        let number = *self.numbers.get(group)?;
+        let stream = self.groups.get_mut(number)?.delete_stream(name)?;
+        self.remove_lines(stream.places().iter().copied());
+        self.await_expiry(number);
         Some(stream)
     }
 
-    /// Adds a line of `now`; group and stream are made when they are missing.
-    pub(super) fn append(
-        &mut self,
-        now: Timestamp,
-        group: &Arc<str>,
-        stream: &Arc<str>,
-        message: String,
-    ) -> Arc<LogLine> {
-        self.insert(now, now.as_millis(), group, stream, message)
+    fn remove_lines(&mut self, places: impl Iterator<Item = Place>) {
+        for line in places.filter_map(|place| self.lines.remove(place.id)) {
+            self.bytes -= cost(&line);
+        }
     }
 
-    /// Adds a line of any time.
+    /// Adds a line of any time; group and stream are made when they are missing. `found` is where the stream was the last
+    /// time: then no name is looked up.
     pub(super) fn insert(
         &mut self,
         now: Timestamp,
         timestamp_ms: u64,
-        group: &Arc<str>,
-        stream: &Arc<str>,
+        source: &Arc<LogSource>,
+        found: &mut Found,
         message: String,
     ) -> Arc<LogLine> {
-        if self.groups.get(group).is_none() {
-            self.make_room_for_a_group();
-            self.create_group(now, Arc::clone(group));
-        }
-        self.last_id += 1;
+        self.find(now, source, found);
         let line = Arc::new(LogLine {
-            group: Arc::clone(group),
-            stream: Arc::clone(stream),
-            id: self.last_id,
+            source: Arc::clone(source),
+            id: self.lines.next_id(),
             timestamp_ms,
             ingested_ms: now.as_millis(),
             message,
         });
-        let Some(found) = self.groups.get_mut(group) else { return line };
-        found.push(now, Arc::clone(&line));
+        let Some(group) = self.groups.get_mut(found.group) else { return line };
+        group.add(found.stream, &line);
         self.bytes += cost(&line);
-        let (bytes, is_indexed) = (found.bytes, found.is_indexed());
-        if !is_indexed {
-            self.index(group);
+        self.lines.push(Arc::clone(&line));
+        group.settle(&self.lines);
+        if group.bytes() > GROUP_MAX_BYTES {
+            self.bytes -= group.drop_while(&mut self.lines, |group, _| group.bytes() > GROUP_MAX_BYTES);
         }
-        if let too_many @ 1.. = bytes.saturating_sub(GROUP_MAX_BYTES) {
-            self.drop_oldest_of(group, too_many.max(DROPPED_AT_ONCE_BYTES));
+        if group.retention_days.is_some() {
+            self.await_expiry(found.group);
         }
-        while self.bytes > TOTAL_MAX_BYTES
-            && let Some((_, name)) = self.oldest.first_key_value()
-        {
-            let (name, too_many) = (Arc::clone(name), self.bytes.saturating_sub(TOTAL_MAX_BYTES));
-            self.drop_oldest_of(&name, too_many.max(DROPPED_AT_ONCE_BYTES));
-        }
+        self.drop_oldest();
         line
     }
 
-    /// When the next line has been kept as long as its group's retention says.
+    /// Brings `found` to where the stream is.
+    fn find(&mut self, now: Timestamp, source: &LogSource, found: &mut Found) {
+        let stream = self.groups.get(found.group).and_then(|group| group.stream_at(found.stream));
+        if stream.is_some_and(|stream| stream.id == found.stream_id) {
+            return;
+        }
+        if self.numbers.get(&source.group).is_none() {
+            self.make_room_for_a_group();
+            self.create_group(now, Arc::clone(&source.group));
+        }
+        let Some(number) = self.numbers.get(&source.group).copied() else { return };
+        let Some(group) = self.groups.get_mut(number) else { return };
+        let stream = group.stream_number(&source.stream).unwrap_or_else(|| {
+            self.last_stream_id += 1;
+            group.create_stream(self.last_stream_id, Arc::clone(&source.stream), now, false)
+        });
+        let stream_id = group.stream_at(stream).map_or(0, |stream| stream.id);
+        *found = Found { group: number, stream, stream_id };
+    }
+
+    /// Drops the oldest lines of all until the rest is within the bound. The groups learn of it one after the other, one
+    /// with each line that is added, and those that are read or added to at once.
+    fn drop_oldest(&mut self) {
+        if self.bytes <= TOTAL_MAX_BYTES {
+            return;
+        }
+        while self.bytes > TOTAL_MAX_BYTES
+            && let Some(line) = self.lines.pop_oldest()
+        {
+            self.bytes -= cost(&line);
+        }
+        if let Some(group) = self.groups.get_mut(self.settled) {
+            group.settle(&self.lines);
+        }
+        self.settled = if self.settled + 1 < self.groups.end() { self.settled + 1 } else { 0 };
+    }
+
+    /// Lets every group forget the lines that are gone: before they are read.
+    pub(super) fn settle(&mut self) {
+        for group in self.groups.values_mut() {
+            group.settle(&self.lines);
+        }
+    }
+
+    /// When the next line has been kept as long as its group's retention says, or sooner.
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
         self.expiries.first().map(|(at, _)| *at)
     }
 
     /// Drops the lines that were kept long enough.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        while let Some((at, name)) = self.expiries.first().cloned()
+        while let Some((at, number)) = self.expiries.first().copied()
             && at <= now
         {
-            self.drop_oldest_of(&name, 1);
+            let Some(group) = self.groups.get_mut(number) else { return };
+            group.settle(&self.lines);
+            let freed_bytes =
+                group.drop_while(&mut self.lines, |group, _| group.next_expiry().is_some_and(|expiry| expiry <= now));
+            self.bytes -= freed_bytes;
+            self.await_expiry(number);
         }
     }
 
-    /// Brings the indexes to what a group is now.
-    fn index(&mut self, name: &str) {
-        let Some(group) = self.groups.get_mut(name) else { return };
-        if group.is_indexed() {
+    /// Brings `expiries` to what a group's lines and its retention say.
+    fn await_expiry(&mut self, number: u32) {
+        let Some(group) = self.groups.get_mut(number) else { return };
+        let expiry = group.next_expiry();
+        let before = std::mem::replace(&mut group.expiry, expiry);
+        if before == expiry {
             return;
         }
-        let (first, expiry) = group.first_and_expiry();
-        let before = std::mem::replace(&mut group.indexed, (first, expiry));
-        let name: Arc<str> = group.lines.front().map_or_else(|| name.into(), |line| Arc::clone(&line.group));
-        self.forget(&name, before);
-        if let Some(first) = first {
-            self.oldest.insert(first, Arc::clone(&name));
+        if let Some(before) = before {
+            self.expiries.remove(&(before, number));
         }
         if let Some(expiry) = expiry {
-            self.expiries.insert((expiry, name));
-        }
-    }
-
-    fn forget(&mut self, name: &str, (first, expiry): (Option<Place>, Option<Timestamp>)) {
-        if let Some(first) = first {
-            self.oldest.remove(&first);
-        }
-        if let Some(expiry) = expiry {
-            self.expiries.remove(&(expiry, name.into()));
+            self.expiries.insert((expiry, number));
         }
     }
 
@@ -229,96 +239,12 @@ impl Store {
         if self.names.len() < GROUPS_MAX {
             return;
         }
-        let is_empty = |group: &Group| group.lines.is_empty() && !group.is_kept;
-        let empty = self.names.iter().find(|name| self.groups.get(*name).is_some_and(is_empty));
-        if let Some(name) = empty.or_else(|| self.oldest.values().next()).cloned() {
+        self.settle();
+        let groups = || self.groups_after(None);
+        let empty = groups().find(|group| group.is_empty() && !group.is_kept);
+        let oldest = || groups().filter(|group| !group.is_empty()).min_by_key(|group| group.first());
+        if let Some(name) = empty.or_else(oldest).map(|group| Arc::clone(&group.name)) {
             self.delete_group(&name);
         }
     }
-
-    /// Drops lines of a group, the oldest first, until so many bytes are gone; at least one.
-    fn drop_oldest_of(&mut self, name: &str, enough_bytes: usize) {
-        let Some(group) = self.groups.get_mut(name) else { return };
-        let (before, enough) = (group.bytes, group.bytes.saturating_sub(enough_bytes));
-        while group.bytes > enough && group.pop_oldest().is_some() {}
-        self.bytes -= before - group.bytes;
-        self.index(name);
-    }
-}
-
-impl Group {
-    /// How long lines are kept.
-    pub(super) fn retention_ms(&self) -> Option<u64> {
-        self.retention_days.map(|days| u64::from(days) * DAY_MS)
-    }
-
-    /// Whether the indexes have it as it is.
-    fn is_indexed(&self) -> bool {
-        self.indexed == self.first_and_expiry()
-    }
-
-    fn first_and_expiry(&self) -> (Option<Place>, Option<Timestamp>) {
-        let first = self.lines.front().map(|line| Place::of(line));
-        let expiry = self
-            .retention_ms()
-            .zip(first)
-            .map(|(kept_ms, first)| Timestamp::from_millis(first.timestamp_ms).plus_millis(kept_ms));
-        (first, expiry)
-    }
-
-    fn push(&mut self, now: Timestamp, line: Arc<LogLine>) {
-        self.bytes += cost(&line);
-        let make = || Stream { created_at: now, ..Stream::default() };
-        let stream = self.streams.get_or_insert_with(&line.stream, make);
-        push_in_order(&mut stream.lines, Arc::clone(&line));
-        push_in_order(&mut self.lines, line);
-    }
-
-    fn pop_oldest(&mut self) -> Option<Arc<LogLine>> {
-        let line = self.lines.pop_front()?;
-        self.bytes -= cost(&line);
-        if let Some(stream) = self.streams.get_mut(&line.stream) {
-            // The oldest of the group is the oldest of its stream.
-            stream.lines.pop_front();
-            if stream.lines.is_empty() && !stream.is_kept {
-                self.streams.remove(&line.stream);
-            }
-        }
-        Some(line)
-    }
-}
-
-/// Nearly always at the end.
-fn push_in_order(lines: &mut VecDeque<Arc<LogLine>>, line: Arc<LogLine>) {
-    if lines.back().is_none_or(|last| Place::of(last) < Place::of(&line)) {
-        lines.push_back(line);
-    } else {
-        lines.insert(place_of(lines, Place::of(&line)), line);
-    }
-}
-
-/// What a line takes of the bounds.
-fn cost(line: &LogLine) -> usize {
-    line.message.len() + LINE_OVERHEAD_BYTES
-}
-
-/// Where the first line of that place or a later one is.
-pub(super) fn place_of(lines: &VecDeque<Arc<LogLine>>, place: Place) -> usize {
-    lines.partition_point(|line| Place::of(line) < place)
-}
-
-/// The place of the first line of that time or a later one.
-pub(super) fn place_of_time(lines: &VecDeque<Arc<LogLine>>, timestamp_ms: u64) -> usize {
-    lines.partition_point(|line| line.timestamp_ms < timestamp_ms)
-}
-
-/// A line as events of legal length.
-pub(super) fn split(mut message: String) -> impl Iterator<Item = String> {
-    let mut rest = Vec::new();
-    while message.len() > LINE_MAX_BYTES {
-        let at = message.floor_char_boundary(LINE_MAX_BYTES);
-        let tail = message.split_off(at);
-        rest.push(std::mem::replace(&mut message, tail));
-    }
-    rest.into_iter().chain(std::iter::once(message))
 }

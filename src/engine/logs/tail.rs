@@ -50,10 +50,10 @@ pub(super) fn start(store: &Store, cx: &mut Cx<'_>, request: StartLiveTail) -> R
 impl LiveTail {
     /// How the client calls the line's group, when it wants the line.
     pub fn wants(&self, line: &LogLine) -> Option<&str> {
-        let identifier = self.groups.get(line.group.as_ref())?;
+        let identifier = self.groups.get(line.source.group.as_ref())?;
         let StartLiveTail { log_stream_names: names, log_stream_name_prefixes: prefixes, .. } = &self.request;
-        let is_of_stream = (names.is_empty() || names.iter().any(|name| **name == *line.stream))
-            && (prefixes.is_empty() || prefixes.iter().any(|prefix| line.stream.starts_with(prefix.as_str())));
+        let is_of_stream = (names.is_empty() || names.iter().any(|name| **name == *line.source.stream))
+            && (prefixes.is_empty() || prefixes.iter().any(|prefix| line.source.stream.starts_with(prefix.as_str())));
         (is_of_stream && self.pattern.matches(&line.message)).then_some(identifier)
     }
 }

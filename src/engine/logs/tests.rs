@@ -49,7 +49,7 @@ impl Bench {
 
     fn append(&mut self, at_ms: u64, stream: &str, message: &str) {
         self.now_ms = at_ms;
-        self.with(|logs, cx| logs.append(cx, &GROUP.into(), &stream.into(), message.to_owned()));
+        self.with(|logs, cx| logs.append(cx, &LogSource::new(GROUP, stream), message.to_owned()));
     }
 
     /// A line each 10 ms from 0 on, to the streams `a` and `b` in turn: `m0`, `m1`, ...
@@ -358,9 +358,9 @@ fn the_oldest_lines_go_and_their_streams_with_them() {
         bench.append(index, "new", &line);
     }
     let group = bench.logs.store.group(GROUP).unwrap();
-    assert!(group.bytes <= GROUP_MAX_BYTES && group.bytes > GROUP_MAX_BYTES - 2 * LINE_MAX_BYTES);
-    assert_eq!(group.streams.sorted().into_iter().map(|(name, _)| name.as_ref()).collect::<Vec<&str>>(), ["new"]);
-    assert_eq!(group.streams.get("new").unwrap().lines.len(), group.lines.len());
+    assert!(group.bytes() <= GROUP_MAX_BYTES && group.bytes() > GROUP_MAX_BYTES - 2 * LINE_MAX_BYTES);
+    assert_eq!(group.streams().map(|stream| stream.name.as_ref()).collect::<Vec<&str>>(), ["new"]);
+    assert_eq!(group.stream("new").unwrap().places().len(), group.len());
 }
 
 #[test]
@@ -371,10 +371,11 @@ fn all_groups_share_one_bound() {
     for name in &names {
         // Each stays below its own bound; the nine together do not stay below the common one.
         for _ in 0..(GROUP_MAX_BYTES / LINE_MAX_BYTES - 1) {
-            bench.with(|logs, cx| logs.append(cx, &name.as_str().into(), &"s".into(), line.clone()));
+            bench.with(|logs, cx| logs.append(cx, &LogSource::new(name.as_str(), "s"), line.clone()));
         }
     }
-    let lines = |name: &str| bench.logs.store.group(name).unwrap().lines.len();
+    bench.logs.store.settle();
+    let lines = |name: &str| bench.logs.store.group(name).unwrap().len();
     let counts: Vec<usize> = names.iter().map(|name| lines(name)).collect();
     assert!(counts[0] < counts[1], "the oldest lines of all go first: {counts:?}");
     assert!(counts[1..].iter().all(|count| *count == counts[8]), "{counts:?}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    engine::{LaunchSpec, SandboxSpec, lambda::Logging},
+    engine::{LaunchSpec, SandboxSpec, lambda::Logging, logs::LogSource},
     model::{AccountId, ArtifactDigest, FunctionArn, FunctionName, Region, Scope},
 };
 
@@ -22,8 +22,7 @@ pub(in crate::serve) fn spec(runtime: &str, handler: &str) -> LaunchSpec {
         timeout_s: 3,
         ephemeral_storage_mb: 512,
         environment: Arc::default(),
-        log_group: "/aws/lambda/f".into(),
-        log_stream: "2026/01/01/[$LATEST]0".into(),
+        log: LogSource::new("/aws/lambda/f", "2026/01/01/[$LATEST]0"),
         logging: Logging::default(),
         initialization_type: "on-demand",
         debug: None,

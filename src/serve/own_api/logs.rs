@@ -9,7 +9,7 @@ use super::Query;
 use crate::{
     engine::{
         Command, Response as Answer,
-        logs::{self, LogLine},
+        logs::{self, LogLine, LogSource},
     },
     model::Scope,
     serve::{
@@ -114,8 +114,7 @@ async fn push_group(driver: &Driver, scope: &Arc<Scope>, group: String, since_ms
             return;
         };
         lines.extend(page.events.into_iter().map(|event| LogLine {
-            group: name.clone(),
-            stream: event.log_stream_name.into(),
+            source: LogSource::new(name.clone(), event.log_stream_name),
             id: event.event_id.parse().unwrap_or_default(),
             timestamp_ms: event.timestamp,
             ingested_ms: event.ingestion_time,

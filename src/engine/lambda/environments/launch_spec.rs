@@ -1,7 +1,7 @@
 //! What an environment is launched with.
 
 use super::super::{functions::Function, report, sandbox::sandbox, versions::VersionId};
-use crate::engine::{Cx, LaunchSpec};
+use crate::engine::{Cx, LaunchSpec, logs::LogSource};
 
 impl Function {
     /// What a new environment of a version is launched with, and its generation.
@@ -15,7 +15,7 @@ impl Function {
         let (settings, name) = (&version.settings, id.to_string());
         let spec = LaunchSpec {
             function: self.arn.clone(),
-            log_stream: report::log_stream(cx.now, &name, &cx.ids.hex(32)).into(),
+            log: LogSource::new(settings.log_group_of(self.name()), report::log_stream(cx.now, &name, &cx.ids.hex(32))),
             version: name,
             runtime: settings.runtime.clone(),
             handler: settings.handler.clone(),
@@ -27,7 +27,6 @@ impl Function {
             timeout_s: settings.timeout_s,
             ephemeral_storage_mb: settings.ephemeral_storage_mb,
             environment: settings.variables.clone().unwrap_or_default(),
-            log_group: settings.log_group_of(self.name()).into(),
             logging: settings.logging,
             initialization_type,
             debug: if id == VersionId::Latest { version.settings.debug() } else { None },

@@ -249,7 +249,9 @@ impl Mapping {
         for lease in leased {
             let trace = lease.message.attributes.iter().find(|(name, _)| *name == "AWSTraceHeader");
             let trace = trace.map(|(_, value)| value.clone());
-            if stops_loops && trace.as_ref().is_some_and(|trace| recursion::is_loop(trace, &self.function)) {
+            if stops_loops
+                && trace.as_ref().is_some_and(|trace| recursion::is_loop(trace, recursion::Label::of(&self.function)))
+            {
                 sorted.looped.push(lease.id);
                 continue;
             }
@@ -269,7 +271,7 @@ impl Mapping {
             }
             let open = self.gathering.get_or_insert_with(|| Gathering::new(now, expires_at));
             open.push(Held { lease: lease.id, message_id: lease.message.message_id }, &record);
-            open.trace(trace, |trace| recursion::depth(trace, &self.function));
+            open.trace(trace, |trace| recursion::depth(trace, recursion::Label::of(&self.function)));
         }
         sorted
     }

@@ -17,8 +17,8 @@ fn cold_then_warm_then_idle_then_gone() {
     world.create("f");
     let first = world.invoke("f");
     let spec = &world.launched[0].1;
-    assert!(spec.log_stream.starts_with("2026/11/24/[$LATEST]") && spec.log_stream.len() == 20 + 32, "{spec:?}");
-    assert_eq!((spec.log_group.as_ref(), spec.initialization_type), ("/aws/lambda/f", "on-demand"));
+    assert!(spec.log.stream.starts_with("2026/11/24/[$LATEST]") && spec.log.stream.len() == 20 + 32, "{spec:?}");
+    assert_eq!((spec.log.group.as_ref(), spec.initialization_type), ("/aws/lambda/f", "on-demand"));
     world.wait(112);
     let id = world.ready();
     assert_eq!(world.invoked[0].1.deadline, world.now.plus_secs(3), "the timeout begins with the handler");

@@ -12,8 +12,8 @@ fn activity(world: &mut World) -> Activity {
 
 /// The lines about throttles in the log, each with the milliseconds since the start.
 fn told(world: &World) -> Vec<(u64, String)> {
-    let lines = world.logged.iter().filter(|line| &*line.stream == "stackctl/throttles");
-    lines.map(|line| (line.timestamp_ms - START_MS, format!("{} {}", line.group, line.message))).collect()
+    let lines = world.logged.iter().filter(|line| &*line.source.stream == "stackctl/throttles");
+    lines.map(|line| (line.timestamp_ms - START_MS, format!("{} {}", line.source.group, line.message))).collect()
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn an_alias_points_to_a_version_until_it_is_moved() {
     assert_ne!(moved.revision_id, live.revision_id);
     assert_eq!(world.answered_by("live"), ("2".into(), arn));
     assert_eq!(world.launched.len(), 3, "each version has environments of its own, used again");
-    let streams: Vec<_> = world.launched.iter().map(|(_, spec)| spec.log_stream.split('[').nth(1).unwrap()).collect();
+    let streams: Vec<_> = world.launched.iter().map(|(_, spec)| spec.log.stream.split('[').nth(1).unwrap()).collect();
     assert!(streams[0].starts_with("1]") && streams[2].starts_with("$LATEST]"), "{streams:?}");
 }
 
