@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     converge::{self, ErrorKind, Event, NotReady, Patience, Progress, Provider, ProviderError, Report},
+    engine::EngineConfig,
     model::{Durability, Isolation, Scope},
     plan::{self, Action, Artifacts, Call, ContainerCall, Line, Mark, Plan, Step, TargetFacts, TargetKind},
     provider::WholeProvider,
@@ -242,6 +243,21 @@ pub(crate) async fn interrupted() {
         _ = terminate.recv() => {}
         _ = hangup.recv() => {}
     }
+}
+
+/// What is not as on AWS because the manifest wants it so; of the embedded engine alone.
+pub(crate) fn experiments(session: &Session, desired: &Desired) -> Vec<String> {
+    if session.elsewhere().is_some() {
+        return Vec::new();
+    }
+    let engine_config = EngineConfig {
+        concurrency_limit: desired.pool.limit,
+        unreserved_minimum: desired.pool.unreserved_minimum,
+        time_factor: desired.pool.time_factor,
+        first_retry_delay_ms: u64::from(desired.pool.first_retry_delay_s) * 1_000,
+        ..EngineConfig::default()
+    };
+    engine_config.differences()
 }
 
 pub(crate) fn progress(session: &Session) -> Progress {

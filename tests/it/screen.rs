@@ -46,7 +46,9 @@ fn with_stack(look: impl FnOnce(&Path) + std::panic::UnwindSafe) {
     std::fs::create_dir(dir.path().join("f")).unwrap();
     std::fs::write(dir.path().join("f/bootstrap"), "#!/bin/sh\n").unwrap();
     std::fs::write(dir.path().join("stack.toml"), MANIFEST).unwrap();
-    succeed(stackctl(dir.path(), &["up"]));
+    let up = succeed(stackctl(dir.path(), &["up", "--json"]));
+    let up: serde_json::Value = serde_json::from_str(&up).unwrap();
+    assert_eq!(up["experiments"], serde_json::json!(["the pool has 20 slots, 1000 on AWS"]), "{up}");
     run(stackctl(dir.path(), &["invoke", "f"]));
     let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| look(dir.path())));
     run(stackctl(dir.path(), &["down", "--yes"]));

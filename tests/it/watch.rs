@@ -96,7 +96,8 @@ impl Watched {
         let mut command = stackctl(dir.path(), &["watch", "--json"]);
         change(&mut command);
         let mut watched = Self { dir, events: Events::of(command) };
-        watched.next("watching");
+        let watching = watched.next("watching");
+        assert_eq!(watching["experiments"], serde_json::json!([]), "nothing is scaled: {watching}");
         watched
     }
 

@@ -9,7 +9,7 @@ use crate::{
         Session,
         args::{Up, Watch},
         artifacts,
-        converging::{Converging, coloured, converge_services, interrupted, plan_from_nothing},
+        converging::{Converging, coloured, converge_services, experiments, interrupted, plan_from_nothing},
         engine::Engine,
         failure::Failure,
         localstack, lock,
@@ -21,7 +21,6 @@ use crate::{
         services::Services,
         terminal::{BOLD, CYAN, GREEN, YELLOW},
     },
-    engine::EngineConfig,
     plan::{ArtifactInfo, Artifacts, Danger, Plan, Summary, has_url_references},
     serve::{clock::Stopwatch, state_dir::StateLock},
     stack::{Address, Desired, Selection},
@@ -38,6 +37,8 @@ struct Converged<'a> {
     /// Not where a plan is only shown: in CI, on AWS, without `--yes`.
     applied: bool,
     changed: Summary,
+    /// What is not as on AWS because the manifest wants it so.
+    experiments: Vec<String>,
     /// What each function was deployed from, by its key.
     artifacts: BTreeMap<String, String>,
     /// What `stackctl env` prints.
@@ -98,8 +99,8 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
     }
     let took = format!("{}.{:02} s", watch.elapsed().as_secs(), watch.elapsed().subsec_millis() / 10);
     terminal.step(GREEN, "ready", format_args!("{}: {}, in {took}", desired.name, done(plan.summary())));
-    if let Place::Engine(_) = place {
-        say_experiments(session, desired);
+    for difference in experiments(session, desired) {
+        terminal.step(YELLOW, "experiment", difference);
     }
     terminal.step(GREEN, "endpoint", format_args!("{BOLD}{}{BOLD:#}", place.endpoint()));
     for (key, url) in observed {
@@ -109,20 +110,6 @@ pub(crate) async fn run(session: &Session, args: &Up) -> Result<(), Failure> {
         terminal.say(next_commands(desired, session.elsewhere()));
     }
     Ok(())
-}
-
-/// What is not as on AWS because the manifest wants it so.
-fn say_experiments(session: &Session, desired: &Desired) {
-    let engine_config = EngineConfig {
-        concurrency_limit: desired.pool.limit,
-        unreserved_minimum: desired.pool.unreserved_minimum,
-        time_factor: desired.pool.time_factor,
-        first_retry_delay_ms: u64::from(desired.pool.first_retry_delay_s) * 1_000,
-        ..EngineConfig::default()
-    };
-    for difference in engine_config.differences() {
-        session.terminal.step(YELLOW, "experiment", difference);
-    }
 }
 
 /// A plan that is not carried out.
@@ -160,6 +147,7 @@ impl Prepared {
             took_ms: watch.elapsed().as_millis(),
             applied,
             changed: self.plan.summary(),
+            experiments: experiments(session, &self.desired),
             artifacts: self.artifacts.iter().map(digest).collect(),
             variables: if applied { super::env::variables(session).await? } else { BTreeMap::new() },
             steps: &self.plan,

@@ -21,6 +21,7 @@ use crate::{
         Session,
         artifacts::address_of,
         commands::logs::{self, GROUP_PREFIX},
+        converging::experiments,
         failure::{Failure, Message},
         project::{Project, as_json, print_problems},
         terminal::{BOLD, FAINT, GREEN, RED, Terminal, Verbosity, YELLOW, count},
@@ -47,18 +48,57 @@ pub(super) struct View {
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event<'a> {
-    Watching { stack: &'a str, endpoint: Option<&'a str>, functions: Vec<&'a str>, directories: usize, took_ms: f64 },
-    Noticed { save: u64, manifest: bool, functions: Vec<&'a str>, paths: Vec<String>, paths_count: usize },
-    Output { function: &'a str, line: &'a str },
-    BuildFailed { save: Option<u64>, function: &'a str, message: String, output: Option<&'a str>, help: Option<String> },
-    ManifestBroken { problems: Vec<serde_json::Value> },
-    DeployFailed { message: &'a str, help: Option<&'a str> },
-    Held { steps: &'a [Step] },
+    Watching {
+        stack: &'a str,
+        endpoint: Option<&'a str>,
+        experiments: Vec<String>,
+        functions: Vec<&'a str>,
+        directories: usize,
+        took_ms: f64,
+    },
+    Noticed {
+        save: u64,
+        manifest: bool,
+        functions: Vec<&'a str>,
+        paths: Vec<String>,
+        paths_count: usize,
+    },
+    Output {
+        function: &'a str,
+        line: &'a str,
+    },
+    BuildFailed {
+        save: Option<u64>,
+        function: &'a str,
+        message: String,
+        output: Option<&'a str>,
+        help: Option<String>,
+    },
+    ManifestBroken {
+        problems: Vec<serde_json::Value>,
+    },
+    DeployFailed {
+        message: &'a str,
+        help: Option<&'a str>,
+    },
+    Held {
+        steps: &'a [Step],
+    },
     Served(Served<'a>),
-    Log { function: &'a str, stream: &'a str, timestamp_ms: u64, message: &'a str },
-    LogsLost { lines: u64 },
+    Log {
+        function: &'a str,
+        stream: &'a str,
+        timestamp_ms: u64,
+        message: &'a str,
+    },
+    LogsLost {
+        lines: u64,
+    },
     EngineGone,
-    Warning { message: String, help: Option<String> },
+    Warning {
+        message: String,
+        help: Option<String>,
+    },
     Stopped,
 }
 
@@ -123,12 +163,13 @@ impl View {
         start: &Save,
         has_keys: bool,
     ) -> Result<(), Failure> {
-        let took = total(start);
+        let (took, experiments) = (total(start), experiments(&self.session, desired));
         if self.terminal.json {
             self.saved(start)?;
             return self.tell(&Event::Watching {
                 stack: desired.name.as_str(),
                 endpoint,
+                experiments,
                 functions: desired.functions.keys().map(String::as_str).collect(),
                 directories,
                 took_ms: ms(took),
@@ -144,6 +185,7 @@ impl View {
         if let Some(endpoint) = endpoint {
             self.terminal.step(GREEN, "endpoint", format_args!("{BOLD}{endpoint}{BOLD:#}"));
         }
+        experiments.iter().for_each(|difference| self.terminal.step(YELLOW, "experiment", difference));
         let style = if failed.is_empty() { GREEN } else { YELLOW };
         let watched = count(directories as u64, "folder");
         self.terminal.step(style, "watching", format_args!("{}: {functions} in {watched}, {state}", desired.name));
