@@ -24,6 +24,7 @@ use crate::{
         containers::NetworkChoice,
         environments::INHERITED_VARIABLES,
         own_api::Health,
+        platform,
         report::Report,
         server::{self, PortChoice, ServeOptions},
         service::EngineInfo,
@@ -108,6 +109,8 @@ async fn serve(terminal: Terminal, options: ServeOptions, is_detached: bool) -> 
         } else {
             greet(terminal, info, &differences)
         };
+        // Where that is not to be had the engine only seems larger.
+        let _ = platform::unmap_start();
     };
     let running = server::run(options, ready, shutdown.clone(), report);
     let asked = ask_to_end(&shutdown, || {

@@ -3,12 +3,14 @@
 use std::{
     collections::BTreeSet,
     fs, io,
+    ops::Range,
     os::unix::fs::{FileExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
+    mm::{Advice, madvise},
     process::{Pid, Signal, getpgid, getpgrp, kill_process, kill_process_group},
 };
 use tokio::net::unix::pipe;
@@ -35,6 +37,34 @@ pub fn named_pipe(path: &Path) -> io::Result<pipe::Receiver> {
     // Past the mask of what new files may have.
     fs::set_permissions(path, fs::Permissions::from_mode(NAMED_PIPE_MODE))?;
     pipe::OpenOptions::new().read_write(true).open_receiver(path)
+}
+
+/// Gives back the memory in which the program's own code is mapped. What only the start needed, half of it, stays away; the
+/// rest is mapped again, from the kernel's cache of the file, when it is called.
+///
+/// # Errors
+/// `/proc` cannot be read, or the kernel refuses; then all stays as it was.
+pub fn unmap_start() -> io::Result<()> {
+    let program = fs::read_link("/proc/self/exe")?;
+    let maps = fs::read_to_string("/proc/self/maps")?;
+    maps.lines().filter_map(|line| code_of(line, &program)).try_for_each(|range| unmap(range).map_err(io::Error::from))
+}
+
+/// The addresses that a line of `/proc/self/maps` maps the program's code to.
+fn code_of(line: &str, program: &Path) -> Option<Range<usize>> {
+    let (range, rest) = line.split_once(' ')?;
+    let (start, end) = range.split_once('-')?;
+    let number = |hex: &str| usize::from_str_radix(hex, 16).ok();
+    let range = number(start)?..number(end)?;
+    let path = rest.find('/').map(|at| Path::new(&rest[at..]));
+    (rest.starts_with("r-xp ") && path == Some(program)).then_some(range)
+}
+
+#[expect(unsafe_code, reason = "a private mapping of a file that nothing writes to reads the same after as before")]
+fn unmap(code: Range<usize>) -> rustix::io::Result<()> {
+    let start = std::ptr::with_exposed_provenance_mut(code.start);
+    // SAFETY: the pages are code, never written, and so have nothing that is not in the file.
+    unsafe { madvise(start, code.len(), Advice::LinuxDontNeed) }
 }
 
 /// Who listens on a TCP port of this machine, as far as this user may know.
@@ -284,6 +314,28 @@ mod tests {
         let expected = Memory { peak_bytes: 3000 * 1024, peak_own_bytes: 2000 * 1024 };
         assert_eq!(Memory::parse(status), Some(expected));
         assert_eq!(Memory::parse(b"Name: x\n"), None);
+    }
+
+    #[test]
+    fn code_is_unmapped_and_mapped_again() {
+        let check = |line: &str, expected: Option<Range<usize>>| {
+            assert_eq!(code_of(line, Path::new("/usr/bin/my program")), expected, "{line}");
+        };
+        check("55b8ad-55b8af r-xp 0001 fe:00 12    /usr/bin/my program", Some(0x55b8ad..0x55b8af));
+        check("55b8ad-55b8af r--p 0001 fe:00 12    /usr/bin/my program", None);
+        check("55b8ad-55b8af r-xp 0001 fe:00 12    /usr/lib/libc.so.6", None);
+        check("55b8ad-55b8af r-xp 0000 00:00 0     [vdso]", None);
+        check("", None);
+
+        let mapped_kb = || {
+            let status = fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("RssFile:")).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+        };
+        // Other tests run meanwhile, and call some of it back at once.
+        let before = mapped_kb();
+        let after = (0..100).map(|_| unmap_start().map(|()| mapped_kb()).unwrap()).min();
+        assert!(after < Some(before), "{after:?} of {before} kB");
     }
 
     #[test]

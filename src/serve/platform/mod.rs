@@ -9,8 +9,10 @@ mod other;
 #[cfg(target_os = "linux")]
 pub use linux::{
     Member, Memory, MemoryMeter, MountNamespace, count_marked, kill_marked, kill_members, named_pipe, port_holder,
+    unmap_start,
 };
 #[cfg(not(target_os = "linux"))]
 pub use other::{
     Member, Memory, MemoryMeter, MountNamespace, count_marked, kill_marked, kill_members, named_pipe, port_holder,
+    unmap_start,
 };
