@@ -3,6 +3,7 @@
 use std::{borrow::Borrow, fmt};
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// Why a text is not a legal name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +20,12 @@ impl fmt::Display for NameError {
 
 impl std::error::Error for NameError {}
 
+/// A type of names. Up to 23 bytes they stand where they are used, and a look at one is no look at memory far away.
 macro_rules! name {
     ($(#[$meta:meta])* $name:ident, $legal:expr, $rule:literal) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub struct $name(Box<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Parses the name.

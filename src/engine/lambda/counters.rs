@@ -49,10 +49,11 @@ impl Distribution {
 
 /// Counts of one function beside those that its share of the pool needs.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Counters {
-    pub(super) throttles_by_limit: BTreeMap<ThrottleLimit, u64>,
-    /// Of handlers, without init phases.
+    /// Of handlers, without init phases. Each invocation writes it: first, beside what else one writes.
     pub(super) durations: Distribution,
+    pub(super) throttles_by_limit: BTreeMap<ThrottleLimit, u64>,
     /// Asynchronous invocations that were accepted.
     pub(super) events_received: u64,
     /// Those that were given up.

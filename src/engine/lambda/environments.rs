@@ -15,7 +15,7 @@ use super::{
     fleet::{Placement, fleet_of},
     functions::FunctionId,
     invocation::{Job, Run},
-    logging::PlatformEvent,
+    logging::{Logging, PlatformEvent},
     report::{self, Failure},
     versions::VersionId,
 };
@@ -51,6 +51,10 @@ pub(super) struct Environment {
     /// Whether it was ever given an invocation.
     served: bool,
     pub(super) spec: Arc<LaunchSpec>,
+    /// What each invocation needs of `spec`, which is far away in memory.
+    pub(super) timeout_s: u32,
+    pub(super) memory_mb: u32,
+    pub(super) logging: Logging,
     /// Into the stream that `spec` names.
     pub(super) log: LogWriter,
     pub(super) state: State,
@@ -165,6 +169,9 @@ impl Environment {
             generation,
             kind,
             served: false,
+            timeout_s: spec.timeout_s,
+            memory_mb: spec.memory_mb,
+            logging: spec.logging,
             log: LogWriter::new(Arc::clone(&spec.log)),
             spec,
             state,
@@ -198,15 +205,15 @@ impl Environment {
 
     fn start_line(&mut self, cx: &mut Cx<'_>, logs: &mut Logs) {
         let State::Busy(run) = &self.state else { return };
-        let event = PlatformEvent::Start { request_id: &run.job.request_id, version: &self.spec.version };
-        if let Some(line) = self.spec.logging.line(cx.now, &event) {
+        let event = PlatformEvent::Start { request_id: &run.job.request_id, version: self.version };
+        if let Some(line) = self.logging.line(cx.now, &event) {
             self.write(cx, logs, line);
         }
     }
 
     /// Adds what the function printed to its log.
     pub(super) fn print(&mut self, cx: &mut Cx<'_>, logs: &mut Logs, line: String) {
-        if self.spec.logging.keeps(&line) {
+        if self.logging.keeps(&line) {
             self.write(cx, logs, line);
         }
     }
@@ -244,7 +251,7 @@ impl Lambda {
     }
 
     fn timeout_of(&self, serial: Serial) -> u32 {
-        self.environments.get(serial).map_or(0, |environment| environment.spec.timeout_s)
+        self.environments.get(serial).map_or(0, |environment| environment.timeout_s)
     }
 
     /// Starts a new environment for `job`.
@@ -386,7 +393,7 @@ impl Lambda {
         if matches!(environment.state, State::Idle { .. } | State::Busy(_)) {
             return;
         }
-        let timeout_ms = u64::from(environment.spec.timeout_s) * 1000;
+        let timeout_ms = u64::from(environment.timeout_s) * 1000;
         let (target, kind) = (environment.target(), environment.kind);
         let measured_us = environment.measured_us.take();
         let run = match mem::replace(&mut environment.state, State::Idle { rank: 0 }) {
@@ -443,7 +450,7 @@ impl Lambda {
             return self.wants_debugger(cx, function);
         }
         environment.state = State::Idle { rank };
-        fleet.idle.insert((rank, serial));
+        fleet.idle.push(rank, serial);
         let is_kept = environment.kind == Kind::Provisioned || environment.spec.debug.is_some();
         if is_kept {
             self.disarm(serial);
@@ -465,7 +472,7 @@ impl Lambda {
         let State::Busy(run) = mem::replace(&mut environment.state, returning) else { return None };
         let fleet = fleet_of(&mut self.functions, environment)?;
         if environment.generation == fleet.generation {
-            fleet.returning.insert((rank, serial));
+            fleet.returning.push(rank, serial);
         }
         Some(run)
     }

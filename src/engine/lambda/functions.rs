@@ -44,17 +44,29 @@ pub(super) struct FunctionId {
 
 /// A function with all that belongs to it.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Function {
-    /// Without a qualifier.
-    pub(super) arn: FunctionArn,
-    /// The same as text.
-    pub(super) arn_text: Arc<str>,
-    /// In chains of requests.
-    pub(super) label: Label,
+    // What each invocation reads or writes, side by side in memory.
     /// Whether its name still finds it: not while it is being deleted.
     pub(super) is_listed: bool,
+    /// Whether its recursive loops go on (`RecursiveLoop`).
+    pub(super) allows_loops: bool,
+    /// Whether its provisioned environments are what they should be.
+    pub(super) settled: bool,
+    /// In chains of requests.
+    pub(super) label: Label,
+    pub(super) reserved: Option<u32>,
+    /// `arn` as text.
+    pub(super) arn_text: Arc<str>,
+    /// By version's number or alias.
+    pub(super) provisioned: BTreeMap<String, StoredProvision>,
+    pub(super) load: Load,
+    pub(super) counters: Counters,
     /// `$LATEST`.
     pub(super) latest: Version,
+    // The rest.
+    /// Without a qualifier.
+    pub(super) arn: FunctionArn,
     /// What becomes of it.
     pub(super) swap: Swap,
     /// By number.
@@ -62,23 +74,14 @@ pub(super) struct Function {
     /// The highest number that was ever given out.
     pub(super) last_published: u64,
     pub(super) aliases: BTreeMap<String, StoredAlias>,
-    /// By version's number or alias.
-    pub(super) provisioned: BTreeMap<String, StoredProvision>,
     /// The last minute's use of provisioned concurrency, with that minute's number, by version's number or alias.
     pub(super) utilization: BTreeMap<String, (u64, super::Utilization)>,
     /// By version's number, `$LATEST` or alias.
     pub(super) event_configs: BTreeMap<String, StoredEventConfig>,
-    /// Whether its recursive loops go on (`RecursiveLoop`).
-    pub(super) allows_loops: bool,
     /// By alias; empty for the function itself. Changed through [`Functions`], which finds them by id.
     pub(super) urls: BTreeMap<String, StoredUrl>,
-    /// Whether its provisioned environments are what they should be.
-    pub(super) settled: bool,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) attached: Attached,
-    pub(super) reserved: Option<u32>,
-    pub(super) load: Load,
-    pub(super) counters: Counters,
     pub(super) telling: Telling,
     /// Its asynchronous invocations that have not come to their end.
     pub(super) events: BTreeSet<EventId>,

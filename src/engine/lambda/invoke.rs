@@ -216,7 +216,7 @@ impl Lambda {
         let Some(mut environment) = self.remove(serial) else { return };
         environment.max_memory_used_bytes = match cause {
             // What it last asked for was never had, and so never measured.
-            ExitCause::OutOfMemory => u64::from(environment.spec.memory_mb) << 20,
+            ExitCause::OutOfMemory => u64::from(environment.memory_mb) << 20,
             ExitCause::Status(_) | ExitCause::Signal(_) | ExitCause::ExtensionGone => {
                 max_memory_used_bytes.max(environment.max_memory_used_bytes)
             }
@@ -300,16 +300,16 @@ impl Lambda {
             State::Starting { since, job, .. } => {
                 let mut run = Run { job: *job, started_at: since, deadline: since, init_us: None, before_us: 0 };
                 let request_id = run.job.request_id.clone();
-                let start = PlatformEvent::Start { request_id: &request_id, version: &environment.spec.version };
-                log(turn.cx, turn.logs, environment.spec.logging, &mut environment.log, &mut run.job, &start);
+                let start = PlatformEvent::Start { request_id: &request_id, version: environment.version };
+                log(turn.cx, turn.logs, environment.logging, &mut environment.log, &mut run.job, &start);
                 run
             }
             State::Busy(run) => *run,
         };
         let payload = answer(&run.job);
-        let (request_id, timeout_s) = (run.job.request_id.clone(), environment.spec.timeout_s);
+        let (request_id, timeout_s) = (run.job.request_id.clone(), environment.timeout_s);
         let failed = PlatformEvent::Failed { request_id: &request_id, document: &payload, timeout_s, failure };
-        log(turn.cx, turn.logs, environment.spec.logging, &mut environment.log, &mut run.job, &failed);
+        log(turn.cx, turn.logs, environment.logging, &mut environment.log, &mut run.job, &failed);
         close(turn.cx, turn.logs, &mut environment, &mut run, Some(failure));
         let ended = Ended::of(&environment, turn.cx.now.millis_since(run.started_at));
         self.complete(turn, ended, run.job, payload, Some(UNHANDLED));
@@ -325,7 +325,7 @@ impl Lambda {
         function_error: Option<&'static str>,
     ) {
         self.release(&ended, function_error.is_some());
-        let executed_version = ended.version;
+        let executed_version = ended.version.to_string();
         match job.origin {
             Origin::Client { token, stream: Stream::Begun, .. } => {
                 let error = function_error.map(|_| payload);
@@ -371,14 +371,14 @@ impl Lambda {
 struct Ended {
     function: FunctionId,
     kind: Kind,
-    version: String,
+    version: VersionId,
     duration_ms: u64,
 }
 
 impl Ended {
     fn of(environment: &Environment, duration_ms: u64) -> Self {
-        let version = environment.spec.version.clone();
-        Self { function: environment.function, kind: environment.kind, version, duration_ms }
+        let Environment { function, kind, version, .. } = *environment;
+        Self { function, kind, version, duration_ms }
     }
 }
 
@@ -395,7 +395,7 @@ pub(super) struct Answer {
 fn close(cx: &mut Cx<'_>, logs: &mut Logs, environment: &mut Environment, run: &mut Run, failure: Option<Failure<'_>>) {
     let duration_us = match (failure, environment.measured_us) {
         // It may be found to be over a moment later.
-        (Some(Failure::TimedOut), _) => u64::from(environment.spec.timeout_s) * 1_000_000,
+        (Some(Failure::TimedOut), _) => u64::from(environment.timeout_s) * 1_000_000,
         (_, Some(measured_us)) => run.before_us + measured_us,
         (_, None) => cx.now.millis_since(run.started_at) * 1000,
     };
@@ -404,12 +404,12 @@ fn close(cx: &mut Cx<'_>, logs: &mut Logs, environment: &mut Environment, run: &
         request_id: &request_id,
         duration_us,
         init_us: run.init_us,
-        memory_mb: environment.spec.memory_mb,
+        memory_mb: environment.memory_mb,
         max_memory_used_bytes: environment.max_memory_used_bytes,
         failure,
     };
     let end = PlatformEvent::End { request_id: &request_id, failure, duration_us };
-    let (logging, writer) = (environment.spec.logging, &mut environment.log);
+    let (logging, writer) = (environment.logging, &mut environment.log);
     log(cx, logs, logging, writer, &mut run.job, &end);
     log(cx, logs, logging, writer, &mut run.job, &PlatformEvent::Report(report));
 }

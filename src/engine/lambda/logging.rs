@@ -9,6 +9,7 @@ use super::{
     LambdaError, LoggingConfig,
     report::{self, Failure, Report},
     validate::{Constraints, invalid},
+    versions::VersionId,
 };
 use crate::model::Timestamp;
 
@@ -146,7 +147,7 @@ pub(super) enum PlatformEvent<'a> {
     },
     Start {
         request_id: &'a str,
-        version: &'a str,
+        version: VersionId,
     },
     /// The function itself came to an end that it did not tell of.
     Failed {
@@ -197,7 +198,7 @@ impl PlatformEvent<'_> {
                 (LogLevel::Warn, "platform.initReport", record)
             }
             Self::Start { request_id, version } => {
-                (LogLevel::Info, "platform.start", json!({ "requestId": request_id, "version": version }))
+                (LogLevel::Info, "platform.start", json!({ "requestId": request_id, "version": version.to_string() }))
             }
             Self::Failed { request_id, document, timeout_s, failure } => {
                 let text = match failure {
@@ -298,7 +299,7 @@ mod tests {
             let line = Logging::Json { application: LogLevel::Info, system }.line(now, &event);
             assert_eq!(line.as_deref(), expected, "{event:?}");
         };
-        let start = PlatformEvent::Start { request_id: "id", version: "$LATEST" };
+        let start = PlatformEvent::Start { request_id: "id", version: VersionId::Latest };
         let line = r#"{"record":{"requestId":"id","version":"$LATEST"},"time":"2026-11-24T10:53:53.123Z","type":"platform.start"}"#;
         check(LogLevel::Info, start, Some(line));
         check(LogLevel::Warn, start, None);

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::versions::VersionId;
 use crate::{
     engine::ExitCause,
     model::{Timestamp, limits::PAYLOAD_SYNC_MAX_BYTES},
@@ -58,7 +59,7 @@ pub(super) fn init_report(init_ms: u64, phase: &str, failure: Failure<'_>) -> St
     format!("INIT_REPORT Init Duration: {init_ms}.00 ms\tPhase: {phase}\t{}", status(failure))
 }
 
-pub(super) fn start(request_id: &str, version: &str) -> String {
+pub(super) fn start(request_id: &str, version: VersionId) -> String {
     format!("START RequestId: {request_id} Version: {version}")
 }
 

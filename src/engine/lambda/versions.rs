@@ -53,16 +53,18 @@ impl fmt::Display for VersionId {
 
 /// One version, and the environments that run it.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Version {
+    // First what each invocation reads.
+    pub(super) fleet: Fleet,
+    /// Started ahead.
+    pub(super) ahead: Ahead,
     pub(super) settings: Arc<Settings>,
     pub(super) code: CodeRef,
     pub(super) revision_id: String,
     pub(super) last_modified: Timestamp,
     /// What `PublishVersion` put in the place of the settings' own.
     pub(super) description: Option<String>,
-    pub(super) fleet: Fleet,
-    /// Started ahead.
-    pub(super) ahead: Ahead,
 }
 
 impl Version {

@@ -31,18 +31,21 @@ impl Place {
 
 /// One group.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Group {
+    // What each line reads or writes, side by side in memory.
+    /// In the order of their places.
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    pub(super) retention_days: Option<u32>,
+    streams: Slots<Stream>,
+    // The rest.
     pub(super) name: Arc<str>,
     pub(super) created_at: Timestamp,
     /// Whether a client made or set it, so that it is written down.
     pub(super) is_kept: bool,
-    pub(super) retention_days: Option<u32>,
     pub(super) tags: BTreeMap<String, String>,
-    streams: Slots<Stream>,
     stream_numbers: Index<Arc<str>, u32>,
-    /// In the order of their places.
-    entries: VecDeque<Entry>,
-    bytes: usize,
     /// When [`Store`](super::store::Store) looks for lines that were kept long enough.
     pub(super) expiry: Option<Timestamp>,
 }

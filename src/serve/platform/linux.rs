@@ -39,32 +39,52 @@ pub fn named_pipe(path: &Path) -> io::Result<pipe::Receiver> {
     pipe::OpenOptions::new().read_write(true).open_receiver(path)
 }
 
-/// Gives back the memory in which the program's own code is mapped. What only the start needed, half of it, stays away; the
-/// rest is mapped again, from the kernel's cache of the file, when it is called.
+/// Gives back the memory in which files are mapped that nothing writes to: the program's code and its libraries'. What only
+/// the start needed, half of it, stays away; the rest is mapped again, from the kernel's cache, when it is used.
 ///
 /// # Errors
-/// `/proc` cannot be read, or the kernel refuses; then all stays as it was.
+/// `/proc` cannot be read, or the kernel refuses; then the rest stays as it was.
 pub fn unmap_start() -> io::Result<()> {
-    let program = fs::read_link("/proc/self/exe")?;
-    let maps = fs::read_to_string("/proc/self/maps")?;
-    maps.lines().filter_map(|line| code_of(line, &program)).try_for_each(|range| unmap(range).map_err(io::Error::from))
+    let maps = fs::read_to_string("/proc/self/smaps")?;
+    unwritten(&maps).into_iter().try_for_each(|range| unmap(range).map_err(io::Error::from))
 }
 
-/// The addresses that a line of `/proc/self/maps` maps the program's code to.
-fn code_of(line: &str, program: &Path) -> Option<Range<usize>> {
-    let (range, rest) = line.split_once(' ')?;
-    let (start, end) = range.split_once('-')?;
+/// The addresses of the private mappings of files that cannot be written to, and never were: a debugger may have, and the
+/// loader has where it put addresses in.
+fn unwritten(smaps: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    let mut is_candidate = false;
+    for line in smaps.lines() {
+        if let Some(range) = range_of(line) {
+            let mut words = line.split_ascii_whitespace().skip(1);
+            is_candidate = words.next().is_some_and(|mode| matches!(mode, "r-xp" | "r--p"))
+                && words.nth(3).is_some_and(|path| path.starts_with('/'));
+            if is_candidate {
+                found.push(range);
+            }
+        } else if is_candidate
+            && ["Anonymous:", "Swap:"].iter().any(|name| line.starts_with(name))
+            && !line.ends_with(" 0 kB")
+        {
+            is_candidate = false;
+            found.pop();
+        }
+    }
+    found
+}
+
+/// The addresses with which the first line of a mapping begins.
+fn range_of(line: &str) -> Option<Range<usize>> {
+    let (start, end) = line.split_once(' ')?.0.split_once('-')?;
     let number = |hex: &str| usize::from_str_radix(hex, 16).ok();
-    let range = number(start)?..number(end)?;
-    let path = rest.find('/').map(|at| Path::new(&rest[at..]));
-    (rest.starts_with("r-xp ") && path == Some(program)).then_some(range)
+    Some(number(start)?..number(end)?)
 }
 
 #[expect(unsafe_code, reason = "a private mapping of a file that nothing writes to reads the same after as before")]
-fn unmap(code: Range<usize>) -> rustix::io::Result<()> {
-    let start = std::ptr::with_exposed_provenance_mut(code.start);
-    // SAFETY: the pages are code, never written, and so have nothing that is not in the file.
-    unsafe { madvise(start, code.len(), Advice::LinuxDontNeed) }
+fn unmap(range: Range<usize>) -> rustix::io::Result<()> {
+    let start = std::ptr::with_exposed_provenance_mut(range.start);
+    // SAFETY: the pages are those of a file, and have nothing that is not in it.
+    unsafe { madvise(start, range.len(), Advice::LinuxDontNeed) }
 }
 
 /// Who listens on a TCP port of this machine, as far as this user may know.
@@ -317,15 +337,23 @@ mod tests {
     }
 
     #[test]
-    fn code_is_unmapped_and_mapped_again() {
-        let check = |line: &str, expected: Option<Range<usize>>| {
-            assert_eq!(code_of(line, Path::new("/usr/bin/my program")), expected, "{line}");
+    fn what_nothing_wrote_to_is_unmapped_and_mapped_again() {
+        let mapping = |line: &str, anonymous_kb: u32| {
+            format!(
+                "{line}\nSize:  8 kB\nAnonymous:     {anonymous_kb} kB\nSwap:    0 kB\nVmFlags: rd ex mr mw me sd\n"
+            )
         };
-        check("55b8ad-55b8af r-xp 0001 fe:00 12    /usr/bin/my program", Some(0x55b8ad..0x55b8af));
-        check("55b8ad-55b8af r--p 0001 fe:00 12    /usr/bin/my program", None);
-        check("55b8ad-55b8af r-xp 0001 fe:00 12    /usr/lib/libc.so.6", None);
-        check("55b8ad-55b8af r-xp 0000 00:00 0     [vdso]", None);
-        check("", None);
+        let check = |smaps: &str, expected: &[Range<usize>]| assert_eq!(unwritten(smaps), expected, "{smaps}");
+        let code = mapping("55b8ad-55b8af r-xp 0001 fe:00 12    /usr/bin/my program", 0);
+        let library = mapping("7f00-7f10 r--p 0001 fe:00 13    /usr/lib/libc.so.6", 0);
+        check(&code, &[0x55b8ad..0x55b8af]);
+        check(&format!("{code}{library}"), &[0x55b8ad..0x55b8af, 0x7f00..0x7f10]);
+        check(&mapping("55b8ad-55b8af r--p 0001 fe:00 12    /usr/bin/p", 4), &[]);
+        check(&mapping("55b8ad-55b8af rw-p 0001 fe:00 12    /usr/bin/p", 0), &[]);
+        check(&mapping("55b8ad-55b8af r--s 0001 fe:00 12    /usr/bin/p", 0), &[]);
+        check(&mapping("55b8ad-55b8af r-xp 0000 00:00 0     [vdso]", 0), &[]);
+        check(&mapping("55b8ad-55b8af r--p 0000 00:00 0", 0), &[]);
+        check("", &[]);
 
         let mapped_kb = || {
             let status = fs::read_to_string("/proc/self/status").unwrap();

@@ -5,7 +5,7 @@ use std::mem;
 use super::{
     super::{
         Lambda, Turn,
-        fleet::{Fleet, fleet_of},
+        fleet::{Fleet, Ranked, fleet_of},
         functions::FunctionId,
         report::{self, Failure},
         timers::Timer,
@@ -53,9 +53,9 @@ impl Lambda {
         let Some(function) = self.functions.get_mut(id) else { return };
         let fleet = &mut function.latest.fleet;
         fleet.generation += 1;
-        fleet.returning.clear();
+        fleet.returning = Ranked::default();
         let unclaimed = mem::take(&mut fleet.unclaimed);
-        let idle = mem::take(&mut fleet.idle).into_iter().map(|(_, serial)| serial);
+        let idle = mem::take(&mut fleet.idle).into_serials();
         for serial in idle.chain(unclaimed) {
             self.stop(cx, serial, StopReason::Replaced);
         }
@@ -145,7 +145,7 @@ impl Lambda {
     pub(super) fn out_of_time(&mut self, turn: &mut Turn<'_, '_>, serial: Serial) {
         let Some(environment) = self.remove(serial) else { return };
         turn.cx.effects.push(Effect::Stop { id: self.environments.id(serial), reason: StopReason::TimedOut });
-        let timeout_s = environment.spec.timeout_s;
+        let timeout_s = environment.timeout_s;
         let init = match &environment.state {
             State::Starting { since, .. } => Some((*since, "invoke")),
             State::Ahead { since } => Some((*since, "init")),
@@ -194,10 +194,10 @@ impl Lambda {
         let Some(environment) = self.environments.by_serial.get(&serial) else { return };
         let Some(fleet) = fleet_of(&mut self.functions, environment) else { return };
         match environment.state {
-            State::Idle { rank } => fleet.idle.remove(&(rank, serial)),
-            State::Returning { rank, .. } => fleet.returning.remove(&(rank, serial)),
-            State::Starting { .. } | State::Ahead { .. } | State::Busy(_) => false,
-        };
+            State::Idle { rank } => fleet.idle.remove(rank),
+            State::Returning { rank, .. } => fleet.returning.remove(rank),
+            State::Starting { .. } | State::Ahead { .. } | State::Busy(_) => {}
+        }
     }
 
     pub(super) fn fleet_of(&mut self, environment: &Environment) -> Option<&mut Fleet> {
