@@ -368,6 +368,7 @@ impl Lambda {
 }
 
 /// Where an invocation came to its end.
+#[derive(Clone, Copy)]
 struct Ended {
     function: FunctionId,
     kind: Kind,

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, sync::Arc};
 use super::LogLine;
 
 /// Lines of one segment. What a line that is kept for long keeps with it is the room of so many.
-const SEGMENT_LINES: u64 = 64;
+const SEGMENT_LINES: usize = 64;
 
 /// The lines, and holes where some were removed.
 #[derive(Debug)]
@@ -30,12 +30,12 @@ impl Default for Ring {
 
 #[derive(Debug)]
 struct Segment {
-    lines: [Option<Arc<LogLine>>; SEGMENT_LINES as usize],
-    left: u64,
+    lines: [Option<Arc<LogLine>>; SEGMENT_LINES],
+    left: usize,
 }
 
 impl Segment {
-    const EMPTY: Self = Self { lines: [const { None }; SEGMENT_LINES as usize], left: 0 };
+    const EMPTY: Self = Self { lines: [const { None }; SEGMENT_LINES], left: 0 };
 }
 
 impl Ring {
@@ -91,7 +91,7 @@ impl Ring {
                 self.first_segment += 1;
             }
             if let Some(None) = self.segments.front() {
-                self.oldest_id = self.next_id.min((number + 1) * SEGMENT_LINES);
+                self.oldest_id = self.next_id.min((number + 1) * SEGMENT_LINES as u64);
                 continue;
             }
             self.oldest_id += 1;
@@ -105,9 +105,10 @@ impl Ring {
 
 /// The segment of a line, and its place in it.
 fn place_of(id: u64) -> (u64, usize) {
+    let lines = SEGMENT_LINES as u64;
     #[expect(clippy::cast_possible_truncation, reason = "less than a segment's lines")]
-    let place = (id % SEGMENT_LINES) as usize;
-    (id / SEGMENT_LINES, place)
+    let place = (id % lines) as usize;
+    (id / lines, place)
 }
 
 #[cfg(test)]

@@ -343,11 +343,14 @@ mod tests {
                 "{line}\nSize:  8 kB\nAnonymous:     {anonymous_kb} kB\nSwap:    0 kB\nVmFlags: rd ex mr mw me sd\n"
             )
         };
-        let check = |smaps: &str, expected: &[Range<usize>]| assert_eq!(unwritten(smaps), expected, "{smaps}");
+        let check = |smaps: &str, expected: &[(usize, usize)]| {
+            let found: Vec<_> = unwritten(smaps).into_iter().map(|range| (range.start, range.end)).collect();
+            assert_eq!(found, expected, "{smaps}");
+        };
         let code = mapping("55b8ad-55b8af r-xp 0001 fe:00 12    /usr/bin/my program", 0);
         let library = mapping("7f00-7f10 r--p 0001 fe:00 13    /usr/lib/libc.so.6", 0);
-        check(&code, &[0x55b8ad..0x55b8af]);
-        check(&format!("{code}{library}"), &[0x55b8ad..0x55b8af, 0x7f00..0x7f10]);
+        check(&code, &[(0x55b8ad, 0x55b8af)]);
+        check(&format!("{code}{library}"), &[(0x55b8ad, 0x55b8af), (0x7f00, 0x7f10)]);
         check(&mapping("55b8ad-55b8af r--p 0001 fe:00 12    /usr/bin/p", 4), &[]);
         check(&mapping("55b8ad-55b8af rw-p 0001 fe:00 12    /usr/bin/p", 0), &[]);
         check(&mapping("55b8ad-55b8af r--s 0001 fe:00 12    /usr/bin/p", 0), &[]);
