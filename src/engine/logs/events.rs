@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{
     FilterLogEvents, FilterLogEventsOutput, FilteredLogEvent, GetLogEvents, GetLogEventsOutput, LogLine, LogsError,
-    LogsErrorKind, OutputLogEvent,
+    OutputLogEvent,
     filter::FilterPattern,
     group::Place,
     groups::{group_name, limit},
     invalid, no_such_group,
+    settings::no_such_stream,
     store::Store,
 };
 
@@ -59,30 +60,26 @@ pub(super) fn get_events(store: &Store, request: &GetLogEvents) -> Result<GetLog
     let turn = request.next_token.as_deref().map(Turn::parse).transpose()?;
     let stream_name = request.log_stream_name.as_deref().unwrap_or_default();
     let group = store.group(name).ok_or_else(no_such_group)?;
-    let stream = group.stream(stream_name).ok_or_else(|| LogsError {
-        kind: LogsErrorKind::ResourceNotFound,
-        message: "The specified log stream does not exist.".into(),
-    })?;
+    let places = group.places_of(stream_name).ok_or_else(no_such_stream)?;
 
-    let places = stream.places();
     let number_of = |place: Place| places.partition_point(|other| *other < place);
     let number_of_time = |time_ms: u64| places.partition_point(|place| place.timestamp_ms < time_ms);
     let first = number_of_time(from_ms);
     let end = number_of_time(until_ms).max(first);
     let from_head = request.start_from_head.unwrap_or(false);
-    let behind_all = stream.last().map_or_else(Place::default, Place::after);
+    let behind_all = places.last().map_or_else(Place::default, |last| last.after());
     let turn = turn.unwrap_or(if from_head { Turn::From(Place::default()) } else { Turn::Before(behind_all) });
     let range = match turn {
         Turn::From(place) => {
             let start = number_of(place).clamp(first, end);
-            start..start + fitting(store, places.range(start..end), page_max)
+            start..start + fitting(store, places[start..end].iter(), page_max)
         }
         Turn::Before(place) => {
             let stop = number_of(place).clamp(first, end);
-            stop - fitting(store, places.range(first..stop).rev(), page_max)..stop
+            stop - fitting(store, places[first..stop].iter().rev(), page_max)..stop
         }
     };
-    let page = places.range(range).copied();
+    let page = places[range].iter().copied();
     // Without events both tokens stay where they are: whoever asks again with the same one gets it back.
     let (next_forward, next_backward) = match (page.clone().next(), page.clone().next_back()) {
         (Some(first), Some(last)) => (Turn::From(last.after()), Turn::Before(first)),

@@ -9,7 +9,7 @@ use super::{LogLine, ring::Ring, slots::Slots, store::DAY_MS};
 use crate::{engine::index::Index, model::Timestamp};
 
 /// What a line takes beside its message: places, counters, and what the allocator needs. Names are shared.
-const LINE_OVERHEAD_BYTES: usize = 200;
+const LINE_OVERHEAD_BYTES: usize = 176;
 
 /// Where a line stands among those of its group: by time, then by id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +58,7 @@ struct Entry {
     cost_bytes: u32,
 }
 
-/// One stream of a group. Without lines it is forgotten, unless a client made it.
+/// One stream of a group, whose lines are among the group's. Without lines it is forgotten, unless a client made it.
 #[derive(Debug)]
 pub(super) struct Stream {
     /// Of no other stream of the account and region, gone ones among them.
@@ -67,21 +67,14 @@ pub(super) struct Stream {
     pub(super) created_at: Timestamp,
     /// Whether a client made it, so that it is written down.
     pub(super) is_kept: bool,
-    /// Its lines', ascending.
-    places: VecDeque<Place>,
+    lines: usize,
+    /// The greatest of its lines' places, as long as it has lines.
+    last: Place,
 }
 
 impl Stream {
-    pub(super) fn first(&self) -> Option<Place> {
-        self.places.front().copied()
-    }
-
     pub(super) fn last(&self) -> Option<Place> {
-        self.places.back().copied()
-    }
-
-    pub(super) fn places(&self) -> &VecDeque<Place> {
-        &self.places
+        (self.lines > 0).then_some(self.last)
     }
 }
 
@@ -148,6 +141,23 @@ impl Group {
         self.streams.get(*self.stream_numbers.get(name)?)
     }
 
+    /// The places of a stream's lines. Looks at all of the group.
+    pub(super) fn places_of(&self, name: &str) -> Option<Vec<Place>> {
+        let number = self.stream_number(name)?;
+        Some(self.entries.iter().filter(|entry| entry.stream == number).map(|entry| entry.place).collect())
+    }
+
+    /// The place of the first line of each stream that has one, by the stream's id. Looks at all of the group.
+    pub(super) fn firsts(&self) -> BTreeMap<u64, Place> {
+        let mut firsts = BTreeMap::new();
+        for entry in &self.entries {
+            if let Some(stream) = self.streams.get(entry.stream) {
+                firsts.entry(stream.id).or_insert(entry.place);
+            }
+        }
+        firsts
+    }
+
     /// In the order of their names.
     pub(super) fn streams(&self) -> impl Iterator<Item = &Stream> {
         self.stream_numbers.sorted().into_iter().filter_map(|(_, number)| self.streams.get(*number))
@@ -164,14 +174,15 @@ impl Group {
 
     /// Makes a stream of a name that no other has, and returns its number.
     pub(super) fn create_stream(&mut self, id: u64, name: Arc<str>, created_at: Timestamp, is_kept: bool) -> u32 {
-        let stream = Stream { id, name: Arc::clone(&name), created_at, is_kept, places: VecDeque::new() };
+        let stream = Stream { id, name: Arc::clone(&name), created_at, is_kept, lines: 0, last: Place::default() };
         let number = self.streams.insert(stream);
         self.stream_numbers.insert(name, number);
         number
     }
 
-    /// Removes a stream, and hands its lines' places out.
-    pub(super) fn delete_stream(&mut self, name: &str) -> Option<Stream> {
+    /// Removes a stream; the places are those of its lines.
+    pub(super) fn delete_stream(&mut self, name: &str) -> Option<(Stream, Vec<Place>)> {
+        let places = self.places_of(name)?;
         let number = self.stream_numbers.remove(name)?;
         let stream = self.streams.remove(number)?;
         let bytes = &mut self.bytes;
@@ -180,7 +191,7 @@ impl Group {
             *bytes -= if stays { 0 } else { entry.cost_bytes as usize };
             stays
         });
-        Some(stream)
+        Some((stream, places))
     }
 
     /// Takes note of a line of one of its streams.
@@ -188,9 +199,19 @@ impl Group {
         let place = Place::of(line);
         let cost_bytes = u32::try_from(cost(line)).expect("a line is bounded");
         let Some(found) = self.streams.get_mut(stream) else { return };
-        insert_in_order(&mut found.places, place, |other| *other);
-        insert_in_order(&mut self.entries, Entry { place, stream, cost_bytes }, |entry| entry.place);
+        found.last = found.last().map_or(place, |last| last.max(place));
+        found.lines += 1;
+        self.insert(Entry { place, stream, cost_bytes });
         self.bytes += cost_bytes as usize;
+    }
+
+    /// Nearly always at the end.
+    fn insert(&mut self, entry: Entry) {
+        if self.entries.back().is_none_or(|last| last.place < entry.place) {
+            self.entries.push_back(entry);
+        } else {
+            self.entries.insert(self.number_of(entry.place), entry);
+        }
     }
 
     /// Forgets the lines that the ring has dropped.
@@ -218,24 +239,13 @@ impl Group {
         let Some(entry) = self.entries.pop_front() else { return };
         self.bytes -= entry.cost_bytes as usize;
         let Some(stream) = self.streams.get_mut(entry.stream) else { return };
-        // The first of the group is the first of its stream.
-        stream.places.pop_front();
-        if stream.places.is_empty()
+        stream.lines -= 1;
+        if stream.lines == 0
             && !stream.is_kept
             && let Some(stream) = self.streams.remove(entry.stream)
         {
             self.stream_numbers.remove(&stream.name);
         }
-    }
-}
-
-/// Nearly always at the end.
-fn insert_in_order<T>(all: &mut VecDeque<T>, new: T, place: impl Fn(&T) -> Place) {
-    if all.back().is_none_or(|last| place(last) < place(&new)) {
-        all.push_back(new);
-    } else {
-        let number = all.partition_point(|other| place(other) < place(&new));
-        all.insert(number, new);
     }
 }
 

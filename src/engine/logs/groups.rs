@@ -3,7 +3,7 @@
 use super::{
     CreateLogGroup, DescribeLogGroups, DescribeLogGroupsOutput, DescribeLogStreams, DescribeLogStreamsOutput, LogGroup,
     LogStream, LogsError, LogsErrorKind, LogsRecord,
-    group::{Group, Stream},
+    group::{Group, Place, Stream},
     invalid, no_such_group, settings,
     store::{GROUPS_MAX, Store},
 };
@@ -114,7 +114,9 @@ pub(super) fn describe_streams(
     let page = &found[start..(start + limit).min(found.len())];
     let more = start + page.len() < found.len();
     let next_token = page.last().filter(|_| more).map(|(time, name, _)| format!("{time}/{name}"));
-    let log_streams = page.iter().map(|(_, _, stream)| stream.describe(store, scope, name)).collect();
+    let firsts = group.firsts();
+    let log_streams =
+        page.iter().map(|(_, _, stream)| stream.describe(store, scope, name, firsts.get(&stream.id))).collect();
     Ok(DescribeLogStreamsOutput { log_streams, next_token })
 }
 
@@ -191,12 +193,12 @@ impl Group {
 }
 
 impl Stream {
-    fn describe(&self, store: &Store, scope: &Scope, group: &str) -> LogStream {
+    fn describe(&self, store: &Store, scope: &Scope, group: &str, first: Option<&Place>) -> LogStream {
         let (name, last) = (&self.name, self.last());
         LogStream {
             log_stream_name: name.to_string(),
             creation_time: self.created_at.as_millis(),
-            first_event_timestamp: self.first().map(|place| place.timestamp_ms),
+            first_event_timestamp: first.map(|place| place.timestamp_ms),
             last_event_timestamp: last.map(|place| place.timestamp_ms),
             last_ingestion_time: last.and_then(|place| store.line(place)).map(|line| line.ingested_ms),
             arn: format!(

@@ -1,8 +1,8 @@
 //! CloudWatch Logs, as far as functions, clients that write logs, and `aws logs tail` need it. Pure. Lines are bounded and
 //! not durable; what clients make and set is.
 //!
-//! `store` keeps the lines, the rest reads them: lines lie in the order of time, so that pages, tokens and polls are found
-//! by binary search and cost what they return.
+//! `store` keeps the lines, the rest reads them: the lines of a group lie in the order of time, so that its pages, tokens
+//! and polls are found by binary search and cost what they return. Those of one stream cost what its group has.
 
 mod api;
 mod events;

@@ -110,8 +110,8 @@ impl Store {
     /// Removes a stream with its lines; returns it, when the group has one of that name.
     pub(super) fn delete_stream(&mut self, group: &str, name: &str) -> Option<Stream> {
         let number = *self.numbers.get(group)?;
-        let stream = self.groups.get_mut(number)?.delete_stream(name)?;
-        self.remove_lines(stream.places().iter().copied());
+        let (stream, places) = self.groups.get_mut(number)?.delete_stream(name)?;
+        self.remove_lines(places.into_iter());
         self.await_expiry(number);
         Some(stream)
     }

@@ -360,7 +360,7 @@ fn the_oldest_lines_go_and_their_streams_with_them() {
     let group = bench.logs.store.group(GROUP).unwrap();
     assert!(group.bytes() <= GROUP_MAX_BYTES && group.bytes() > GROUP_MAX_BYTES - 2 * LINE_MAX_BYTES);
     assert_eq!(group.streams().map(|stream| stream.name.as_ref()).collect::<Vec<&str>>(), ["new"]);
-    assert_eq!(group.stream("new").unwrap().places().len(), group.len());
+    assert_eq!(group.places_of("new").unwrap().len(), group.len());
 }
 
 #[test]
