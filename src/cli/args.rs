@@ -13,7 +13,7 @@ use super::{dashboard::Sort, failure::EXIT_CODES_HELP};
 use crate::{
     model::{
         AccountId, Durability, Isolation, Region, StackName,
-        limits::{CONCURRENCY_DEFAULT, TIME_FACTOR_MAX, UNRESERVED_MIN},
+        limits::{CONCURRENCY_DEFAULT, TIME_FACTOR_MAX},
     },
     stack::ContainerNetwork,
 };
@@ -406,9 +406,9 @@ pub(crate) struct Serve {
     /// The regional pool of concurrent executions.
     #[arg(long, value_name = "LIMIT", alias = "concurrency", default_value_t = CONCURRENCY_DEFAULT)]
     pub(crate) concurrency_limit: u32,
-    /// What reservations must leave of the pool.
-    #[arg(long, value_name = "COUNT", default_value_t = UNRESERVED_MIN)]
-    pub(crate) unreserved_minimum: u32,
+    /// What reservations must leave of the pool [default: a tenth of it, at most 100].
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) unreserved_minimum: Option<u32>,
     /// Let ramps, retries and idle times pass so many times as fast as on AWS.
     #[arg(long, value_name = "FACTOR", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(TIME_FACTOR_MAX)))]
     pub(crate) time_factor: u32,

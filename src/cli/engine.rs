@@ -278,6 +278,6 @@ mod tests {
             (4600, "-orders", "eu-west-1", 50)
         );
         let delay = std::time::Duration::from_secs(2);
-        assert_eq!((serve.unreserved_minimum, serve.time_factor, serve.first_retry_delay), (5, 3, delay));
+        assert_eq!((serve.unreserved_minimum.unwrap(), serve.time_factor, serve.first_retry_delay), (5, 3, delay));
     }
 }

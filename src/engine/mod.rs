@@ -95,7 +95,7 @@ impl EngineConfig {
             lines.push(format!("ramps, retries and idle times pass {} times as fast as on AWS", self.time_factor));
         }
         if self.first_retry_delay_ms != aws.first_retry_delay_ms {
-            let (here, there) = (self.first_retry_delay_ms, aws.first_retry_delay_ms / 1000);
+            let (here, there) = (self.scaled_ms(self.first_retry_delay_ms), aws.first_retry_delay_ms / 1000);
             lines.push(format!("asynchronous retries begin after {here} ms, {there} s on AWS"));
         }
         lines
@@ -247,5 +247,26 @@ impl Engine {
         let mut cx = Cx { now, scope: &scope, config: &self.config, ids: &mut self.ids, effects };
         act(world, &mut cx);
         world.settle(&mut cx);
+    }
+}
+
+#[cfg(test)]
+mod config_tests {
+    use super::*;
+
+    #[test]
+    fn what_is_scaled_is_said_as_it_is() {
+        let check = |config: EngineConfig, expected: &[&str]| assert_eq!(config.differences(), expected);
+        check(EngineConfig::default(), &[]);
+        let faster = EngineConfig { time_factor: 30, first_retry_delay_ms: 6_000, ..EngineConfig::default() };
+        check(
+            faster,
+            &[
+                "ramps, retries and idle times pass 30 times as fast as on AWS",
+                "asynchronous retries begin after 200 ms, 60 s on AWS",
+            ],
+        );
+        let smaller = EngineConfig { concurrency_limit: 20, unreserved_minimum: 2, ..EngineConfig::default() };
+        check(smaller, &["the pool has 20 slots, 1000 on AWS", "reservations must leave 2 slots, 100 on AWS"]);
     }
 }

@@ -57,6 +57,12 @@ pub const FIRST_RETRY_DELAY_S: u32 = 60;
 pub const FIRST_RETRY_DELAY_MAX_S: u32 = 6 * 60 * 60;
 /// What must stay unreserved of the regional pool.
 pub const UNRESERVED_MIN: u32 = 100;
+
+/// The same of a pool of `limit`, which may be smaller than AWS's for an experiment: a tenth.
+pub fn unreserved_minimum_of(limit: u32) -> u32 {
+    (limit / 10).min(UNRESERVED_MIN)
+}
+
 /// `ScalingConfig.MaximumConcurrency`, smallest.
 pub const MAPPING_CONCURRENCY_MIN: u32 = 2;
 /// `ScalingConfig.MaximumConcurrency`, largest.

@@ -18,7 +18,7 @@ use crate::{
         terminal::{CYAN, Terminal},
     },
     engine::EngineConfig,
-    model::{Durability, FunctionIsolation, Isolation, Scope},
+    model::{Durability, FunctionIsolation, Isolation, Scope, limits::unreserved_minimum_of},
     serve::{
         background::detach,
         containers::NetworkChoice,
@@ -48,7 +48,9 @@ pub(crate) fn run(session: &Session, args: &Serve) -> Result<(), Failure> {
         durability: if is_kept { args.durability } else { Durability::Memory },
         engine: EngineConfig {
             concurrency_limit: args.concurrency_limit,
-            unreserved_minimum: args.unreserved_minimum,
+            unreserved_minimum: args
+                .unreserved_minimum
+                .unwrap_or_else(|| unreserved_minimum_of(args.concurrency_limit)),
             time_factor: args.time_factor,
             first_retry_delay_ms: u64::try_from(args.first_retry_delay.as_millis()).unwrap_or(u64::MAX),
             ..EngineConfig::default()

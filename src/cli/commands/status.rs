@@ -15,7 +15,7 @@ use crate::{
     engine::{
         ThrottleLimit,
         autoscaling::ScalingState,
-        lambda::{AccountActivity, FunctionActivity, MappingActivity},
+        lambda::{AccountActivity, FunctionActivity, MappingActivity, ProvisionActivity},
         scheduler::ScheduleActivity,
     },
     serve::own_api::{ActivityReport, QueueDepth},
@@ -145,7 +145,8 @@ fn page(endpoint: &str, report: &ActivityReport) -> String {
     }
     let last = report.activity.throttles.last();
     let last = last.map(|told| format!("last throttle  {}: {}", told.function, told.message));
-    let told: Vec<_> = throttled(&report.activity.functions).into_iter().chain(last).collect();
+    let functions = &report.activity.functions;
+    let told: Vec<_> = provisioning(functions).into_iter().chain(throttled(functions)).chain(last).collect();
     if !told.is_empty() {
         parts.push(told.join("\n"));
     }
@@ -182,7 +183,7 @@ fn functions(functions: &[FunctionActivity]) -> String {
             function.cold_starts.to_string(),
         ];
         if is_provisioned {
-            row.insert(5, format!("{}/{}", function.running_provisioned, function.provisioned));
+            row.insert(5, format!("{}/{}", function.running_provisioned, function.provisioned_available));
             row.push(function.spillovers.to_string());
         }
         row
@@ -193,6 +194,20 @@ fn functions(functions: &[FunctionActivity]) -> String {
         heads.push("SPILL");
     }
     table(&heads, &functions.iter().map(row).collect::<Vec<_>>())
+}
+
+/// What is provisioned and not there as it was asked for: `work:live  0 of 2 available: FAILED, FUNCTION_ERROR_INIT_FAILURE`.
+fn provisioning(functions: &[FunctionActivity]) -> Option<String> {
+    let unready = functions.iter().flat_map(|function| {
+        let unready = function.provisions.iter().filter(|provision| provision.status != "READY");
+        unready.map(|provision| {
+            let ProvisionActivity { qualifier, status, status_reason, requested, available } = provision;
+            let reason = status_reason.as_deref().map(|reason| format!(", {reason}")).unwrap_or_default();
+            format!("{}:{qualifier}: {available} of {requested} available: {status}{reason}", function.name)
+        })
+    });
+    let lines: Vec<_> = unready.map(|line| format!("provisioned  {line}")).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Which limits throttled which function, where any did: `work: 2 by its reserved concurrency`.
@@ -355,7 +370,24 @@ mod tests {
             name: "work".to_owned(),
             busy: 3,
             running_provisioned: 1,
-            provisioned: 2,
+            provisioned: 4,
+            provisioned_available: 2,
+            provisions: vec![
+                ProvisionActivity {
+                    qualifier: "live".to_owned(),
+                    status: "FAILED".to_owned(),
+                    status_reason: Some("FUNCTION_ERROR_INIT_FAILURE".to_owned()),
+                    requested: 2,
+                    available: 0,
+                },
+                ProvisionActivity {
+                    qualifier: "2".to_owned(),
+                    status: "READY".to_owned(),
+                    status_reason: None,
+                    requested: 2,
+                    available: 2,
+                },
+            ],
             reserved: Some(3),
             invocations: 7,
             throttles: 4,
@@ -373,6 +405,7 @@ http://127.0.0.1:4566  000000000000  us-east-1
 FUNCTION  BUSY  IDLE  INIT  RESERVED  PROV  CALLS  ERRORS  THROTTLED  COLD  SPILL
 work         3     0     0         3  1/2       7       0          4     2      5
 
+provisioned  work:live: 0 of 2 available: FAILED, FUNCTION_ERROR_INIT_FAILURE
 throttled  work: 3 by its reserved concurrency, 1 by the request rate
 ",
         );

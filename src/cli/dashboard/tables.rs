@@ -64,7 +64,11 @@ fn functions(functions: &[FunctionActivity], sort: Sort) -> Table {
             format!("{}/{}", function.running, function.limit),
             function.starting.to_string(),
             function.idle.to_string(),
-            short(function.provisioned.into()),
+            // How many of how many, as long as they are not all there.
+            match (function.provisioned_available, function.provisioned) {
+                (available, wanted) if available < wanted => format!("{available}/{wanted}"),
+                (_, wanted) => short(wanted.into()),
+            },
             short(function.invocations),
             short(function.errors),
             short(function.throttles),

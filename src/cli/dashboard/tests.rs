@@ -111,6 +111,7 @@ q quit   s sort: name   + - every 1s   p pause";
 fn columns_come_with_what_they_count_and_fit_80() {
     let mut report = report();
     report.activity.functions[1].provisioned = 12;
+    report.activity.functions[1].provisioned_available = 12;
     report.activity.functions[1].spillovers = 345;
     report.activity.functions[0].events.received = 1;
     report.activity.differences = vec!["the pool has 20 slots, 1000 on AWS".to_owned()];

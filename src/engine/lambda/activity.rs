@@ -59,6 +59,12 @@ pub struct FunctionActivity {
     pub cold_starts: u64,
     /// Environments that are kept initialised, over all versions, as asked for.
     pub provisioned: u32,
+    /// Those of them that are initialised now.
+    #[serde(default)]
+    pub provisioned_available: u32,
+    /// What is provisioned, by version's number or alias.
+    #[serde(default)]
+    pub provisions: Vec<ProvisionActivity>,
     /// Slots of `running` that are provisioned.
     #[serde(default)]
     pub running_provisioned: u32,
@@ -75,6 +81,18 @@ pub struct FunctionActivity {
     /// The ids of its URLs, the function's own before those of aliases.
     #[serde(default)]
     pub urls: Vec<String>,
+}
+
+/// A provisioned version or alias.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvisionActivity {
+    /// The version's number or the alias.
+    pub qualifier: String,
+    /// As `GetProvisionedConcurrencyConfig` has them.
+    pub status: String,
+    pub status_reason: Option<String>,
+    pub requested: u32,
+    pub available: u32,
 }
 
 /// A function's asynchronous invocations.
@@ -148,6 +166,7 @@ impl Lambda {
     }
 
     fn function_activity(&self, now: Timestamp, function: &Function) -> FunctionActivity {
+        let provisions = function.provision_activity();
         let mut activity = FunctionActivity {
             name: function.name().to_owned(),
             running: function.load.running,
@@ -159,6 +178,8 @@ impl Lambda {
             throttles_by_limit: function.counters.throttles_by_limit.clone(),
             cold_starts: function.load.cold_starts,
             provisioned: function.provisioned_total(),
+            provisioned_available: provisions.iter().map(|provision| provision.available).sum(),
+            provisions,
             running_provisioned: function.load.running_provisioned,
             provisioned_invocations: function.load.provisioned_invocations,
             spillovers: function.load.spillovers,

@@ -75,9 +75,9 @@ impl Lambda {
         };
         let request_id = cx.ids.uuid();
         record(cx, &request_id, Some(&stored));
-        self.enqueue_event(id, request_id, stored);
+        self.enqueue_event(id, request_id.clone(), stored);
         self.count(id, |counters| counters.events_received += 1);
-        Ok(Response::Accepted)
+        Ok(Response::Accepted { request_id })
     }
 
     /// Puts an invocation where its time is waited for.

@@ -13,12 +13,44 @@ const BOUNDS_MS: [u64; 18] =
 
 /// Durations, by their order of magnitude.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Listed", into = "Listed")]
 pub struct Distribution {
     pub count: u64,
     pub sum_ms: u64,
     pub max_ms: u64,
     /// How many are in each class; those above the last bound are in none.
     classes: [u64; BOUNDS_MS.len()],
+}
+
+/// A distribution as others read it: each class with its bound.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Listed {
+    count: u64,
+    sum_ms: u64,
+    max_ms: u64,
+    classes: Vec<Class>,
+}
+
+/// How many are not above a bound, and above the one before.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Class {
+    up_to_ms: u64,
+    count: u64,
+}
+
+impl From<Distribution> for Listed {
+    fn from(Distribution { count, sum_ms, max_ms, classes }: Distribution) -> Self {
+        let classes = BOUNDS_MS.into_iter().zip(classes).map(|(up_to_ms, count)| Class { up_to_ms, count });
+        Self { count, sum_ms, max_ms, classes: classes.collect() }
+    }
+}
+
+impl From<Listed> for Distribution {
+    fn from(Listed { count, sum_ms, max_ms, classes }: Listed) -> Self {
+        let count_of = |bound: u64| classes.iter().find(|class| class.up_to_ms == bound).map_or(0, |class| class.count);
+        Self { count, sum_ms, max_ms, classes: BOUNDS_MS.map(count_of) }
+    }
 }
 
 impl Distribution {

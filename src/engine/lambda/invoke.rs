@@ -55,7 +55,8 @@ impl Lambda {
             qualifier,
             request_id: None,
             trace_id: invoke.trace_id,
-            client_context: invoke.client_context,
+            // Of synchronous invocations alone (API reference, `Invoke`).
+            client_context: invoke.client_context.filter(|_| invoke.invocation_type != InvocationType::Event),
         };
         match invoke.invocation_type {
             InvocationType::DryRun => Some(Ok(Response::DryRun)),
@@ -126,7 +127,10 @@ impl Lambda {
             if let Some(version) = function.version_mut(version) {
                 version.ahead.served();
             }
-        } else if !function.provisioned.is_empty() && function.is_provisioned(version) {
+        } else if !function.provisioned.is_empty()
+            && (function.is_provisioned(version)
+                || ask.qualifier.as_deref().is_some_and(|name| function.provisioned.contains_key(name)))
+        {
             function.load.spillovers += 1;
         }
         function.load.invocations += 1;

@@ -46,7 +46,9 @@ mod urls;
 mod validate;
 mod versions;
 
-pub use activity::{AccountActivity, Activity, EventActivity, FunctionActivity, MappingActivity, ThrottleActivity};
+pub use activity::{
+    AccountActivity, Activity, EventActivity, FunctionActivity, MappingActivity, ProvisionActivity, ThrottleActivity,
+};
 pub use aliases::{Additional, StoredAlias};
 pub use api::*;
 pub use attached::{Attached, RuntimeManagement};

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Command, FunctionRef, Lambda, LambdaError, LambdaErrorKind, ProvisionedConcurrencyConfig, Response, Turn,
+    Command, FunctionRef, Lambda, LambdaError, LambdaErrorKind, ProvisionActivity, ProvisionedConcurrencyConfig,
+    Response, Turn,
     concurrency::Share,
     configuration::last_modified,
     environments::{Kind, Serial, Target},
@@ -173,6 +174,21 @@ impl Function {
             .versions()
             .filter(|(id, version)| version.ahead.fleet.all.len() > wanted.get(id).copied().unwrap_or(0));
         too_many.filter_map(|(_, version)| version.ahead.spare()).next()
+    }
+
+    /// Its configurations, by version's number or alias.
+    pub(super) fn provision_activity(&self) -> Vec<ProvisionActivity> {
+        let shown = |qualifier: &String| {
+            let config = self.show_provision(qualifier)?;
+            Some(ProvisionActivity {
+                qualifier: qualifier.clone(),
+                status: config.status,
+                status_reason: config.status_reason,
+                requested: config.requested_provisioned_concurrent_executions,
+                available: config.available_provisioned_concurrent_executions,
+            })
+        };
+        self.provisioned.keys().filter_map(shown).collect()
     }
 
     fn show_provision(&self, qualifier: &str) -> Option<ProvisionedConcurrencyConfig> {

@@ -18,7 +18,7 @@ impl Lambda {
             command => Some(self.carry_out(cx, sqs, logs, command)),
         };
         if let Some(answer) = answer {
-            let accepted = matches!(answer, Ok(Response::Accepted));
+            let accepted = matches!(answer, Ok(Response::Accepted { .. }));
             cx.reply(token, answer.map(engine::Response::Lambda).map_err(Error::Lambda));
             if accepted {
                 // Its first attempt is due now, and not at the next tick.

@@ -287,7 +287,7 @@ static TRIGGER: Table = table(
             Shape::Seconds { min: 0, max: limits::MAPPING_WINDOW_MAX_S as u64 },
             Default("\"0s\""),
             "MaximumBatchingWindowInSeconds",
-            "How long a batch waits to become full. Standard queues only.",
+            "How long a batch waits to become full. Standard queues only. It goes earlier when the function, given its whole timeout, could outlive the visibility timeout of the first message.",
         ),
         key(
             "max_concurrency",

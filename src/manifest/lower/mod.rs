@@ -147,7 +147,8 @@ fn required_tools(stack: &Fields<'_>) -> BTreeMap<Toolchain, String> {
 
 fn pool(fields: &Fields<'_>) -> Pool {
     let limit = fields.number("limit").unwrap_or(limits::CONCURRENCY_DEFAULT);
-    let unreserved_minimum = fields.number("unreserved_minimum").unwrap_or((limit / 10).min(limits::UNRESERVED_MIN));
+    let unreserved_minimum =
+        fields.number("unreserved_minimum").unwrap_or_else(|| limits::unreserved_minimum_of(limit));
     Pool {
         limit,
         unreserved_minimum,

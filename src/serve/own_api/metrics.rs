@@ -86,6 +86,14 @@ fn functions(page: &mut Page, functions: &[FunctionActivity]) {
     let help = "Invocations in flight on provisioned concurrency.";
     each(name, Kind::Gauge, help, |function| u64::from(function.running_provisioned));
 
+    let name = "stackctl_lambda_provisioned_environments";
+    page.family(name, Kind::Gauge, "Environments that were started ahead, as asked for and as they are initialised.");
+    for function in functions.iter().filter(|function| function.provisioned > 0) {
+        for (state, count) in [("requested", function.provisioned), ("available", function.provisioned_available)] {
+            page.sample(name, &[("function", function.name.clone()), ("state", state.to_owned())], count);
+        }
+    }
+
     let name = "aws_lambda_provisioned_concurrency_utilization";
     page.family(name, Kind::Gauge, "The part of a function's provisioned concurrency that is in use.");
     for function in functions.iter().filter(|function| function.provisioned > 0) {

@@ -11,6 +11,8 @@ use crate::engine::lambda::{FunctionRef, InvocationType, Invoke, LambdaError, La
 /// `InvocationType` of the two operations.
 const TYPES: &str = "[Event, RequestResponse, DryRun]";
 const STREAMING_TYPES: &str = "[RequestResponse, DryRun]";
+/// Of the header (API reference, `Invoke`).
+const CLIENT_CONTEXT_MAX_BYTES: usize = 3_583;
 
 pub(super) fn invoke(function: FunctionRef, headers: &HeaderMap, body: Bytes) -> Read<Invoke> {
     read(function, headers, body, TYPES)
@@ -64,6 +66,11 @@ fn payload(body: Bytes) -> Read<Bytes> {
 }
 
 fn client_context(header: &str) -> Read<String> {
+    if header.len() > CLIENT_CONTEXT_MAX_BYTES {
+        let message =
+            format!("Client context must be no more than {CLIENT_CONTEXT_MAX_BYTES} bytes when Base64-encoded.");
+        return Err(Refusal::Error(LambdaError::new(LambdaErrorKind::InvalidRequestContent, message)));
+    }
     let decoded = base64::engine::general_purpose::STANDARD.decode(header).ok();
     let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
     text.filter(|text| serde_json::from_str::<IgnoredAny>(text).is_ok()).ok_or_else(|| {

@@ -3,6 +3,7 @@
 mod errors;
 mod invoke;
 mod layers;
+mod mappings;
 mod parse;
 mod respond;
 mod route;

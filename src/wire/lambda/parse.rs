@@ -17,6 +17,7 @@ use super::{
     errors,
     invoke::{invoke, invoke_with_response_stream},
     layers,
+    mappings::mapping,
     route::{Operation, Routed, Served, route},
 };
 use crate::{
@@ -175,7 +176,7 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
         Operation::GetFunctionConcurrency => Command::GetFunctionConcurrency { name: name() },
         Operation::DeleteFunctionConcurrency => Command::DeleteFunctionConcurrency { name: name() },
         Operation::GetAccountSettings => Command::GetAccountSettings,
-        Operation::CreateEventSourceMapping => Command::CreateEventSourceMapping(read(&body)?),
+        Operation::CreateEventSourceMapping => Command::CreateEventSourceMapping(mapping(&body)?),
         Operation::GetEventSourceMapping => Command::GetEventSourceMapping { uuid: label() },
         Operation::ListEventSourceMappings => Command::ListEventSourceMappings {
             event_source_arn: query.get("EventSourceArn"),
@@ -184,7 +185,7 @@ fn asked(served: &Served<'_>, query: &Query<'_>, headers: &HeaderMap, body: Byte
             max_items: query.max_items()?,
         },
         Operation::UpdateEventSourceMapping => {
-            Command::UpdateEventSourceMapping { uuid: label(), update: read(&body)? }
+            Command::UpdateEventSourceMapping { uuid: label(), update: mapping(&body)? }
         }
         Operation::DeleteEventSourceMapping => Command::DeleteEventSourceMapping { uuid: label() },
         Operation::TagResource => {

@@ -36,6 +36,9 @@ pub(in crate::wire) fn respond(
 ) -> Response<Bytes> {
     match reply {
         Ok(EngineResponse::Lambda(Output::Invoked(outcome))) => invoked(outcome, request_id),
+        Ok(EngineResponse::Lambda(Output::Accepted { request_id })) => {
+            response::new(StatusCode::ACCEPTED, response::JSON, Vec::new(), &request_id)
+        }
         Ok(EngineResponse::Lambda(output)) => {
             let (status, body) = output_bytes(success, url_base, &output);
             response::new(status, response::JSON, body, request_id)
@@ -78,7 +81,7 @@ fn stream_head(request_id: &str, executed_version: &str) -> Response<()> {
     response
 }
 
-/// The invocation's own id is the response's: it is the one in the function's log.
+/// The invocation's own id is the response's, as that of an accepted one: it is the one in the function's log.
 fn invoked(outcome: InvokeOutcome, request_id: &str) -> Response<Bytes> {
     let id = if outcome.request_id.is_empty() { request_id } else { &outcome.request_id };
     let mut response = response::new(StatusCode::OK, response::JSON, outcome.payload, id);
@@ -101,9 +104,8 @@ fn output_bytes(success: StatusCode, url_base: Option<&UrlBase>, output: &Output
     let mut out = Vec::with_capacity(1024);
     let mut object = Object::open(&mut out);
     match output {
-        Output::Done | Output::Accepted | Output::DryRun | Output::Invoked(_) | Output::StreamBegun(_) => {
+        Output::Done | Output::Accepted { .. } | Output::DryRun | Output::Invoked(_) | Output::StreamBegun(_) => {
             let status = match output {
-                Output::Accepted => StatusCode::ACCEPTED,
                 Output::DryRun => StatusCode::NO_CONTENT,
                 _ => success,
             };

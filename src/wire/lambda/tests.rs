@@ -292,6 +292,11 @@ fn invocations_are_read() {
         r#"400 application/json x-amzn-errortype=ValidationException | {"Type":"User","message":"1 validation error detected: Value 'Later' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"}"#,
     );
     check_refused(
+        &format!("POST {F}/invocations\nx-amz-client-context: {}", "e30=".repeat(896)),
+        "{}",
+        r#"400 application/json x-amzn-errortype=InvalidRequestContentException | {"Type":"User","message":"Client context must be no more than 3583 bytes when Base64-encoded."}"#,
+    );
+    check_refused(
         &format!("POST {F}/invocations\nx-amz-client-context: e30"),
         "{}",
         r#"400 application/json x-amzn-errortype=InvalidRequestContentException | {"Type":"User","message":"Client context must be a valid Base64-encoded JSON object."}"#,
@@ -418,7 +423,7 @@ fn invocations_are_answered() {
         }),
         r#"200 application/json x-amz-executed-version=$LATEST x-amz-function-error=Unhandled x-amz-log-result=U1RBUlQK | "ok""#,
     );
-    answers(&line, Output::Accepted, "202 application/json | ");
+    answers(&line, Output::Accepted { request_id: "REQUEST-ID".into() }, "202 application/json | ");
     answers(&line, Output::DryRun, "204 application/json | ");
 }
 

@@ -339,7 +339,10 @@ pub enum Response {
         allows_loops: bool,
     },
     /// `Event` (202) or `DryRun` (204).
-    Accepted,
+    /// An asynchronous invocation, which has this id from now on.
+    Accepted {
+        request_id: String,
+    },
     DryRun,
     FunctionConcurrency {
         reserved_concurrent_executions: Option<u32>,

@@ -12,7 +12,7 @@ use crate::{
     engine::{
         Cx,
         lambda::{
-            Lambda, LambdaErrorKind, ThrottleReason,
+            Lambda, LambdaErrorKind, LambdaRecord, MappingRecord, ThrottleReason,
             invocation::{Completion, Origin},
             names::Named,
             versions::VersionId,
@@ -99,7 +99,13 @@ impl Lambda {
             mapping.messages_handled += handled.len() as u64;
             mapping.messages_failed += (running.held.len() - handled.len()) as u64;
             mapping.scaling.advance(cx.now);
-            if failed.is_none() { mapping.scaling.back_off() } else { mapping.scaling.recover() }
+            // With partial batch responses a failure is the messages', and polling goes on as before (developer guide,
+            // "Handling errors for an SQS event source in Lambda").
+            if failed.is_none() && !mapping.settings.report_failures {
+                mapping.scaling.back_off();
+            } else {
+                mapping.scaling.recover();
+            }
         }
         // Whoever waited for a slot comes before the mapping whose batch has just left one.
         self.slots_freed(cx, sqs, logs);
@@ -196,7 +202,13 @@ impl Lambda {
         let Some(mapping) = self.mappings.by_id.get_mut(&id) else { return };
         mapping.armed = None;
         let Some(state) = mapping.state.settle(cx.now) else { return self.mappings.remove(sqs, id) };
-        mapping.state = state;
+        if mapping.state != state {
+            mapping.state = state;
+            // "The date that the event source mapping was last updated or that its state changed" (API reference).
+            mapping.last_modified = cx.now;
+            let stored = mapping.stored();
+            cx.record(LambdaRecord::Mapping(MappingRecord::Set(Box::new(stored))));
+        }
         mapping.resume_at = None;
         mapping.hold = mapping.hold.filter(|hold| hold.until > cx.now);
         let queue = mapping.queue;

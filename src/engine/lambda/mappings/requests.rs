@@ -165,6 +165,7 @@ impl Lambda {
         self.mappings.settled(id, "delete")?;
         self.let_go(cx, sqs, id);
         let mapping = self.mappings.get_mut(id)?;
+        mapping.last_modified = cx.now;
         mapping.state = State::Deleting { settles_at: cx.now.plus_millis(SETTLE_MS) };
         let queue = mapping.queue;
         cx.record(LambdaRecord::Mapping(MappingRecord::Removed { uuid: mapping.uuid.clone() }));

@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        CreateAlias, FunctionActivity, InvocationType, ProvisionedConcurrencyConfig, PublishVersion, ThrottleReason,
-        UpdateAlias, UpdateFunctionCode,
+        AliasRoutingConfiguration, CreateAlias, FunctionActivity, InvocationType, ProvisionedConcurrencyConfig,
+        PublishVersion, ThrottleReason, UpdateAlias, UpdateFunctionCode,
     },
     Command, EngineConfig, EnvironmentEvent, EnvironmentId, FunctionRef, Invoke, LambdaError, LambdaErrorKind,
     Response, StopReason, World, code, invoke, named,
@@ -159,6 +159,20 @@ fn invocations_use_them_first_and_spill_over() {
     assert_eq!(kinds, ["on-demand", "on-demand"], "others have none");
     let activity = world.activity_of("f");
     assert_eq!((activity.spillovers, activity.provisioned, activity.cold_starts), (1, 1, 3));
+}
+
+#[test]
+fn what_an_aliass_other_version_runs_spills_over() {
+    let mut world = world();
+    world.try_provision("live", 1).unwrap();
+    world.ready();
+    let routing = AliasRoutingConfiguration { additional_version_weights: [("2".into(), 1.0)].into() };
+    let update = UpdateAlias { routing_config: Some(routing), ..UpdateAlias::default() };
+    world.call(Command::UpdateAlias { name: named("f"), alias: "live".into(), update }).unwrap();
+    world.ask_for("live");
+    let (_, spec) = world.launched.last().unwrap();
+    assert_eq!((spec.version.as_str(), spec.initialization_type), ("2", "on-demand"));
+    assert_eq!(world.activity_of("f").spillovers, 1);
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl Simulation {
         let token = self.world.ask(Command::Invoke(Invoke { invocation_type, function, ..invoke(&name) }));
         match self.world.replies.remove(&token) {
             None => assert!(self.waiting.insert(token)),
-            Some(Ok(Response::Accepted)) => self.accepted_events += 1,
+            Some(Ok(Response::Accepted { .. })) => self.accepted_events += 1,
             Some(Err(error)) => assert!(matches!(error.kind, LambdaErrorKind::TooManyRequests(_)), "{error}"),
             other => panic!("{other:?}"),
         }

@@ -227,7 +227,7 @@ impl Crowd {
         let (token, reply) = self.ask(Command::Lambda(Box::new(invoke)));
         match reply {
             None => assert!(self.owed.insert(token)),
-            Some(Ok(engine::Response::Lambda(lambda::Response::Accepted))) => self.tally.add("events accepted"),
+            Some(Ok(engine::Response::Lambda(lambda::Response::Accepted { .. }))) => self.tally.add("events accepted"),
             Some(Err(engine::Error::Lambda(error))) => {
                 assert!(matches!(error.kind, LambdaErrorKind::TooManyRequests(_)), "{error}");
                 self.tally.add("throttled");

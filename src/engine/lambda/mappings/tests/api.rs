@@ -38,7 +38,9 @@ fn a_mapping_passes_through_its_states() {
         }
         flow.wait(SETTLE_MS - 1);
         assert_eq!(flow.state(&uuid), through, "{change}");
+        let begun = flow.describe(&uuid).unwrap().last_modified;
         flow.wait(1);
+        assert!(flow.describe(&uuid).unwrap().last_modified > begun, "the state changed: {change}");
         assert_eq!(flow.state(&uuid), settled, "{change}");
     }
     assert_eq!(flow.delete(&uuid).unwrap().state, "Deleting");

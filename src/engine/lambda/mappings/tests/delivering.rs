@@ -276,6 +276,23 @@ fn a_response_counts_only_when_the_mapping_asks_for_it() {
     }
 }
 
+/// "When ReportBatchItemFailures is activated, Lambda doesn't scale down message polling when function invocations fail"
+/// (developer guide, "Handling errors for an SQS event source in Lambda").
+#[test]
+fn with_partial_batch_responses_failures_do_not_scale_polling_down() {
+    let mut flow = Flow::new(|_| fail(100));
+    flow.queue("q", &[("VisibilityTimeout", "5")]);
+    flow.function("f", 3);
+    for index in 0..200 {
+        flow.send("q", &index.to_string());
+    }
+    flow.map("q", "f", json!({"BatchSize": 1, "FunctionResponseTypes": ["ReportBatchItemFailures"]}));
+    flow.wait(super::INIT_MS);
+    assert_eq!(flow.activity()[0].batches_in_flight, 5);
+    flow.wait(105);
+    assert_eq!(flow.activity()[0].batches_in_flight, 5);
+}
+
 #[test]
 fn failures_halve_the_concurrency_and_successes_bring_it_back() {
     let mut calls = 0;

@@ -3,16 +3,19 @@
 use super::*;
 
 fn event(name: &str) -> Command {
-    Command::Invoke(Invoke { invocation_type: InvocationType::Event, ..invoke(name) })
+    // It is of synchronous invocations alone, and passed over.
+    let client_context = Some("{}".to_owned());
+    Command::Invoke(Invoke { invocation_type: InvocationType::Event, client_context, ..invoke(name) })
 }
 
 #[test]
 fn an_event_is_tried_three_times() {
     let mut world = World::new();
     world.create("f");
-    assert_eq!(world.call(event("f")), Ok(Response::Accepted));
+    let Ok(Response::Accepted { request_id }) = world.call(event("f")) else { panic!("not accepted") };
     assert_eq!(world.store.len(), 2, "written down before it was accepted");
     let id = world.ready();
+    assert_eq!(world.invoked[0].1.client_context, None);
     let mut seen = Vec::new();
     for wait_ms in [60_000, 120_000, 0] {
         let request_id = world.given(id);
@@ -29,7 +32,7 @@ fn an_event_is_tried_three_times() {
             world.wait(1);
         }
     }
-    assert!(seen.iter().all(|(request_id, _)| *request_id == seen[0].0), "one id for all attempts");
+    assert!(seen.iter().all(|(given, _)| **given == *request_id), "the id that the caller got, for all attempts");
     world.wait(300_000);
     assert_eq!((world.invoked.len(), world.store.len()), (3, 1), "given up");
 }
