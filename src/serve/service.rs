@@ -178,8 +178,15 @@ impl Service {
     /// Asks the engine; when it is to end, a receive that waits is answered as if its wait were over.
     pub(super) async fn ask(&self, scope: Arc<Scope>, command: Command) -> Reply {
         let is_receive = matches!(command, Command::Sqs(sqs::Command::ReceiveMessage(_)));
+        let invocations = self.driver.invocations();
         match self.driver.ask(scope, command) {
-            Asked::Answered(reply) => reply,
+            Asked::Answered(reply) => {
+                if self.driver.invocations() != invocations {
+                    // A function was given work by it: that goes out first, so that it runs while this is answered.
+                    tokio::task::yield_now().await;
+                }
+                reply
+            }
             Asked::Waits(answer) if is_receive => tokio::select! {
                 reply = answer => reply,
                 () = self.shutdown.requested() => {

@@ -90,7 +90,7 @@ fn another_concurrency_in_the_manifest_restarts_the_engine() {
         "the pool has 20 slots, 1000 on AWS",
         "reservations must leave 2 slots, 100 on AWS",
         "ramps, retries and idle times pass 5 times as fast as on AWS",
-        "asynchronous retries begin after 2000 ms, 60 s on AWS",
+        "asynchronous retries begin after 400 ms, 60 s on AWS",
     ];
     assert_ne!(engine()["pid"], before, "{}", again.stderr);
     assert!(said.iter().all(|line| again.stderr.contains(line)), "{}", again.stderr);

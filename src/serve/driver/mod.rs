@@ -61,6 +61,8 @@ pub struct Driver {
     clock: Arc<Clock>,
     config: EngineConfig,
     next_token: AtomicU64,
+    /// Given to environments so far.
+    invocations: AtomicU64,
     timer: Notify,
 }
 
@@ -158,6 +160,7 @@ impl Driver {
             clock,
             config,
             next_token: AtomicU64::new(1),
+            invocations: AtomicU64::new(0),
             timer: Notify::new(),
         }))
     }
@@ -168,6 +171,11 @@ impl Driver {
             Asked::Answered(reply) => reply,
             Asked::Waits(answer) => answer.await,
         }
+    }
+
+    /// How many invocations were given to environments, as a number that goes round.
+    pub fn invocations(&self) -> u64 {
+        self.invocations.load(Ordering::Relaxed)
     }
 
     /// Asks the engine.
@@ -293,7 +301,12 @@ impl Driver {
             match effect {
                 Effect::Reply { token, reply } if Some(token) == asked => *own = Some(reply),
                 Effect::Reply { token, reply } => self.waiting.answer(token, reply),
-                other => self.outlet.deliver(generation, other),
+                other => {
+                    if matches!(other, Effect::Invoke { .. }) {
+                        self.invocations.fetch_add(1, Ordering::Relaxed);
+                    }
+                    self.outlet.deliver(generation, other);
+                }
             }
         }
         Ok(())
