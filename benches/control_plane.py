@@ -14,7 +14,7 @@ import statistics
 import time
 import urllib.parse
 
-from engine import ROLE, Engine, package
+from serving import ROLE, Engine, package
 
 FUNCTIONS = 500
 ROUNDS = 300

@@ -14,7 +14,7 @@ import pathlib
 import statistics
 import time
 
-from engine import ROLE, Engine, package
+from serving import ROLE, Engine, package
 
 SHELL = """#!/bin/sh
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"

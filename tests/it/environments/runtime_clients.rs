@@ -180,7 +180,7 @@ fn for_go() {
 fn for_java() {
     let handler = "Function::handleRequest";
     block_on(async {
-        check(&java().script(), handler, [json!(true), json!(512), json!(null)], "Function$OutOfStock").await
+        check(&java().script(), handler, [json!(true), json!(512), json!(null)], "Function$OutOfStock").await;
     });
 }
 

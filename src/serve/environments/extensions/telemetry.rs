@@ -383,6 +383,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::task::Tasks;
 
     fn subscription(port: u16) -> Subscription {
         Subscription {
@@ -425,7 +426,8 @@ mod tests {
         let telemetry = Telemetry::default();
         telemetry.begin("on-demand", "provided", "f", "1");
         telemetry.subscribe("e", &subscription(listener.local_addr().unwrap().port())).unwrap();
-        let sending = tokio::spawn(telemetry.started().await.remove(0));
+        let mut sending = Tasks::new();
+        sending.spawn_endless("telemetry", telemetry.started().await.remove(0));
         telemetry.printed(Kind::Function, "first");
         // It cannot be reached, it fails, it takes it.
         drop(listener.accept().await.unwrap());
@@ -439,7 +441,6 @@ mod tests {
         let (stream, events) = received(&listener).await;
         assert_eq!(events, [json!("second")], "the first was taken");
         answer(stream, "200 OK").await;
-        sending.abort();
     }
 
     #[test]
