@@ -8,21 +8,16 @@ Python's, is in the figures.
 """
 
 import argparse
-import base64
-import http.client
-import io
 import json
 import pathlib
 import statistics
-import subprocess
-import tempfile
 import time
 import urllib.parse
-import zipfile
+
+from serving import ROLE, Engine, package
 
 FUNCTIONS = 500
 ROUNDS = 300
-ROLE = "arn:aws:iam::000000000000:role/r"
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",
@@ -33,39 +28,8 @@ TRUST = json.dumps(
 )
 
 
-class Engine:
-    """An engine in the foreground, and one connection to it."""
-
-    def __init__(self, program):
-        self.folder = tempfile.TemporaryDirectory()
-        self.process = subprocess.Popen(
-            [program, "serve", "--port", "0", "--state", self.folder.name],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for line in self.process.stdout:
-            if "http://" in line:
-                endpoint = "http://" + line.split("http://")[1].split()[0].strip("`")
-                self.connection = http.client.HTTPConnection(urllib.parse.urlparse(endpoint).netloc)
-                return
-        raise SystemExit("the engine did not start")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.connection.close()
-        self.process.terminate()
-        self.process.wait()
-        self.folder.cleanup()
-
-    def ask(self, method, path, body=None, headers=None):
-        self.connection.request(method, path, body, headers or {})
-        response = self.connection.getresponse()
-        answer = response.read()
-        assert response.status < 300, (method, path, response.status, answer)
-        return answer
+class Measured(Engine):
+    """An engine whose control plane is called."""
 
     def create_function(self, name, code):
         body = {"FunctionName": name, "Runtime": "python3.12", "Handler": "app.handler", "Role": ROLE, "Code": code}
@@ -80,15 +44,8 @@ class Engine:
         self.ask("POST", "/", form, {"Content-Type": "application/x-www-form-urlencoded"})
 
 
-def package():
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as file:
-        file.writestr("app.py", "def handler(event, context):\n    return event\n")
-    return {"ZipFile": base64.b64encode(out.getvalue()).decode()}
-
-
 def small_stack(program, code):
-    with Engine(program) as engine:
+    with Measured(program) as engine:
         started = time.perf_counter()
         for number in range(100):
             engine.create_queue(f"q{number}")
@@ -98,7 +55,7 @@ def small_stack(program, code):
 
 
 def calls(program, code):
-    with Engine(program) as engine:
+    with Measured(program) as engine:
         for number in range(FUNCTIONS):
             engine.create_function(f"f{number:03}", code)
         engine.iam(Action="CreateRole", RoleName="r", AssumeRolePolicyDocument=TRUST)
@@ -134,7 +91,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", type=pathlib.Path)
     program = str(parser.parse_args().program.resolve())
-    code = package()
+    code = package("app.py", "def handler(event, context):\n    return event\n")
     small = sorted(small_stack(program, code) for _ in range(5))
     print(f"100 queues and 20 functions: {small[2]:.0f} ms, the median of five ({small[0]:.0f} to {small[4]:.0f})\n")
     print(f"| call, with {FUNCTIONS} functions there | median | 99th |\n| --- | --- | --- |")

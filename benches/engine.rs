@@ -68,12 +68,12 @@ impl Bench {
         self.handle(Input::Environment { id, event });
     }
 
-    fn create_function(&mut self, number: u64, timeout_s: i64) {
+    fn create_function(&mut self, number: u64, timeout_s: u32) {
         let function = CreateFunction {
-            function_name: Some(function_name(number)),
+            function_name: function_name(number),
             runtime: Some("provided.al2023".into()),
             handler: Some("bootstrap".into()),
-            role: Some("arn:aws:iam::000000000000:role/r".into()),
+            role: "arn:aws:iam::000000000000:role/r".into(),
             timeout: Some(timeout_s),
             ..CreateFunction::default()
         };
@@ -244,7 +244,7 @@ fn mappings(size: u64) -> Bench {
         bench.create_function(number, 3);
         bench.lambda(lambda::Command::CreateEventSourceMapping(CreateEventSourceMapping {
             event_source_arn: Some(format!("arn:aws:sqs:us-east-1:000000000000:queue-{number}")),
-            function_name: Some(function_name(number)),
+            function_name: function_name(number),
             ..CreateEventSourceMapping::default()
         }));
     }

@@ -8,20 +8,14 @@ before. On a machine that does something else as well, the processor's time tell
 """
 
 import argparse
-import base64
-import http.client
-import io
 import json
 import os
 import pathlib
 import statistics
-import subprocess
-import tempfile
 import time
-import urllib.parse
-import zipfile
 
-ROLE = "arn:aws:iam::000000000000:role/r"
+from serving import ROLE, Engine, package
+
 SHELL = """#!/bin/sh
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
 while curl -sS -o /dev/null -D "$TMPDIR/head" "$api/invocation/next"; do
@@ -31,35 +25,8 @@ done
 """
 
 
-class Engine:
-    """An engine in the foreground, and one connection to it."""
-
-    def __init__(self, program, isolation):
-        self.folder = tempfile.TemporaryDirectory(dir="/var/tmp")
-        command = [program, "serve", "--port", "0", "--isolation", isolation, "--state", self.folder.name]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for line in self.process.stdout:
-            if "http://" in line:
-                endpoint = "http://" + line.split("http://")[1].split()[0].strip("`")
-                self.connection = http.client.HTTPConnection(urllib.parse.urlparse(endpoint).netloc)
-                return
-        raise SystemExit("the engine did not start")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.connection.close()
-        self.process.terminate()
-        self.process.wait()
-        self.folder.cleanup()
-
-    def ask(self, method, path, body):
-        self.connection.request(method, path, body)
-        response = self.connection.getresponse()
-        answer = response.read()
-        assert response.status < 300, (method, path, response.status, answer)
-        return answer
+class Measured(Engine):
+    """An engine whose functions begin."""
 
     def cold(self, name, code):
         """Milliseconds from the request to the answer of a function that has never run."""
@@ -80,23 +47,15 @@ class Engine:
         return sum(map(int, fields[11:15])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
-def package(program):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
-        info = zipfile.ZipInfo("bootstrap")
-        info.external_attr = 0o755 << 16
-        file.writestr(info, program.read_bytes() if program else SHELL)
-    return {"ZipFile": base64.b64encode(out.getvalue()).decode()}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("binary", type=pathlib.Path)
     parser.add_argument("--program", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=100)
     arguments = parser.parse_args()
-    code, binary = package(arguments.program), str(arguments.binary.resolve())
-    with Engine(binary, "namespace") as isolated, Engine(binary, "process") as plain:
+    content = arguments.program.read_bytes() if arguments.program else SHELL
+    code, binary = package("bootstrap", content, 0o755), str(arguments.binary.resolve())
+    with Measured(binary, "--isolation", "namespace") as isolated, Measured(binary, "--isolation", "process") as plain:
         taken = {"isolated": [], "plain": []}
         for number in range(arguments.rounds):
             pair = [("isolated", isolated), ("plain", plain)]

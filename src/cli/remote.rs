@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Session,
     artifacts::address_of,
+    commands::env::{HOST_PREFIX, SECRET_ACCESS_KEY},
     converging::{DEFAULT_ROLE_NAME, failure},
     failure::{Failure, Message},
     localstack,
@@ -178,13 +179,14 @@ impl Remote {
         let mut variables = vec![("AWS_REGION", region.clone()), ("AWS_DEFAULT_REGION", region)];
         if self.connection.has_one_endpoint() {
             variables.push(("AWS_ENDPOINT_URL", self.url().to_owned()));
+            variables.push((HOST_PREFIX.0, HOST_PREFIX.1.to_owned()));
         }
         match &self.access.profile {
             Some(profile) => variables.push(("AWS_PROFILE", profile.clone())),
             None if self.is_aws => {}
             None => {
                 variables.push(("AWS_ACCESS_KEY_ID", self.access.account.unwrap_or(self.scope.account).to_string()));
-                variables.push(("AWS_SECRET_ACCESS_KEY", super::commands::env::SECRET_ACCESS_KEY.to_owned()));
+                variables.push(("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()));
             }
         }
         variables

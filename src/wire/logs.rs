@@ -24,7 +24,7 @@ pub(super) const TARGET: &str = "Logs_20140328";
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct GroupOnly {
-    log_group_name: Option<String>,
+    log_group_name: String,
 }
 
 /// Input of the operations on tags.
@@ -188,7 +188,7 @@ mod tests {
         check(
             "GetLogEvents",
             r#"{"logGroupName":"g","logStreamName":"s","startFromHead":true}"#,
-            r#"GetLogEvents(GetLogEvents { log_group_name: Some("g"), log_stream_name: Some("s"), start_from_head: Some(true) })"#,
+            r#"GetLogEvents(GetLogEvents { log_group_name: Some("g"), log_stream_name: "s", start_from_head: Some(true) })"#,
         );
         check("DescribeLogGroups", "{}", "DescribeLogGroups(DescribeLogGroups)");
         check(
@@ -199,9 +199,9 @@ mod tests {
         check(
             "CreateLogGroup",
             r#"{"logGroupName":"g","tags":{"k":"v"}}"#,
-            r#"CreateLogGroup(CreateLogGroup { log_group_name: Some("g"), tags: {"k": "v"} })"#,
+            r#"CreateLogGroup(CreateLogGroup { log_group_name: "g", tags: {"k": "v"} })"#,
         );
-        check("DeleteLogGroup", r#"{"logGroupName":"g"}"#, r#"DeleteLogGroup { log_group_name: Some("g") }"#);
+        check("DeleteLogGroup", r#"{"logGroupName":"g"}"#, r#"DeleteLogGroup { log_group_name: "g" }"#);
         check(
             "UntagLogGroup",
             r#"{"logGroupName":"g","tags":["k"]}"#,
@@ -215,7 +215,7 @@ mod tests {
         check(
             "PutLogEvents",
             r#"{"logGroupName":"g","logStreamName":"s","logEvents":[{"timestamp":5,"message":"m"}]}"#,
-            r#"PutLogEvents(PutLogEvents { log_group_name: Some("g"), log_stream_name: Some("s"), log_events: [InputLogEvent { timestamp: 5, message: "m" }] })"#,
+            r#"PutLogEvents(PutLogEvents { log_group_name: "g", log_stream_name: "s", log_events: [InputLogEvent { timestamp: 5, message: "m" }] })"#,
         );
     }
 
@@ -242,7 +242,7 @@ mod tests {
         );
         check_parse(
             &request("GetLogEvents", r#"{"limit":"x","logStreamName":"s"}"#),
-            r#"400 application/x-amz-json-1.1 x-amzn-errortype=SerializationException | {"__type":"SerializationException","message":"the body of `GetLogEvents` cannot be read: invalid type: string \"x\", expected i64 at line 1 column 12"}"#,
+            r#"400 application/x-amz-json-1.1 x-amzn-errortype=SerializationException | {"__type":"SerializationException","message":"the body of `GetLogEvents` cannot be read: invalid type: string \"x\", expected usize at line 1 column 12"}"#,
         );
     }
 

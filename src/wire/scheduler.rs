@@ -177,7 +177,7 @@ impl Query<'_> {
         pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).collect()
     }
 
-    fn number(&self, name: &str) -> Result<Option<i64>, String> {
+    fn number(&self, name: &str) -> Result<Option<usize>, String> {
         self.get(name)
             .map(|text| text.parse().map_err(|_| format!("`{name}` is `{text}`, which is no number")))
             .transpose()

@@ -25,6 +25,7 @@ trials!(
     a_container_is_held_to_its_limits needs [Tool::Docker, Tool::Python],
     what_a_kill_leaves_is_cleared needs [Tool::Docker, Tool::Python],
     a_container_is_killed_at_its_timeout needs [Tool::Docker, Tool::Python],
+    a_runtime_with_an_extension_of_its_own_is_asked_to_end needs [Tool::Docker, Tool::Python],
     what_is_missing_is_said needs [Tool::Docker, Tool::Python],
     an_image_for_another_machine_is_said_before_it_bites needs [Tool::Docker, Tool::Go],
     what_is_printed_is_logged_with_its_invocation needs [Tool::Docker, Tool::Go],
@@ -82,6 +83,25 @@ def send(url, body):
     document = json.dumps({"QueueUrl": url, "MessageBody": body}).encode()
     headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessage"}
     urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], document, headers)).read()
+VERSION = "one"
+"#;
+
+/// Registers an extension of its own, and says goodbye when it is asked to end.
+const POLITE: &str = r#"import os, signal, sys, threading, urllib.request
+api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2020-01-01/extension/"
+registration = urllib.request.Request(api + "register", b'{"events": ["INVOKE"]}', {"Lambda-Extension-Name": "own"})
+with urllib.request.urlopen(registration) as answer:
+    identifier = answer.headers["Lambda-Extension-Identifier"]
+def listen():
+    while True:
+        urllib.request.urlopen(urllib.request.Request(api + "event/next", headers={"Lambda-Extension-Identifier": identifier})).read()
+threading.Thread(target=listen, daemon=True).start()
+def goodbye(*_):
+    print("goodbye", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, goodbye)
+def handler(event, context):
+    return VERSION
 VERSION = "one"
 "#;
 
@@ -355,6 +375,17 @@ fn a_container_is_killed_at_its_timeout() {
     assert!(slept.stdout.contains("Task timed out after 1.00 seconds"), "{}", slept.stdout);
     eventually("the container is gone", || stack.containers().iter().all(|id| !before.contains(id)).then_some(()));
     assert_eq!(stack.answer("slow", &json!({"do": "look"}))["tmp"], true, "the next one is a new one");
+    stack.down();
+}
+
+fn a_runtime_with_an_extension_of_its_own_is_asked_to_end() {
+    let stack = Stack::new("polite", &python("polite", "timeout = \"20s\"\n"));
+    stack.write("code/app.py", POLITE).up();
+    assert_eq!(stack.answer("polite", &json!({})), "one");
+    assert!(!stack.logs("polite").contains("goodbye"));
+    stack.write("code/app.py", &POLITE.replace("\"one\"", "\"two\"")).up();
+    assert_eq!(stack.answer("polite", &json!({})), "two");
+    eventually("it said goodbye", || stack.logs("polite").contains("goodbye").then_some(()));
     stack.down();
 }
 

@@ -51,6 +51,7 @@ trials!(
     layers_are_seen_at_opt needs [Tool::Python, Tool::Namespaces],
     layers_are_found_without_isolation needs [Tool::Python],
     an_extension_hears_of_invocations_and_of_the_end needs [Tool::Curl],
+    an_extension_that_does_not_want_to_hear_of_the_end_is_killed_before_those_that_do_are_waited_for needs [Tool::Curl],
     an_isolated_extension_sees_what_its_runtime_sees needs [Tool::Curl, Tool::Namespaces],
     an_extension_that_ends_ends_its_environment needs [Tool::Curl],
     telemetry_goes_to_those_who_subscribe needs [Tool::Curl],
@@ -880,10 +881,22 @@ if [ -n "$PORT" ]; then
 fi
 while event=$(curl -sS "$api/2020-01-01/extension/event/next" -H "Lambda-Extension-Identifier: $id"); do
   case $event in
-    *SHUTDOWN*) echo "$event" >"$OUT"; exit 0 ;;
+    *SHUTDOWN*)
+      while [ -n "$AFTER" ] && kill -0 "$(cat "$AFTER")" 2>&1; do :; done
+      echo "$event" >"$OUT"
+      exit 0 ;;
     *) echo "extension heard $event"; [ -z "$ENDS" ] || exit 7 ;;
   esac
 done
+"#;
+
+/// An extension that wants to hear of invocations alone, and never ends.
+const DEAF: &str = r#"#!/bin/sh
+api="http://$AWS_LAMBDA_RUNTIME_API"
+id=$(curl -sS -D - -o "$AFTER.registered" -X POST "$api/2020-01-01/extension/register" -H 'Lambda-Extension-Name: deaf' \
+  -d '{"events":["INVOKE"]}' | grep -i lambda-extension-identifier | tr -d '\r' | cut -d' ' -f2)
+echo $$ >"$AFTER"
+while curl -sS "$api/2020-01-01/extension/event/next" -H "Lambda-Extension-Identifier: $id"; do :; done
 "#;
 
 /// A function with that extension in a layer.
@@ -932,6 +945,26 @@ fn an_extension_hears_of_invocations_and_of_the_end() {
         while !fs::read_to_string(&out).is_ok_and(|text| text.contains(r#""shutdownReason":"spindown""#)) {
             tokio::task::yield_now().await;
         }
+    });
+}
+
+fn an_extension_that_does_not_want_to_hear_of_the_end_is_killed_before_those_that_do_are_waited_for() {
+    block_on(async {
+        let script = Script::new(&[("bootstrap", 0o755, SHELL)]);
+        let [out, after] = ["out", "after"].map(|name| script.state_dir.join(name));
+        let variables = [("OUT", out.to_str().unwrap()), ("AFTER", after.to_str().unwrap())];
+        let spec = with_extension(&script, &variables);
+        let deaf = spec.layers[0].dir_in(&script.state_dir).join("extensions/deaf");
+        fs::write(&deaf, DEAF).unwrap();
+        fs::set_permissions(&deaf, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut launched = script.launch_spec(spec);
+        let (lines, event) = launched.invoke("{}").await;
+        assert_eq!(outcome(&event).1["echo"], json!({}), "{lines:?}");
+        launched.environment = None;
+        while launched.next().await.is_some() {}
+        let heard =
+            fs::read_to_string(&out).expect("one ended when the other was gone, and before it was killed itself");
+        assert!(heard.contains("SHUTDOWN"), "{heard}");
     });
 }
 

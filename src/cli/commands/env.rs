@@ -22,6 +22,9 @@ use crate::{
 /// No secret: the engine takes any credentials from this machine.
 pub(crate) const SECRET_ACCESS_KEY: &str = "stackctl";
 
+/// Puts nothing before an endpoint's name, which would be found by no resolver: `StartLiveTail` is called at `stream-HOST`.
+pub(crate) const HOST_PREFIX: (&str, &str) = ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true");
+
 /// Of somebody's own AWS settings, what would be taken before these variables.
 const BESIDE_KEYS: [&str; 9] = [
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -136,6 +139,7 @@ fn of_scope(endpoint: &str, scope: &Scope) -> BTreeMap<String, String> {
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
         ("AWS_REGION", region.clone()),
         ("AWS_DEFAULT_REGION", region),
+        (HOST_PREFIX.0, HOST_PREFIX.1.to_owned()),
         // An access key id of twelve digits is the account.
         ("AWS_ACCESS_KEY_ID", scope.account.to_string()),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
@@ -236,6 +240,7 @@ mod tests {
             &[
                 "AWS_ACCESS_KEY_ID=000000000000",
                 "AWS_DEFAULT_REGION=ap-northeast-1",
+                "AWS_DISABLE_HOST_PREFIX_INJECTION=true",
                 "AWS_EC2_METADATA_DISABLED=true",
                 "AWS_ENDPOINT_URL=http://127.0.0.1:4566",
                 "AWS_REGION=ap-northeast-1",

@@ -137,7 +137,7 @@ impl Kept {
 
 impl Autoscaling {
     pub(super) fn describe_activities(&self, request: &Describe) -> Result<Response, AutoscalingError> {
-        let is_served = validate::namespace(request.service_namespace.as_deref())?;
+        let is_served = validate::is_served(request);
         let wanted = validate::filter(request.resource_id.as_deref(), request.scalable_dimension.as_deref())?;
         let with_not_scaled = request.include_not_scaled_activities.unwrap_or(false);
         let found = self.activities.kept.iter().rev().map(|kept| &kept.shown).filter(|shown| {

@@ -30,7 +30,7 @@ impl Autoscaling {
             request.resource_id.as_deref(),
             request.scalable_dimension.as_deref(),
         )?;
-        let name = validate::name(request.policy_name.as_deref(), "policyName")?.to_owned();
+        let name = request.policy_name.clone().unwrap_or_default();
         let configuration = checked(&resource, request)?.clone();
         let policies = &mut self.target_mut(&resource)?.stored.policies;
         let mut others = policies.iter().filter(|(other, _)| **other != name).map(|(_, policy)| policy);
@@ -60,7 +60,7 @@ impl Autoscaling {
     }
 
     pub(super) fn delete_policy(&mut self, cx: &mut Cx<'_>, request: &Named) -> Result<Response, AutoscalingError> {
-        let name = validate::required(request.policy_name.as_deref(), "policyName")?;
+        let name = request.policy_name.as_deref().unwrap_or_default();
         let resource = request.resource()?;
         let target = self.targets.get_mut(&resource);
         if target.is_none_or(|target| target.stored.policies.remove(name).is_none()) {
@@ -75,7 +75,7 @@ impl Autoscaling {
     }
 
     pub(super) fn describe_policies(&self, scope: &Scope, request: &Describe) -> Result<Response, AutoscalingError> {
-        let wanted = Wanted::of(request, request.policy_names.as_ref(), "policyNames")?;
+        let wanted = Wanted::of(request, request.policy_names.as_ref())?;
         let all = self.targets.iter().flat_map(|(resource, target)| {
             target.stored.policies.iter().map(move |(name, policy)| (resource, name, policy))
         });
@@ -121,15 +121,9 @@ fn checked<'a>(resource: &ResourceId, request: &'a PutScalingPolicy) -> Result<&
     match request.policy_type.as_deref() {
         Some(TARGET_TRACKING) => {}
         None => return Err(invalid("PolicyType is required to create a scaling policy: name `TargetTrackingScaling`")),
-        Some(other @ ("StepScaling" | "PredictiveScaling")) => {
-            return Err(invalid(format!(
-                "{other} is not supported for the service namespace {NAMESPACE}: use {TARGET_TRACKING}"
-            )));
-        }
         Some(other) => {
             return Err(invalid(format!(
-                "1 validation error detected: Value '{other}' at 'policyType' failed to satisfy constraint: Member must \
-                 satisfy enum value set: [StepScaling, TargetTrackingScaling, PredictiveScaling]"
+                "{other} is not supported for the service namespace {NAMESPACE}: use {TARGET_TRACKING}"
             )));
         }
     }

@@ -33,7 +33,7 @@ impl Autoscaling {
             request.resource_id.as_deref(),
             request.scalable_dimension.as_deref(),
         )?;
-        let name = validate::name(request.scheduled_action_name.as_deref(), "scheduledActionName")?.to_owned();
+        let name = request.scheduled_action_name.clone().unwrap_or_default();
         let now = cx.now;
         let actions = &mut self.target_mut(&resource)?.stored.scheduled;
         if actions.len() >= SCHEDULED_MAX && !actions.contains_key(&name) {
@@ -52,7 +52,7 @@ impl Autoscaling {
     }
 
     pub(super) fn delete_scheduled(&mut self, cx: &mut Cx<'_>, request: &Named) -> Result<Response, AutoscalingError> {
-        let name = validate::required(request.scheduled_action_name.as_deref(), "scheduledActionName")?;
+        let name = request.scheduled_action_name.as_deref().unwrap_or_default();
         let resource = request.resource()?;
         let removed = self.targets.get_mut(&resource).and_then(|target| target.stored.scheduled.remove(name));
         let Some(removed) = removed else {
@@ -70,7 +70,7 @@ impl Autoscaling {
     }
 
     pub(super) fn describe_scheduled(&self, scope: &Scope, request: &Describe) -> Result<Response, AutoscalingError> {
-        let wanted = Wanted::of(request, request.scheduled_action_names.as_ref(), "scheduledActionNames")?;
+        let wanted = Wanted::of(request, request.scheduled_action_names.as_ref())?;
         let all = self.targets.iter().flat_map(|(resource, target)| {
             target.stored.scheduled.iter().map(move |(name, action)| (resource, name, action))
         });

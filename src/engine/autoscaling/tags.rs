@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Autoscaling, AutoscalingError, AutoscalingErrorKind, Response,
     resource::{ResourceId, target_arn},
-    validate::{self, invalid},
+    validate::invalid,
 };
 use crate::{engine::Cx, model::Scope};
 
@@ -55,7 +55,7 @@ impl Autoscaling {
     }
 
     fn tagged(&self, scope: &Scope, arn: Option<&str>) -> Result<ResourceId, AutoscalingError> {
-        let arn = validate::required(arn, "resourceARN")?;
+        let arn = arn.unwrap_or_default();
         let mut targets = self.targets.iter();
         let found = targets.find(|(_, target)| target_arn(scope, &target.stored.id) == arn);
         found.map(|(resource, _)| resource.clone()).ok_or_else(|| {

@@ -70,8 +70,8 @@ impl Autoscaling {
     }
 
     pub(super) fn describe_targets(&self, scope: &Scope, request: &Describe) -> Result<Response, AutoscalingError> {
-        let is_served = validate::namespace(request.service_namespace.as_deref())?;
-        let wanted = validate::names(request.resource_ids.as_ref(), "resourceIds")?;
+        let is_served = validate::is_served(request);
+        let wanted = request.resource_ids.as_deref().filter(|wanted| !wanted.is_empty());
         validate::filter(
             wanted.and_then(|wanted| wanted.first().map(String::as_str)),
             request.scalable_dimension.as_deref(),

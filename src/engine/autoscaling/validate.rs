@@ -1,4 +1,4 @@
-//! What a request must have, with AWS's words when it has not; and pages of lists.
+//! Which resource a request is about; and pages of lists.
 
 use super::{AutoscalingError, AutoscalingErrorKind, Describe, Named, Page, resource::ResourceId};
 
@@ -6,67 +6,16 @@ use super::{AutoscalingError, AutoscalingErrorKind, Describe, Named, Page, resou
 pub(super) const NAMESPACE: &str = "lambda";
 /// The only dimension that is served.
 pub(super) const DIMENSION: &str = "lambda:function:ProvisionedConcurrency";
-/// `ServiceNamespace` of the service model.
-const NAMESPACES: &[&str] = &[
-    "ecs",
-    "elasticmapreduce",
-    "ec2",
-    "appstream",
-    "dynamodb",
-    "rds",
-    "sagemaker",
-    "custom-resource",
-    "comprehend",
-    "lambda",
-    "cassandra",
-    "kafka",
-    "elasticache",
-    "neptune",
-    "workspaces",
-];
 /// `MaxResults` (Application Auto Scaling API reference: "between 1 and 50").
 const PAGE_MAX: i64 = 50;
-/// Resource ids, policy names or scheduled actions' names that one request may list.
-const NAMES_MAX: usize = 50;
-const NAME_MAX_CHARS: usize = 256;
 
 pub(super) fn invalid(message: impl Into<String>) -> AutoscalingError {
     AutoscalingError::new(AutoscalingErrorKind::Validation, message)
 }
 
-fn violation(value: Option<&str>, member: &str, rule: &str) -> AutoscalingError {
-    let value = value.map_or_else(|| "null".to_owned(), ToOwned::to_owned);
-    invalid(format!(
-        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must {rule}"
-    ))
-}
-
-/// A member that must be there.
-pub(super) fn required<'a>(value: Option<&'a str>, member: &str) -> Result<&'a str, AutoscalingError> {
-    match value {
-        None => Err(violation(None, member, "not be null")),
-        Some("") => Err(violation(Some(""), member, "have length greater than or equal to 1")),
-        Some(value) => Ok(value),
-    }
-}
-
-/// A name that must be there, of at most 256 characters.
-pub(super) fn name<'a>(value: Option<&'a str>, member: &str) -> Result<&'a str, AutoscalingError> {
-    let name = required(value, member)?;
-    if name.chars().count() > NAME_MAX_CHARS {
-        return Err(violation(Some(name), member, &format!("have length less than or equal to {NAME_MAX_CHARS}")));
-    }
-    Ok(name)
-}
-
-/// A namespace of AWS's; whether it is [`NAMESPACE`].
-pub(super) fn namespace(value: Option<&str>) -> Result<bool, AutoscalingError> {
-    let value = required(value, "serviceNamespace")?;
-    if NAMESPACES.contains(&value) {
-        return Ok(value == NAMESPACE);
-    }
-    let rule = format!("satisfy enum value set: [{}]", NAMESPACES.join(", "));
-    Err(violation(Some(value), "serviceNamespace", &rule))
+/// Whether a description is of [`NAMESPACE`].
+pub(super) fn is_served(request: &Describe) -> bool {
+    request.service_namespace.as_deref() == Some(NAMESPACE)
 }
 
 /// The resource that a request is about.
@@ -75,11 +24,9 @@ pub(super) fn resource(
     resource_id: Option<&str>,
     scalable_dimension: Option<&str>,
 ) -> Result<ResourceId, AutoscalingError> {
-    let is_served = namespace(service_namespace)?;
-    let id = required(resource_id, "resourceId")?;
-    let dimension = required(scalable_dimension, "scalableDimension")?;
-    if !is_served {
-        let namespace = service_namespace.unwrap_or_default();
+    let [namespace, id, dimension] =
+        [service_namespace, resource_id, scalable_dimension].map(Option::unwrap_or_default);
+    if namespace != NAMESPACE {
         return Err(invalid(format!(
             "the service namespace `{namespace}` is not served by this engine, which scales `{DIMENSION}` of `{NAMESPACE}`"
         )));
@@ -111,20 +58,6 @@ pub(super) fn filter(
     }
 }
 
-/// A list of names that a description is limited to.
-pub(super) fn names<'a>(
-    names: Option<&'a Vec<String>>,
-    member: &str,
-) -> Result<Option<&'a [String]>, AutoscalingError> {
-    match names {
-        Some(names) if names.len() > NAMES_MAX => {
-            let rule = format!("have length less than or equal to {NAMES_MAX}");
-            Err(violation(Some(&format!("[{}]", names.join(", "))), member, &rule))
-        }
-        names => Ok(names.map(Vec::as_slice).filter(|names| !names.is_empty())),
-    }
-}
-
 /// Which of the things that have names a `Describe` asks for.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
@@ -135,15 +68,11 @@ pub(super) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// As `request` has it, with the `names` that it has in its `member`.
-    pub(super) fn of(
-        request: &Describe,
-        wanted: Option<&'a Vec<String>>,
-        member: &str,
-    ) -> Result<Self, AutoscalingError> {
+    /// As `request` has it, limited to some names.
+    pub(super) fn of(request: &Describe, wanted: Option<&'a Vec<String>>) -> Result<Self, AutoscalingError> {
         Ok(Self {
-            is_served: namespace(request.service_namespace.as_deref())?,
-            names: names(wanted, member)?,
+            is_served: is_served(request),
+            names: wanted.map(Vec::as_slice).filter(|names| !names.is_empty()),
             resource: filter(request.resource_id.as_deref(), request.scalable_dimension.as_deref())?,
         })
     }
@@ -167,7 +96,10 @@ pub(super) fn page<T>(
             ..1 => "have value greater than or equal to 1".to_owned(),
             _ => format!("have value less than or equal to {PAGE_MAX}"),
         };
-        return Err(violation(Some(&most.to_string()), "maxResults", &rule));
+        // The model has no range, but the reference.
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{most}' at 'maxResults' failed to satisfy constraint: Member must {rule}"
+        )));
     }
     let items: Vec<_> = items.into_iter().collect();
     let start = match next_token {

@@ -11,7 +11,7 @@ use super::{
     functions::{Function, REVISION_MISMATCH},
     names::{LATEST, Named},
     page::Page,
-    validate::{Constraints, invalid},
+    validate::invalid,
     versions::VersionId,
 };
 use crate::{
@@ -19,10 +19,6 @@ use crate::{
     model::IdSource,
 };
 
-const NAME_MAX_CHARS: usize = 128;
-const NAME_PATTERN: &str = "(?!^[0-9]+$)([a-zA-Z0-9-_]+)";
-const VERSION_PATTERN: &str = "(\\$LATEST|[0-9]+)";
-const DESCRIPTION_MAX_CHARS: usize = 256;
 /// Versions beside an alias's own that get a share of its traffic.
 const ADDITIONAL_VERSIONS_MAX: usize = 1;
 /// Parts into which a weight divides the traffic.
@@ -138,11 +134,6 @@ impl Function {
             )));
         }
         let Some((version, weight)) = weights.first_key_value() else { return Ok(None) };
-        if !(0.0..=1.0).contains(weight) {
-            let mut constraints = Constraints::default();
-            constraints.weight("routingConfig.additionalVersionWeights", *weight);
-            constraints.finish()?;
-        }
         if primary == VersionId::Latest || version == LATEST {
             return Err(invalid("$LATEST is not supported for an alias pointing to more than 1 version"));
         }
@@ -184,17 +175,8 @@ impl Lambda {
         name: &FunctionRef,
         create: CreateAlias,
     ) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        let (Some(alias), Some(version)) = (create.name, create.function_version) else {
-            let member = if create.routing_config.is_some() { "functionVersion" } else { "name" };
-            constraints.required(member);
-            return constraints.finish().map(|()| Response::Done);
-        };
-        constraints.alias(&alias);
-        constraints.version(&version);
+        let (alias, version) = (create.name, create.function_version);
         let description = create.description.unwrap_or_default();
-        constraints.length("description", &description, DESCRIPTION_MAX_CHARS);
-        constraints.finish()?;
         let (_, function) = self.whole_function(name, ALIAS_OF_QUALIFIED)?;
         let primary = function.existing_version(&version)?;
         let additional =
@@ -222,14 +204,6 @@ impl Lambda {
         alias: &str,
         update: UpdateAlias,
     ) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        if let Some(version) = &update.function_version {
-            constraints.version(version);
-        }
-        if let Some(description) = &update.description {
-            constraints.length("description", description, DESCRIPTION_MAX_CHARS);
-        }
-        constraints.finish()?;
         let (id, function) = self.whole_function(name, ALIAS_OF_QUALIFIED)?;
         let mut stored = function.aliases.get(alias).cloned().ok_or_else(|| no_alias(function, alias))?;
         if update.revision_id.is_some_and(|wanted| wanted != stored.revision_id) {
@@ -304,7 +278,7 @@ impl Lambda {
             .range::<str, _>((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded))
             .filter(|(_, alias)| version.is_none_or(|version| alias.refers_to(version)))
             .map(|(name, _)| name);
-        let page = Page::of(rest, max_items, |name| (*name).clone())?;
+        let page = Page::of(rest, max_items, |name| (*name).clone());
         let shown = page.items.into_iter().filter_map(|name| match function.show_alias(name) {
             Some(Response::Alias(alias)) => Some(*alias),
             _ => None,
@@ -318,30 +292,4 @@ const ALIAS_OF_QUALIFIED: &str =
 
 fn no_alias(function: &Function, alias: &str) -> LambdaError {
     LambdaError::new(LambdaErrorKind::ResourceNotFound, format!("Cannot find alias arn: {}:{alias}", function.arn))
-}
-
-impl Constraints {
-    fn alias(&mut self, name: &str) {
-        self.length("name", name, NAME_MAX_CHARS);
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-        if is_number || !name.bytes().all(legal) {
-            self.violated("name", name, &format!("satisfy regular expression pattern: {NAME_PATTERN}"));
-        }
-    }
-
-    fn version(&mut self, version: &str) {
-        let is_number = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
-        if version != LATEST && !is_number {
-            self.violated(
-                "functionVersion",
-                version,
-                &format!("satisfy regular expression pattern: {VERSION_PATTERN}"),
-            );
-        }
-    }
-
-    fn weight(&mut self, member: &str, weight: f64) {
-        self.violated(member, &weight.to_string(), "satisfy constraint: [Member must have value between 0.0 and 1.0]");
-    }
 }

@@ -106,7 +106,7 @@ impl Lambda {
             Command::DeleteCodeSigningConfig { arn } => self.delete_code_signing(cx, &arn),
             Command::ListCodeSigningConfigs { marker, max_items } => {
                 let after = (std::ops::Bound::Excluded(marker.unwrap_or_default()), std::ops::Bound::Unbounded);
-                let page = Page::of(self.code_signing.by_id.range(after), max_items, |(id, _)| (*id).clone())?;
+                let page = Page::of(self.code_signing.by_id.range(after), max_items, |(id, _)| (*id).clone());
                 let configs = page.items.iter().map(|(id, config)| config.shown(&self.scope, id)).collect();
                 Ok(Response::ListCodeSigningConfigs { configs, next_marker: page.next_marker })
             }
@@ -114,7 +114,7 @@ impl Lambda {
                 self.code_signing.get(&arn).ok_or_else(|| not_found(&arn))?;
                 let after = marker.as_deref().unwrap_or_default();
                 let signed = self.functions_signed_by(&arn).filter(|function| function.name() > after);
-                let page = Page::of(signed, max_items, |function| function.name().to_owned())?;
+                let page = Page::of(signed, max_items, |function| function.name().to_owned());
                 let arns = page.items.iter().map(|function| function.arn.to_string()).collect();
                 Ok(Response::FunctionArns { arns, next_marker: page.next_marker })
             }

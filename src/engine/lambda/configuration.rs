@@ -9,16 +9,14 @@ use super::{
     ImageConfigResponse, LambdaError, LayerReference, Logging, LoggingConfigResponse, SnapStartResponse, TracingConfig,
     UpdateFunctionConfiguration, UsedLayer,
     sandbox::image_config_of,
-    validate::{self, Constraints, invalid, refused},
+    validate::{self, at_most, invalid, refused},
 };
 use crate::model::{
     QueueArn, Timestamp,
     limits::{FUNCTION_TIMEOUT_DEFAULT_S, FUNCTION_TIMEOUT_MAX_S, MEMORY_MAX_MB, MEMORY_MIN_MB},
 };
 
-const DESCRIPTION_MAX_CHARS: usize = 256;
 const EPHEMERAL_STORAGE_MIN_MB: u32 = 512;
-const EPHEMERAL_STORAGE_MAX_MB: u32 = 10_240;
 const ARCHITECTURE_DEFAULT: &str = "x86_64";
 
 /// What a version of a function runs with, code aside.
@@ -67,7 +65,7 @@ impl Settings {
             runtime: request.runtime.clone().unwrap_or_default(),
             handler: request.handler.clone().unwrap_or_default(),
             image_config,
-            role: request.role.clone().unwrap_or_default(),
+            role: request.role.clone(),
             description: String::new(),
             timeout_s: FUNCTION_TIMEOUT_DEFAULT_S,
             memory_mb: MEMORY_MIN_MB,
@@ -79,15 +77,10 @@ impl Settings {
             layers: Vec::new(),
             dead_letter: None,
         };
-        let mut constraints = Constraints::default();
-        if request.role.is_none() {
-            constraints.required("role");
+        if let Some(architecture) = request.architectures.first() {
+            settings.architecture.clone_from(architecture);
         }
-        if !request.architectures.is_empty() {
-            constraints.architectures(&request.architectures);
-            settings.architecture.clone_from(&request.architectures[0]);
-        }
-        settings.apply(&request.as_update(), constraints)?;
+        settings.apply(&request.as_update())?;
         Ok(settings)
     }
 
@@ -97,45 +90,38 @@ impl Settings {
     /// As [`Settings::create`].
     pub(super) fn updated(&self, update: &UpdateFunctionConfiguration) -> Result<Self, LambdaError> {
         let mut settings = self.clone();
-        settings.apply(update, Constraints::default())?;
+        settings.apply(update)?;
         Ok(settings)
     }
 
-    fn apply(&mut self, update: &UpdateFunctionConfiguration, mut constraints: Constraints) -> Result<(), LambdaError> {
+    fn apply(&mut self, update: &UpdateFunctionConfiguration) -> Result<(), LambdaError> {
         refuse_unsupported(update)?;
         let changes_zip = update.runtime.is_some() || update.handler.is_some();
         self.change_package(changes_zip, update.image_config.as_ref())?;
         if let Some(role) = &update.role {
-            constraints.role(role);
             self.role.clone_from(role);
         }
         if let Some(handler) = &update.handler {
-            constraints.handler(handler);
             self.handler.clone_from(handler);
         }
         if let Some(description) = &update.description {
-            constraints.length("description", description, DESCRIPTION_MAX_CHARS);
             self.description.clone_from(description);
         }
         if let Some(timeout) = update.timeout {
-            self.timeout_s = constraints.number("timeout", timeout, 1, FUNCTION_TIMEOUT_MAX_S);
+            self.timeout_s = at_most("timeout", timeout, FUNCTION_TIMEOUT_MAX_S)?;
         }
         if let Some(memory) = update.memory_size {
-            self.memory_mb = constraints.number("memorySize", memory, MEMORY_MIN_MB, MEMORY_MAX_MB);
+            self.memory_mb = at_most("memorySize", memory, MEMORY_MAX_MB)?;
         }
         if let Some(storage) = &update.ephemeral_storage {
-            let (least, most) = (EPHEMERAL_STORAGE_MIN_MB, EPHEMERAL_STORAGE_MAX_MB);
-            self.ephemeral_storage_mb = constraints.number("ephemeralStorage.size", storage.size, least, most);
+            self.ephemeral_storage_mb = storage.size;
         }
         if let Some(group) = update.logging_config.as_ref().and_then(|config| config.log_group.as_ref()) {
-            constraints.log_group(group);
             self.log_group = Some(group.clone());
         }
         if let Some(environment) = &update.environment {
-            constraints.variable_names(&environment.variables);
             self.variables = (!environment.variables.is_empty()).then(|| Arc::new(environment.variables.clone()));
         }
-        constraints.finish()?;
         if let Some(config) = &update.dead_letter_config {
             self.dead_letter = dead_letter(config)?;
         }
@@ -175,7 +161,7 @@ impl CreateFunction {
     fn as_update(&self) -> UpdateFunctionConfiguration {
         UpdateFunctionConfiguration {
             runtime: self.runtime.clone(),
-            role: self.role.clone(),
+            role: Some(self.role.clone()),
             handler: self.handler.clone(),
             description: self.description.clone(),
             timeout: self.timeout,
@@ -277,7 +263,7 @@ impl Settings {
                 .iter()
                 .map(|layer| LayerReference { arn: layer.arn.clone(), code_size: layer.size_bytes })
                 .collect(),
-            ephemeral_storage: EphemeralStorage { size: i64::from(self.ephemeral_storage_mb) },
+            ephemeral_storage: EphemeralStorage { size: self.ephemeral_storage_mb },
             snap_start: SnapStartResponse { apply_on: "None".into(), optimization_status: "Off".into() },
             logging_config: self.show_logging(shown.name),
             ..FunctionConfiguration::default()

@@ -9,7 +9,7 @@ use super::{
     functions::{Function, FunctionId},
     names::{LATEST, Named},
     page::Page,
-    validate::{Constraints, invalid, refused},
+    validate::{invalid, refused},
 };
 use crate::{
     engine::Cx,
@@ -18,9 +18,7 @@ use crate::{
 
 /// Attempts after the first that a function error gets, at most and unless set.
 pub(super) const RETRIES_MAX: u32 = 2;
-/// `MaximumEventAgeInSeconds`.
-const AGE_MIN_S: u32 = 60;
-/// The same, at most and unless set: six hours.
+/// `MaximumEventAgeInSeconds`, at most and unless set: six hours.
 pub(super) const AGE_MAX_S: u32 = 21_600;
 
 /// A configuration, as it is written down.
@@ -109,14 +107,7 @@ impl Lambda {
         request: &PutFunctionEventInvokeConfig,
         is_update: bool,
     ) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        let max_retries = request
-            .maximum_retry_attempts
-            .map(|attempts| constraints.number("maximumRetryAttempts", attempts, 0, RETRIES_MAX));
-        let max_age_s = request
-            .maximum_event_age_in_seconds
-            .map(|seconds| constraints.number("maximumEventAgeInSeconds", seconds, AGE_MIN_S, AGE_MAX_S));
-        constraints.finish()?;
+        let (max_retries, max_age_s) = (request.maximum_retry_attempts, request.maximum_event_age_in_seconds);
         if max_retries.is_none() && max_age_s.is_none() && request.destination_config.is_none() {
             return Err(invalid("You must specify at least one of error handling or destination setting."));
         }
@@ -186,7 +177,7 @@ impl Lambda {
         let (function, _) = self.configured(name)?;
         let after = (std::ops::Bound::Excluded(marker.unwrap_or_default()), std::ops::Bound::Unbounded);
         let rest = function.event_configs.range::<str, _>(after).map(|(qualifier, _)| qualifier);
-        let page = Page::of(rest, max_items, |qualifier| (*qualifier).clone())?;
+        let page = Page::of(rest, max_items, |qualifier| (*qualifier).clone());
         let configs = page.items.into_iter().filter_map(|qualifier| function.show_event_config(qualifier)).collect();
         Ok(Response::ListEventInvokeConfigs { configs, next_marker: page.next_marker })
     }

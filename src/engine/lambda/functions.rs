@@ -24,7 +24,7 @@ use super::{
     sandbox::check_tags,
     swap::Swap,
     throttles::Telling,
-    validate::{self, Constraints, invalid},
+    validate::{self, invalid},
     versions::{Version, VersionId, record_version},
 };
 use crate::{
@@ -129,9 +129,6 @@ impl Function {
     pub(super) fn updated_for(&self, update: &UpdateFunctionCode) -> Result<Arc<Settings>, LambdaError> {
         validate::unsupported_text("PublishTo", update.publish_to.as_ref())?;
         let Some(architecture) = update.architectures.first() else { return Ok(Arc::clone(&self.latest.settings)) };
-        let mut constraints = Constraints::default();
-        constraints.architectures(&update.architectures);
-        constraints.finish()?;
         let mut settings = (*self.latest.settings).clone();
         settings.architecture.clone_from(architecture);
         Ok(Arc::new(settings))
@@ -192,12 +189,7 @@ impl Lambda {
         request: CreateFunction,
         code: CodeRef,
     ) -> Result<Response, LambdaError> {
-        let Some(text) = request.function_name.clone() else {
-            let mut constraints = Constraints::default();
-            constraints.required("functionName");
-            return constraints.finish().map(|()| Response::Done);
-        };
-        let reference = FunctionRef { name: text, qualifier: None };
+        let reference = FunctionRef { name: request.function_name.clone(), qualifier: None };
         let named = Named::parse(&self.scope, &reference)?;
         if named.qualifier.is_some() {
             return Err(invalid("The function name of a new function must not have a qualifier."));

@@ -21,7 +21,7 @@ impl Lambda {
             .filter(|(function, version)| {
                 function.name() > after_name || after_version.is_none_or(|after| *version > after)
             });
-        let page = Page::of(rest, request.max_items, |(function, version)| format!("{}:{version}", function.name()))?;
+        let page = Page::of(rest, request.max_items, |(function, version)| format!("{}:{version}", function.name()));
         let show = |(function, version): &(&Function, VersionId)| {
             function.show(*version, with_versions.then(|| version.to_string()).as_deref())
         };

@@ -58,14 +58,15 @@ pub use counters::Distribution;
 pub use error::{LambdaError, LambdaErrorKind, ThrottleReason};
 pub use event_config::{StoredEventConfig, Target as EventTarget};
 pub use layers::{LayerFilter, LayerRecord, StoredLayer, StoredLayerVersion, StoredStatement, UsedLayer};
-pub use logging::{LogLevel, Logging};
+pub use logging::{LogFormat, LogLevel, Logging};
 pub use mappings::{MappingRecord, StoredMapping};
 pub use policy::Statement;
 pub use provisioned::StoredProvision;
 pub use records::{
     AsyncEventRecord, FunctionRecord, LambdaRecord, StoredEvent, StoredFunction, StoredVersion, VersionRecord,
 };
-pub use sandbox::{ImageConfig, wanted as sandbox_of_tags};
+pub use recursion::RecursiveLoop;
+pub use sandbox::{ImageConfig, PackageType, wanted as sandbox_of_tags};
 pub(in crate::engine) use scalable::Provisioning;
 pub use scalable::Utilization;
 pub use urls::{Cors, FunctionUrl, FunctionUrlRequest, InvokeMode, StoredUrl, UrlAuthType};

@@ -20,7 +20,7 @@ use super::{
     page::Page,
     scaling::Rate,
     timers::Timer,
-    validate::{Constraints, invalid},
+    validate::invalid,
     versions::VersionId,
 };
 use crate::{
@@ -341,17 +341,8 @@ impl Lambda {
         cx: &mut Cx<'_>,
         logs: &mut Logs,
         name: &FunctionRef,
-        requested: Option<i64>,
+        requested: u32,
     ) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        let requested = match requested {
-            Some(requested) => constraints.number("provisionedConcurrentExecutions", requested, 1, u32::MAX),
-            None => {
-                constraints.required("provisionedConcurrentExecutions");
-                1
-            }
-        };
-        constraints.finish()?;
         let (id, version, qualifier) = self.qualified(name)?;
         let Some(function) = self.functions.get(id) else { return Err(being_deleted()) };
         if function.aliases.get(&qualifier).is_some_and(|alias| alias.additional.is_some()) {
@@ -448,7 +439,7 @@ impl Lambda {
         let function = self.functions.get(id).ok_or_else(|| named.not_found(&self.scope))?;
         let after = (std::ops::Bound::Excluded(marker.unwrap_or_default()), std::ops::Bound::Unbounded);
         let rest = function.provisioned.range::<str, _>(after).map(|(qualifier, _)| qualifier);
-        let page = Page::of(rest, max_items, |qualifier| (*qualifier).clone())?;
+        let page = Page::of(rest, max_items, |qualifier| (*qualifier).clone());
         let shown = page.items.into_iter().filter_map(|qualifier| {
             let shown = function.show_provision(qualifier)?;
             Some(ProvisionedConcurrencyConfig { function_arn: Some(format!("{}:{qualifier}", function.arn)), ..shown })
@@ -459,12 +450,8 @@ impl Lambda {
     /// The version that a request must name, and by which qualifier.
     fn qualified(&self, name: &FunctionRef) -> Result<(FunctionId, VersionId, String), LambdaError> {
         let named = Named::parse(&self.scope, name)?;
-        let Some(qualifier) = named.qualifier else {
-            let mut constraints = Constraints::default();
-            constraints.required("qualifier");
-            return Err(constraints.finish().err().unwrap_or_else(being_deleted));
-        };
         let (id, version) = self.locate(named)?;
+        let qualifier = named.qualifier.unwrap_or(LATEST);
         if qualifier == LATEST {
             return Err(invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions."));
         }

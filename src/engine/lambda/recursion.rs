@@ -6,7 +6,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Command, FunctionRef, Lambda, LambdaError, LambdaErrorKind, Response, validate::Constraints};
+use serde::Deserialize;
+
+use super::{Command, FunctionRef, Lambda, LambdaError, LambdaErrorKind, Response};
 use crate::{engine::Cx, model::FunctionArn};
 
 /// How often a function may be in one chain.
@@ -15,6 +17,13 @@ const LINEAGE: &str = "Lineage=";
 /// Functions of one chain that are counted; the header has to stay a header.
 const LABELS_MAX: usize = 8;
 const QUALIFIED: &str = "This operation does not support function versions or aliases. Please specify a function.";
+
+/// `RecursiveLoop`: what happens to a chain that has been through a function too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum RecursiveLoop {
+    Allow,
+    Terminate,
+}
 
 /// What stands for a function: FNV-1a of its ARN, written as eight digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,26 +91,12 @@ impl Lambda {
         &mut self,
         cx: &mut Cx<'_>,
         name: &FunctionRef,
-        recursive_loop: Option<&str>,
+        recursive_loop: RecursiveLoop,
     ) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        let allows = match recursive_loop {
-            Some("Allow") => true,
-            Some("Terminate") => false,
-            Some(other) => {
-                constraints.violated("recursiveLoop", other, "satisfy enum value set: [Allow, Terminate]");
-                false
-            }
-            None => {
-                constraints.required("recursiveLoop");
-                false
-            }
-        };
-        constraints.finish()?;
         let (_, function) = self.whole_function(name, QUALIFIED)?;
-        function.allows_loops = allows;
+        function.allows_loops = recursive_loop == RecursiveLoop::Allow;
         function.record(cx);
-        Ok(Response::RecursionConfig { allows_loops: allows })
+        Ok(Response::RecursionConfig { allows_loops: function.allows_loops })
     }
 
     pub(super) fn get_recursion_config(&mut self, name: &FunctionRef) -> Result<Response, LambdaError> {
@@ -112,7 +107,7 @@ impl Lambda {
     pub(super) fn recursion_request(&mut self, cx: &mut Cx<'_>, command: &Command) -> Result<Response, LambdaError> {
         match command {
             Command::PutFunctionRecursionConfig { name, recursive_loop } => {
-                self.put_recursion_config(cx, name, recursive_loop.as_deref())
+                self.put_recursion_config(cx, name, *recursive_loop)
             }
             Command::GetFunctionRecursionConfig { name } => self.get_recursion_config(name),
             _ => Err(LambdaError::new(LambdaErrorKind::Service, "this is no request about recursive loops")),

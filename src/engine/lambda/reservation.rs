@@ -1,10 +1,8 @@
 //! Reserved concurrency and account settings: the operations on the pool.
 
 use super::{
-    AccountSettings, FunctionRef, Lambda, LambdaError, Response,
-    concurrency::Share,
-    functions::Function,
-    validate::{Constraints, invalid},
+    AccountSettings, FunctionRef, Lambda, LambdaError, Response, concurrency::Share, functions::Function,
+    validate::invalid,
 };
 use crate::engine::Cx;
 
@@ -16,17 +14,8 @@ impl Lambda {
         &mut self,
         cx: &mut Cx<'_>,
         name: &FunctionRef,
-        reserved: Option<i64>,
+        reserved: u32,
     ) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        let reserved = match reserved {
-            Some(reserved) => constraints.number("reservedConcurrentExecutions", reserved, 0, u32::MAX),
-            None => {
-                constraints.required("reservedConcurrentExecutions");
-                0
-            }
-        };
-        constraints.finish()?;
         let (id, function) = self.whole_function(name, QUALIFIED)?;
         let (before, provisioned) = (function.share(), function.provisioned_total());
         let after = Share { reserved: Some(reserved), ..before };

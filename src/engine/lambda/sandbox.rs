@@ -11,12 +11,16 @@ use crate::{
     model::{FunctionIsolation, TAG_BASE_IMAGE, TAG_ISOLATION},
 };
 
-/// `ImageConfig` (Lambda service model): arguments of `EntryPoint` and of `Command`, and the length of `WorkingDirectory`.
-const ARGUMENTS_MAX: usize = 1_500;
-const WORKING_DIRECTORY_MAX_CHARS: usize = 1_000;
-
 const GIVEN_OF_ZIP: &str =
     "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.";
+
+/// `PackageType`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PackageType {
+    #[default]
+    Zip,
+    Image,
+}
 
 /// `ImageConfig`: what of the image's own settings is overridden. Empty lists override nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,20 +38,6 @@ impl ImageConfig {
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
-
-    fn check(&self) -> Result<(), LambdaError> {
-        for (name, arguments) in [("EntryPoint", &self.entry_point), ("Command", &self.command)] {
-            if arguments.len() > ARGUMENTS_MAX {
-                return Err(invalid(format!("ImageConfig.{name} has at most {ARGUMENTS_MAX} entries")));
-            }
-        }
-        let directory = self.working_directory.as_deref().unwrap_or_default();
-        if directory.chars().count() > WORKING_DIRECTORY_MAX_CHARS {
-            let most = WORKING_DIRECTORY_MAX_CHARS;
-            return Err(invalid(format!("ImageConfig.WorkingDirectory has at most {most} characters")));
-        }
-        Ok(())
-    }
 }
 
 /// How a function is packaged, by `PackageType` and what has to go with it.
@@ -55,17 +45,7 @@ impl ImageConfig {
 /// # Errors
 /// AWS's, for what belongs to the other package type.
 pub(super) fn image_config_of(request: &CreateFunction, code: &CodeRef) -> Result<Option<ImageConfig>, LambdaError> {
-    let is_image = match request.package_type.as_deref() {
-        None | Some("Zip") => false,
-        Some("Image") => true,
-        Some(other) => {
-            let mut constraints = super::validate::Constraints::default();
-            constraints.violated("packageType", other, "satisfy enum value set: [Zip, Image]");
-            constraints.finish()?;
-            false
-        }
-    };
-    if !is_image {
+    if request.package_type == PackageType::Zip {
         refuse_image_config(request.image_config.as_ref())?;
         return Ok(None);
     }
@@ -76,7 +56,6 @@ pub(super) fn image_config_of(request: &CreateFunction, code: &CodeRef) -> Resul
         return Err(invalid("Please provide ImageUri when the intended function PackageType is Image."));
     }
     let config = request.image_config.clone().unwrap_or_default();
-    config.check()?;
     Ok(Some(config))
 }
 
@@ -112,7 +91,6 @@ impl Settings {
             return Err(invalid(GIVEN_OF_ZIP));
         }
         if let Some(new) = new_config {
-            new.check()?;
             config.clone_from(new);
         }
         Ok(())

@@ -97,7 +97,7 @@ impl Lambda {
         let name = FunctionRef { name: name.to_owned(), qualifier: Some(qualifier.to_owned()) };
         let done = match capacity {
             0 => self.delete_provisioned(cx, logs, &name),
-            capacity => self.put_provisioned(cx, logs, &name, Some(i64::from(capacity))),
+            capacity => self.put_provisioned(cx, logs, &name, capacity),
         };
         self.offer_slots(cx, sqs, logs);
         done.map(drop).map_err(|error| error.message)

@@ -7,8 +7,9 @@ use super::{
     Command, FunctionRef, Lambda, LambdaError, LambdaErrorKind, Response,
     functions::{Function, FunctionId},
     names::Named,
+    page::Page,
     report::utc,
-    validate::Constraints,
+    validate::violation,
 };
 use crate::{
     engine::Cx,
@@ -17,25 +18,16 @@ use crate::{
 
 /// Characters of an id, as on AWS.
 const ID_CHARS: usize = 32;
-/// URLs of one page.
-const LIST_PAGE_MAX: u32 = 50;
-/// `MaxAge` of CORS, a day.
-const MAX_AGE_MAX_S: u32 = 86_400;
-const HEADERS_MAX: usize = 100;
-const HEADER_MAX_CHARS: usize = 1024;
-const METHODS_MAX: usize = 6;
-const METHOD_MAX_CHARS: usize = 6;
-const ORIGINS_MAX: usize = 100;
-const ORIGIN_MAX_CHARS: usize = 253;
 const QUALIFIER_PATTERN: &str = "((?!^\\d+$)^[0-9a-zA-Z-_]+$)";
 
 /// `CreateFunctionUrlConfig` and `UpdateFunctionUrlConfig`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct FunctionUrlRequest {
-    pub auth_type: Option<String>,
+    /// Always, of a new one.
+    pub auth_type: Option<UrlAuthType>,
     pub cors: Option<Cors>,
-    pub invoke_mode: Option<String>,
+    pub invoke_mode: Option<InvokeMode>,
 }
 
 /// Who may call a URL.
@@ -103,66 +95,6 @@ pub struct FunctionUrl {
     pub last_modified_time: String,
 }
 
-impl Cors {
-    fn check(&self, constraints: &mut Constraints) {
-        let mut list = |member: &str, values: &[String], most: usize, longest: usize| {
-            if values.len() > most {
-                let shown = format!("[{}]", values.join(", "));
-                constraints.violated(member, &shown, &format!("have length less than or equal to {most}"));
-            }
-            values.iter().for_each(|value| constraints.length(member, value, longest));
-        };
-        list("cors.allowHeaders", &self.allow_headers, HEADERS_MAX, HEADER_MAX_CHARS);
-        list("cors.allowMethods", &self.allow_methods, METHODS_MAX, METHOD_MAX_CHARS);
-        list("cors.allowOrigins", &self.allow_origins, ORIGINS_MAX, ORIGIN_MAX_CHARS);
-        list("cors.exposeHeaders", &self.expose_headers, HEADERS_MAX, HEADER_MAX_CHARS);
-        if let Some(seconds) = self.max_age {
-            constraints.number("cors.maxAge", seconds, 0, MAX_AGE_MAX_S);
-        }
-    }
-}
-
-/// What a legal request sets.
-struct Wanted {
-    auth_type: Option<UrlAuthType>,
-    cors: Option<Cors>,
-    invoke_mode: Option<InvokeMode>,
-}
-
-impl FunctionUrlRequest {
-    fn checked(self, is_new: bool) -> Result<Wanted, LambdaError> {
-        let mut constraints = Constraints::default();
-        let auth_type = match self.auth_type.as_deref() {
-            Some("NONE") => Some(UrlAuthType::None),
-            Some("AWS_IAM") => Some(UrlAuthType::AwsIam),
-            Some(other) => {
-                constraints.violated("authType", other, "satisfy enum value set: [NONE, AWS_IAM]");
-                None
-            }
-            None => {
-                if is_new {
-                    constraints.required("authType");
-                }
-                None
-            }
-        };
-        let invoke_mode = match self.invoke_mode.as_deref() {
-            Some("BUFFERED") => Some(InvokeMode::Buffered),
-            Some("RESPONSE_STREAM") => Some(InvokeMode::ResponseStream),
-            Some(other) => {
-                constraints.violated("invokeMode", other, "satisfy enum value set: [BUFFERED, RESPONSE_STREAM]");
-                None
-            }
-            None => None,
-        };
-        if let Some(cors) = &self.cors {
-            cors.check(&mut constraints);
-        }
-        constraints.finish()?;
-        Ok(Wanted { auth_type, cors: self.cors, invoke_mode })
-    }
-}
-
 impl Function {
     fn show_url(&self, qualifier: &str) -> Option<FunctionUrl> {
         let url = self.urls.get(qualifier)?;
@@ -225,7 +157,6 @@ impl Lambda {
         name: &FunctionRef,
         request: FunctionUrlRequest,
     ) -> Result<Response, LambdaError> {
-        let wanted = request.checked(true)?;
         let (id, qualifier) = self.url_owner(name)?;
         let function = self.functions.get(id).ok_or_else(no_url)?;
         if let Some(existing) = function.show_url(&qualifier) {
@@ -238,9 +169,9 @@ impl Lambda {
         }
         let url = StoredUrl {
             id: new_id(cx),
-            auth_type: wanted.auth_type.unwrap_or(UrlAuthType::AwsIam),
-            cors: wanted.cors,
-            invoke_mode: wanted.invoke_mode.unwrap_or(InvokeMode::Buffered),
+            auth_type: request.auth_type.unwrap_or(UrlAuthType::AwsIam),
+            cors: request.cors,
+            invoke_mode: request.invoke_mode.unwrap_or(InvokeMode::Buffered),
             created_at: cx.now,
             last_modified: cx.now,
         };
@@ -253,14 +184,13 @@ impl Lambda {
         name: &FunctionRef,
         request: FunctionUrlRequest,
     ) -> Result<Response, LambdaError> {
-        let wanted = request.checked(false)?;
         let (id, qualifier) = self.url_owner(name)?;
         let before = self.functions.get(id).and_then(|function| function.urls.get(&qualifier)).ok_or_else(no_url)?;
         let url = StoredUrl {
-            auth_type: wanted.auth_type.unwrap_or(before.auth_type),
+            auth_type: request.auth_type.unwrap_or(before.auth_type),
             // An empty one takes it away.
-            cors: wanted.cors.or_else(|| before.cors.clone()).filter(|cors| *cors != Cors::default()),
-            invoke_mode: wanted.invoke_mode.unwrap_or(before.invoke_mode),
+            cors: request.cors.or_else(|| before.cors.clone()).filter(|cors| *cors != Cors::default()),
+            invoke_mode: request.invoke_mode.unwrap_or(before.invoke_mode),
             last_modified: cx.now,
             ..before.clone()
         };
@@ -292,25 +222,20 @@ impl Lambda {
         marker: Option<&str>,
         max_items: Option<u32>,
     ) -> Result<Response, LambdaError> {
-        let mut constraints = Constraints::default();
-        let most =
-            max_items.map_or(LIST_PAGE_MAX, |most| constraints.number("maxItems", i64::from(most), 1, LIST_PAGE_MAX));
-        constraints.finish()?;
         let (id, _) = self.url_owner(name)?;
         let function = self.functions.get(id).ok_or_else(no_url)?;
         // The unqualified one's marker is a word that no alias can be.
-        let mut rest = function.urls.keys().filter(|qualifier| match marker {
+        let rest = function.urls.keys().filter(|qualifier| match marker {
             None => true,
             Some(UNQUALIFIED) => !qualifier.is_empty(),
             Some(marker) => qualifier.as_str() > marker,
         });
-        let page: Vec<_> = rest.by_ref().take(most as usize).collect();
-        let next_marker = rest.next().and(page.last()).map(|last| match last.as_str() {
+        let page = Page::of(rest, max_items, |last| match last.as_str() {
             "" => UNQUALIFIED.to_owned(),
             alias => alias.to_owned(),
         });
-        let urls = page.into_iter().filter_map(|qualifier| function.show_url(qualifier)).collect();
-        Ok(Response::ListFunctionUrls { urls, next_marker })
+        let urls = page.items.into_iter().filter_map(|qualifier| function.show_url(qualifier)).collect();
+        Ok(Response::ListFunctionUrls { urls, next_marker: page.next_marker })
     }
 
     /// The function and alias, empty for none, whose URL a request means.
@@ -319,10 +244,9 @@ impl Lambda {
         if let Some(qualifier) = named.qualifier
             && (qualifier.contains('$') || qualifier.bytes().all(|byte| byte.is_ascii_digit()))
         {
-            let mut constraints = Constraints::default();
-            let must = format!("satisfy regular expression pattern: {QUALIFIER_PATTERN}");
-            constraints.violated("qualifier", qualifier, &must);
-            constraints.finish()?;
+            // The model says so of the parameter; this one may stand in the name.
+            let must = format_args!("satisfy regular expression pattern: {QUALIFIER_PATTERN}");
+            return Err(violation("qualifier", qualifier, must));
         }
         Ok((self.find(named)?, named.qualifier.unwrap_or_default().to_owned()))
     }

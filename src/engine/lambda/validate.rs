@@ -1,7 +1,7 @@
 //! What a function's settings may be, with AWS's words when they may not; and what the engine does not do, refused by
 //! name instead of stored and forgotten.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display};
 
 use serde_json::Value;
 
@@ -56,7 +56,6 @@ const RUNTIMES: &[&str] = &[
     "provided.al2",
     "provided.al2023",
 ];
-const ARCHITECTURES: &[&str] = &["x86_64", "arm64"];
 /// Keys that Lambda sets itself (Lambda developer guide, "Defined runtime environment variables").
 const RESERVED_KEYS: &[&str] = &[
     "_HANDLER",
@@ -78,122 +77,27 @@ const RESERVED_KEYS: &[&str] = &[
     "LAMBDA_TASK_ROOT",
     "LAMBDA_RUNTIME_DIR",
 ];
-const ROLE_PATTERN: &str = "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+";
-const LOG_GROUP_PATTERN: &str = "[\\.\\-_/#A-Za-z0-9]+";
-const LOG_GROUP_MAX_BYTES: usize = 512;
 /// Tags of a function (Lambda developer guide, "Using tags on Lambda functions").
 const TAGS_MAX: usize = 50;
 const TAG_KEY_MAX_CHARS: usize = 128;
 const TAG_VALUE_MAX_CHARS: usize = 256;
 
-/// Violations of the service model's constraints, collected: AWS reports all of a request's at once.
-#[derive(Debug, Default)]
-pub(super) struct Constraints {
-    violations: Vec<String>,
+/// A value past a limit that AWS has and its service model has not, in the words of the model's constraints, for which
+/// `wire::constraints` stands.
+pub(super) fn violation(member: &str, value: impl Display, must: impl Display) -> LambdaError {
+    let message = format!(
+        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must {must}"
+    );
+    LambdaError::new(LambdaErrorKind::Validation, message)
 }
 
-impl Constraints {
-    pub(super) fn violated(&mut self, member: &str, value: &str, must: &str) {
-        self.violations.push(format!("Value '{value}' at '{member}' failed to satisfy constraint: Member must {must}"));
+/// # Errors
+/// For a number above such a limit.
+pub(super) fn at_most(member: &str, value: u32, most: u32) -> Result<u32, LambdaError> {
+    if value <= most {
+        return Ok(value);
     }
-
-    /// A number in a closed range; what it is on failure does not matter.
-    pub(super) fn number(&mut self, member: &str, value: i64, least: u32, most: u32) -> u32 {
-        match u32::try_from(value) {
-            Ok(value) if value >= least && value <= most => value,
-            _ if value < i64::from(least) => {
-                self.violated(member, &value.to_string(), &format!("have value greater than or equal to {least}"));
-                least
-            }
-            _ => {
-                self.violated(member, &value.to_string(), &format!("have value less than or equal to {most}"));
-                most
-            }
-        }
-    }
-
-    pub(super) fn length(&mut self, member: &str, value: &str, most: usize) {
-        if value.chars().count() > most {
-            self.violated(member, value, &format!("have length less than or equal to {most}"));
-        }
-    }
-
-    pub(super) fn required(&mut self, member: &str) {
-        self.violations.push(format!("Value null at '{member}' failed to satisfy constraint: Member must not be null"));
-    }
-
-    pub(super) fn role(&mut self, role: &str) {
-        if !is_role(role) {
-            self.violated("role", role, &format!("satisfy regular expression pattern: {ROLE_PATTERN}"));
-        }
-    }
-
-    pub(super) fn handler(&mut self, handler: &str) {
-        self.length("handler", handler, 128);
-        if handler.is_empty() || handler.contains(char::is_whitespace) {
-            self.violated("handler", handler, "satisfy regular expression pattern: [^\\s]+");
-        }
-    }
-
-    pub(super) fn architectures(&mut self, architectures: &[String]) {
-        let known = architectures.iter().all(|name| ARCHITECTURES.contains(&name.as_str()));
-        if architectures.len() != 1 || !known {
-            let value = format!("[{}]", architectures.join(", "));
-            let must = "satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64]]";
-            self.violated("architectures", &value, must);
-        }
-    }
-
-    pub(super) fn log_group(&mut self, name: &str) {
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/#".contains(&byte);
-        if name.is_empty() || name.len() > LOG_GROUP_MAX_BYTES || !name.bytes().all(legal) {
-            let must = format!("satisfy regular expression pattern: {LOG_GROUP_PATTERN}");
-            self.violated("loggingConfig.logGroup", name, &must);
-        }
-    }
-
-    pub(super) fn variable_names(&mut self, variables: &BTreeMap<String, String>) {
-        // The map's value is left out of the message: it may hold secrets.
-        if !variables.keys().all(|key| is_variable_name(key) || RESERVED_KEYS.contains(&key.as_str())) {
-            self.violations.push(
-                "Value at 'environment.variables' failed to satisfy constraint: Map keys must satisfy constraint: \
-                 [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]"
-                    .into(),
-            );
-        }
-    }
-
-    /// # Errors
-    /// `ValidationException` with all that was violated.
-    pub(super) fn finish(self) -> Result<(), LambdaError> {
-        let count = self.violations.len();
-        if count == 0 {
-            return Ok(());
-        }
-        let plural = if count == 1 { "" } else { "s" };
-        let message = format!("{count} validation error{plural} detected: {}", self.violations.join("; "));
-        Err(LambdaError::new(LambdaErrorKind::Validation, message))
-    }
-}
-
-fn is_role(role: &str) -> bool {
-    let Some(rest) = role.strip_prefix("arn:") else { return false };
-    let Some((partition, rest)) = rest.split_once(':') else { return false };
-    let Some(rest) = rest.strip_prefix("iam::") else { return false };
-    let Some((account, rest)) = rest.split_once(':') else { return false };
-    let Some(name) = rest.strip_prefix("role") else { return false };
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte);
-    (partition.is_empty() || partition.starts_with("aws"))
-        && account.len() == 12
-        && account.bytes().all(|byte| byte.is_ascii_digit())
-        && name.strip_prefix('/').unwrap_or(name).bytes().all(legal)
-        && name.len() > 1
-}
-
-fn is_variable_name(key: &str) -> bool {
-    key.len() >= 2
-        && key.starts_with(|first: char| first.is_ascii_alphabetic())
-        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    Err(violation(member, value, format_args!("have value less than or equal to {most}")))
 }
 
 /// # Errors
@@ -312,43 +216,14 @@ mod tests {
 
     use super::*;
 
-    fn violations(act: impl FnOnce(&mut Constraints)) -> String {
-        let mut constraints = Constraints::default();
-        act(&mut constraints);
-        constraints.finish().map_or_else(|error| error.message, |()| "none".into())
-    }
-
     #[test]
-    fn constraints_in_aws_words() {
+    fn limits_that_the_model_does_not_have() {
+        assert_eq!(at_most("timeout", 900, 900), Ok(900));
         assert_eq!(
-            violations(|constraints| {
-                constraints.number("timeout", 901, 1, 900);
-                constraints.number("memorySize", 127, 128, 10_240);
-            }),
-            "2 validation errors detected: Value '901' at 'timeout' failed to satisfy constraint: Member must have value \
-             less than or equal to 900; Value '127' at 'memorySize' failed to satisfy constraint: Member must have value \
-             greater than or equal to 128"
+            at_most("timeout", 901, 900).unwrap_err().message,
+            "1 validation error detected: Value '901' at 'timeout' failed to satisfy constraint: Member must have value less \
+             than or equal to 900"
         );
-        assert_eq!(violations(|constraints| constraints.handler("a.b")), "none");
-        assert!(violations(|constraints| constraints.handler("a b")).contains("[^\\s]+"));
-        assert!(violations(|constraints| constraints.architectures(&["mips".into()])).contains("[x86_64, arm64]"));
-        assert!(violations(|constraints| constraints.architectures(&[])).contains("architectures"));
-        assert_eq!(violations(|constraints| constraints.architectures(&["arm64".into()])), "none");
-    }
-
-    #[test]
-    fn roles() {
-        for (role, legal) in [
-            ("arn:aws:iam::123456789012:role/sampleRole", true),
-            ("arn:aws-cn:iam::123456789012:role/path/to/role", true),
-            ("arn:aws:iam::000000000000:role/lambda-role", true),
-            ("arn:aws:iam::1:role/x", false),
-            ("arn:aws:iam::123456789012:user/x", false),
-            ("arn:aws:iam::123456789012:role/", false),
-            ("r1", false),
-        ] {
-            assert_eq!(violations(|constraints| constraints.role(role)) == "none", legal, "{role}");
-        }
     }
 
     #[test]
@@ -366,9 +241,6 @@ mod tests {
         variables(&of("QUEUE_URL", &"x".repeat(4096 - 9))).unwrap();
         assert!(variables(&of("QUEUE_URL", &"x".repeat(4096 - 8))).unwrap_err().message.ends_with("4KB limit."));
         assert!(variables(&of("AWS_REGION", "x")).unwrap_err().message.ends_with("in this request: AWS_REGION"));
-        let secret = violations(|constraints| constraints.variable_names(&of("1X", "secret")));
-        assert!(secret.contains("Map keys") && !secret.contains("secret"), "{secret}");
-        assert_eq!(violations(|constraints| constraints.variable_names(&of("LEVEL", "x"))), "none");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! CloudWatch Logs' operations in the shapes of its service model (`logs/2014-03-28`), without protocol.
+//! CloudWatch Logs' operations in the shapes of its service model (`logs/2014-03-28`), without protocol; what the model
+//! says of an input is true of it, because `wire::constraints` has seen to it.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -14,13 +15,13 @@ pub enum Command {
     FilterLogEvents(FilterLogEvents),
     GetLogEvents(GetLogEvents),
     StartLiveTail(StartLiveTail),
-    DeleteLogGroup { log_group_name: Option<String> },
+    DeleteLogGroup { log_group_name: String },
     CreateLogGroup(CreateLogGroup),
     CreateLogStream(StreamRef),
     DeleteLogStream(StreamRef),
     PutLogEvents(PutLogEvents),
     PutRetentionPolicy(PutRetentionPolicy),
-    DeleteRetentionPolicy { log_group_name: Option<String> },
+    DeleteRetentionPolicy { log_group_name: String },
     TagResource { group: TaggedGroup, tags: BTreeMap<String, String> },
     UntagResource { group: TaggedGroup, tag_keys: Vec<String> },
     ListTags { group: TaggedGroup },
@@ -86,13 +87,13 @@ macro_rules! shape {
 }
 
 shape!(CreateLogGroup {
-    log_group_name: Option<String>,
+    log_group_name: String,
     tags: BTreeMap<String, String>,
     kms_key_id: Option<String>,
     log_group_class: Option<String>,
 });
-shape!(StreamRef { log_group_name: Option<String>, log_stream_name: Option<String> });
-shape!(PutLogEvents { log_group_name: Option<String>, log_stream_name: Option<String>, log_events: Vec<InputLogEvent> });
+shape!(StreamRef { log_group_name: String, log_stream_name: String });
+shape!(PutLogEvents { log_group_name: String, log_stream_name: String, log_events: Vec<InputLogEvent> });
 shape!(InputLogEvent { timestamp: i64, message: String });
 shape!(PutLogEventsOutput {
     /// Of no meaning any more, and returned still.
@@ -108,12 +109,12 @@ shape!(RejectedLogEventsInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     expired_log_event_end_index: Option<usize>,
 });
-shape!(PutRetentionPolicy { log_group_name: Option<String>, retention_in_days: Option<i64> });
+shape!(PutRetentionPolicy { log_group_name: String, retention_in_days: i64 });
 shape!(DescribeLogGroups {
     log_group_name_prefix: Option<String>,
     log_group_name_pattern: Option<String>,
     next_token: Option<String>,
-    limit: Option<i64>,
+    limit: Option<usize>,
 });
 shape!(DescribeLogStreams {
     log_group_name: Option<String>,
@@ -122,28 +123,28 @@ shape!(DescribeLogStreams {
     order_by: Option<String>,
     descending: Option<bool>,
     next_token: Option<String>,
-    limit: Option<i64>,
+    limit: Option<usize>,
 });
 shape!(FilterLogEvents {
     log_group_name: Option<String>,
     log_group_identifier: Option<String>,
     log_stream_names: Vec<String>,
     log_stream_name_prefix: Option<String>,
-    start_time: Option<i64>,
-    end_time: Option<i64>,
+    start_time: Option<u64>,
+    end_time: Option<u64>,
     filter_pattern: Option<String>,
     next_token: Option<String>,
-    limit: Option<i64>,
+    limit: Option<usize>,
     interleaved: Option<bool>,
 });
 shape!(GetLogEvents {
     log_group_name: Option<String>,
     log_group_identifier: Option<String>,
-    log_stream_name: Option<String>,
-    start_time: Option<i64>,
-    end_time: Option<i64>,
+    log_stream_name: String,
+    start_time: Option<u64>,
+    end_time: Option<u64>,
     next_token: Option<String>,
-    limit: Option<i64>,
+    limit: Option<usize>,
     start_from_head: Option<bool>,
 });
 shape!(StartLiveTail {

@@ -4,13 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     FilterLogEvents, FilterLogEventsOutput, FilteredLogEvent, GetLogEvents, GetLogEventsOutput, LogLine, LogsError,
-    OutputLogEvent,
-    filter::FilterPattern,
-    group::Place,
-    groups::{group_name, limit},
-    invalid, no_such_group,
-    settings::no_such_stream,
-    store::Store,
+    OutputLogEvent, filter::FilterPattern, group::Place, groups::group_name, invalid, no_such_group,
+    settings::no_such_stream, store::Store,
 };
 
 /// Events of one page (CloudWatch Logs API reference).
@@ -26,11 +21,11 @@ const STREAM_NAMES_MAX: usize = 100;
 
 /// Lines of a group in the order of time, of all its streams or of some.
 pub(super) fn filter_events(store: &Store, request: &FilterLogEvents) -> Result<FilterLogEventsOutput, LogsError> {
-    let page_max = limit(request.limit, PAGE_MAX_EVENTS)?;
+    let page_max = request.limit.unwrap_or(PAGE_MAX_EVENTS);
     let name = group_name(request.log_group_name.as_deref(), request.log_group_identifier.as_deref())?;
     let pattern = FilterPattern::parse(request.filter_pattern.as_deref().unwrap_or_default()).map_err(invalid)?;
     let streams = Streams::of(request)?;
-    let (from_ms, until_ms) = time_range(request.start_time, request.end_time)?;
+    let (from_ms, until_ms) = (request.start_time.unwrap_or(0), request.end_time.unwrap_or(u64::MAX));
     let token = request.next_token.as_deref().map(Place::parse).transpose()?;
     let group = store.group(name).ok_or_else(no_such_group)?;
 
@@ -54,11 +49,11 @@ pub(super) fn filter_events(store: &Store, request: &FilterLogEvents) -> Result<
 
 /// Lines of one stream, forwards or backwards, always in the order of time.
 pub(super) fn get_events(store: &Store, request: &GetLogEvents) -> Result<GetLogEventsOutput, LogsError> {
-    let page_max = limit(request.limit, PAGE_MAX_EVENTS)?;
+    let page_max = request.limit.unwrap_or(PAGE_MAX_EVENTS);
     let name = group_name(request.log_group_name.as_deref(), request.log_group_identifier.as_deref())?;
-    let (from_ms, until_ms) = time_range(request.start_time, request.end_time)?;
+    let (from_ms, until_ms) = (request.start_time.unwrap_or(0), request.end_time.unwrap_or(u64::MAX));
     let turn = request.next_token.as_deref().map(Turn::parse).transpose()?;
-    let stream_name = request.log_stream_name.as_deref().unwrap_or_default();
+    let stream_name = request.log_stream_name.as_str();
     let group = store.group(name).ok_or_else(no_such_group)?;
     let places = group.places_of(stream_name).ok_or_else(no_such_stream)?;
 
@@ -175,19 +170,6 @@ impl<'a> Streams<'a> {
             Self::Prefixed(prefix) => stream.starts_with(prefix),
         }
     }
-}
-
-fn time_range(start: Option<i64>, end: Option<i64>) -> Result<(u64, u64), LogsError> {
-    let instant = |value: Option<i64>, member: &str, default: u64| match value {
-        None => Ok(default),
-        Some(value) => u64::try_from(value).map_err(|_| {
-            invalid(format!(
-                "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: \
-                 Member must have value greater than or equal to 0"
-            ))
-        }),
-    };
-    Ok((instant(start, "startTime", 0)?, instant(end, "endTime", u64::MAX)?))
 }
 
 fn invalid_token() -> LogsError {

@@ -14,11 +14,9 @@ const STANDARD: &str = "STANDARD";
 
 /// Groups or streams on one page, and as many when the request does not say (CloudWatch Logs API reference).
 const PAGE_MAX: usize = 50;
-/// Characters of a name.
-const NAME_MAX: usize = 512;
 
 pub(super) fn create(store: &mut Store, cx: &mut Cx<'_>, request: CreateLogGroup) -> Result<(), LogsError> {
-    let name = legal_name(request.log_group_name.as_deref())?;
+    let name = request.log_group_name.as_str();
     if request.kms_key_id.is_some_and(|key| !key.is_empty()) {
         return Err(invalid("kmsKeyId is not supported by the embedded engine, which encrypts no logs: leave it out"));
     }
@@ -42,8 +40,7 @@ pub(super) fn create(store: &mut Store, cx: &mut Cx<'_>, request: CreateLogGroup
     })
 }
 
-pub(super) fn delete(store: &mut Store, cx: &mut Cx<'_>, name: Option<&str>) -> Result<(), LogsError> {
-    let name = legal_name(name)?;
+pub(super) fn delete(store: &mut Store, cx: &mut Cx<'_>, name: &str) -> Result<(), LogsError> {
     let group = store.delete_group(name).ok_or_else(no_such_group)?;
     if group.is_kept {
         cx.record(LogsRecord::Group { name: name.to_owned(), group: None });
@@ -59,7 +56,7 @@ pub(super) fn describe_groups(
     scope: &Scope,
     request: &DescribeLogGroups,
 ) -> Result<DescribeLogGroupsOutput, LogsError> {
-    let limit = page_limit(request.limit)?;
+    let limit = request.limit.unwrap_or(PAGE_MAX);
     let (prefix, pattern) = (request.log_group_name_prefix.as_deref(), request.log_group_name_pattern.as_deref());
     if prefix.is_some() && pattern.is_some() {
         return Err(invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
@@ -78,7 +75,7 @@ pub(super) fn describe_streams(
     scope: &Scope,
     request: &DescribeLogStreams,
 ) -> Result<DescribeLogStreamsOutput, LogsError> {
-    let limit = page_limit(request.limit)?;
+    let limit = request.limit.unwrap_or(PAGE_MAX);
     let name = group_name(request.log_group_name.as_deref(), request.log_group_identifier.as_deref())?;
     let prefix = request.log_stream_name_prefix.as_deref();
     let by_time = match request.order_by.as_deref() {
@@ -126,44 +123,13 @@ pub(super) fn group_name<'a>(name: Option<&'a str>, identifier: Option<&'a str>)
         (Some(_), Some(_)) | (None, None) => {
             Err(invalid("Exactly one of logGroupName and logGroupIdentifier must be specified."))
         }
-        (Some(name), None) => legal_name(Some(name)),
+        (Some(name), None) => Ok(name),
         (None, Some(identifier)) if identifier.starts_with("arn:") => {
             let name = identifier.splitn(7, ':').nth(6).unwrap_or_default();
-            legal_name(Some(name.strip_suffix(":*").unwrap_or(name)))
+            Ok(name.strip_suffix(":*").unwrap_or(name))
         }
-        (None, Some(identifier)) => legal_name(Some(identifier)),
+        (None, Some(identifier)) => Ok(identifier),
     }
-}
-
-/// A value between 1 and `max`, `max` when there is none.
-pub(super) fn limit(value: Option<i64>, max: usize) -> Result<usize, LogsError> {
-    match value {
-        None => Ok(max),
-        Some(value) => usize::try_from(value).ok().filter(|value| (1..=max).contains(value)).ok_or_else(|| {
-            let rule =
-                if value < 1 { "greater than or equal to 1".into() } else { format!("less than or equal to {max}") };
-            invalid(format!(
-                "1 validation error detected: Value '{value}' at 'limit' failed to satisfy constraint: \
-                 Member must have value {rule}"
-            ))
-        }),
-    }
-}
-
-fn page_limit(value: Option<i64>) -> Result<usize, LogsError> {
-    limit(value, PAGE_MAX)
-}
-
-pub(super) fn legal_name(name: Option<&str>) -> Result<&str, LogsError> {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/.#".contains(&byte);
-    let name = name.unwrap_or_default();
-    if (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(legal) {
-        return Ok(name);
-    }
-    Err(invalid(format!(
-        "1 validation error detected: Value '{name}' at 'logGroupName' failed to satisfy constraint: \
-         Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
-    )))
 }
 
 fn parse_stream_token(token: &str) -> Result<(u64, &str), LogsError> {

@@ -71,13 +71,11 @@ impl Logs {
         let store = &mut self.store;
         match command {
             Command::CreateLogGroup(request) => groups::create(store, cx, request),
-            Command::DeleteLogGroup { log_group_name } => groups::delete(store, cx, log_group_name.as_deref()),
+            Command::DeleteLogGroup { log_group_name } => groups::delete(store, cx, &log_group_name),
             Command::CreateLogStream(request) => settings::create_stream(store, cx, &request),
             Command::DeleteLogStream(request) => settings::delete_stream(store, cx, &request),
             Command::PutRetentionPolicy(request) => settings::put_retention(store, cx, &request),
-            Command::DeleteRetentionPolicy { log_group_name } => {
-                settings::delete_retention(store, cx, log_group_name.as_deref())
-            }
+            Command::DeleteRetentionPolicy { log_group_name } => settings::delete_retention(store, cx, &log_group_name),
             Command::TagResource { group, tags } => settings::tag(store, cx, &group, tags),
             Command::UntagResource { group, tag_keys } => settings::untag(store, cx, &group, &tag_keys),
             other => Err(invalid(format!("this is no request that sets something: {other:?}"))),

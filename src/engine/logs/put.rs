@@ -1,9 +1,7 @@
 //! `PutLogEvents`: events of clients, which may be of another time than now.
 
 use super::{
-    LogLine, LogSource, LogsError, PutLogEvents, PutLogEventsOutput, RejectedLogEventsInfo,
-    groups::legal_name,
-    invalid, no_such_group,
+    LogLine, LogSource, LogsError, PutLogEvents, PutLogEventsOutput, RejectedLogEventsInfo, invalid, no_such_group,
     settings::no_such_stream,
     store::{DAY_MS, Found, LINE_MAX_BYTES, Store},
 };
@@ -26,8 +24,8 @@ pub(super) fn put_events(
     cx: &Cx<'_>,
     request: PutLogEvents,
 ) -> Result<(PutLogEventsOutput, Vec<Arc<LogLine>>), LogsError> {
-    let name = legal_name(request.log_group_name.as_deref())?;
-    let stream = request.log_stream_name.as_deref().unwrap_or_default();
+    let name = request.log_group_name.as_str();
+    let stream = request.log_stream_name.as_str();
     let group = store.group(name).ok_or_else(no_such_group)?;
     if group.stream(stream).is_none() {
         return Err(no_such_stream());

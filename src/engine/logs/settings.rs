@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     LogsError, LogsErrorKind, LogsRecord, PutRetentionPolicy, StoredGroup, StreamRef, TaggedGroup, group::Group,
-    groups::legal_name, invalid, no_such_group, store::Store,
+    invalid, no_such_group, store::Store,
 };
 use crate::engine::Cx;
 
@@ -34,8 +34,7 @@ pub(super) fn change(
 }
 
 pub(super) fn put_retention(store: &mut Store, cx: &mut Cx<'_>, request: &PutRetentionPolicy) -> Result<(), LogsError> {
-    let name = legal_name(request.log_group_name.as_deref())?;
-    let days = request.retention_in_days.unwrap_or_default();
+    let (name, days) = (request.log_group_name.as_str(), request.retention_in_days);
     let legal = u32::try_from(days).ok().filter(|days| RETENTIONS.contains(days));
     let days = legal.ok_or_else(|| {
         let set: Vec<String> = RETENTIONS.iter().map(ToString::to_string).collect();
@@ -53,15 +52,15 @@ pub(super) fn put_retention(store: &mut Store, cx: &mut Cx<'_>, request: &PutRet
     Ok(())
 }
 
-pub(super) fn delete_retention(store: &mut Store, cx: &mut Cx<'_>, name: Option<&str>) -> Result<(), LogsError> {
-    change(store, cx, legal_name(name)?, |group| {
+pub(super) fn delete_retention(store: &mut Store, cx: &mut Cx<'_>, name: &str) -> Result<(), LogsError> {
+    change(store, cx, name, |group| {
         group.retention_days = None;
         Ok(())
     })
 }
 
 pub(super) fn create_stream(store: &mut Store, cx: &mut Cx<'_>, request: &StreamRef) -> Result<(), LogsError> {
-    let (group, name) = names(request)?;
+    let (group, name) = (request.log_group_name.as_str(), request.log_stream_name.as_str());
     let found = store.group(group).ok_or_else(no_such_group)?;
     if found.stream(name).is_some() {
         return Err(LogsError {
@@ -81,24 +80,13 @@ pub(super) fn create_stream(store: &mut Store, cx: &mut Cx<'_>, request: &Stream
 }
 
 pub(super) fn delete_stream(store: &mut Store, cx: &mut Cx<'_>, request: &StreamRef) -> Result<(), LogsError> {
-    let (group, name) = names(request)?;
+    let (group, name) = (request.log_group_name.as_str(), request.log_stream_name.as_str());
     store.group(group).ok_or_else(no_such_group)?;
     let stream = store.delete_stream(group, name).ok_or_else(no_such_stream)?;
     if stream.is_kept {
         cx.record(LogsRecord::Stream { group: group.to_owned(), name: name.to_owned(), created: None });
     }
     Ok(())
-}
-
-fn names(request: &StreamRef) -> Result<(&str, &str), LogsError> {
-    let stream = request.log_stream_name.as_deref().unwrap_or_default();
-    if stream.is_empty() || stream.contains([':', '*']) {
-        return Err(invalid(format!(
-            "1 validation error detected: Value '{stream}' at 'logStreamName' failed to satisfy constraint: Member must \
-             satisfy regular expression pattern: [^:*]*"
-        )));
-    }
-    Ok((legal_name(request.log_group_name.as_deref())?, stream))
 }
 
 pub(super) fn no_such_stream() -> LogsError {
@@ -139,11 +127,11 @@ pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), LogsErro
 
 fn tagged(group: &TaggedGroup) -> Result<&str, LogsError> {
     match group {
-        TaggedGroup::Named(name) => legal_name(Some(name)),
+        TaggedGroup::Named(name) => Ok(name),
         TaggedGroup::Arn(arn) => {
             let name = arn.strip_prefix("arn:").and_then(|rest| rest.split_once(":log-group:")).map(|(_, name)| name);
             let name = name.ok_or_else(|| invalid(format!("The ARN {arn} is no log group's")))?;
-            legal_name(Some(name.strip_suffix(":*").unwrap_or(name)))
+            Ok(name.strip_suffix(":*").unwrap_or(name))
         }
     }
 }

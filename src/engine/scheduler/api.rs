@@ -112,7 +112,7 @@ shape!(
 shape!(FlexibleTimeWindow {
     mode: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    maximum_window_in_minutes: Option<i64>,
+    maximum_window_in_minutes: Option<u64>,
 });
 shape!(Target {
     arn: Option<String>,
@@ -136,9 +136,9 @@ shape!(Target {
 });
 shape!(RetryPolicy {
     #[serde(skip_serializing_if = "Option::is_none")]
-    maximum_event_age_in_seconds: Option<i64>,
+    maximum_event_age_in_seconds: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    maximum_retry_attempts: Option<i64>,
+    maximum_retry_attempts: Option<u32>,
 });
 shape!(DeadLetterConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,9 +154,9 @@ shape!(ListSchedules {
     name_prefix: Option<String>,
     state: Option<String>,
     next_token: Option<String>,
-    max_results: Option<i64>,
+    max_results: Option<usize>,
 });
-shape!(ListScheduleGroups { name_prefix: Option<String>, next_token: Option<String>, max_results: Option<i64> });
+shape!(ListScheduleGroups { name_prefix: Option<String>, next_token: Option<String>, max_results: Option<usize> });
 shape!(
     /// `GetScheduleOutput`.
     GetSchedule {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     DEFAULT_GROUP, ListScheduleGroups, Response, ScheduleGroup, Scheduler, SchedulerError, SchedulerErrorKind, Tag,
     records::record_group,
-    requests::{check_name, conflict, not_found, page},
+    requests::{conflict, not_found, page},
     schedule::invalid,
     seconds,
 };
@@ -34,7 +34,6 @@ impl Scheduler {
         tags: Vec<Tag>,
         client_token: Option<String>,
     ) -> Result<Response, SchedulerError> {
-        check_name(&name)?;
         let found = self.groups.get(&name);
         if name == DEFAULT_GROUP
             || found.is_some_and(|found| client_token.is_none() || found.client_token != client_token)

@@ -6,12 +6,11 @@ use super::{
     Command, DEFAULT_GROUP, GetSchedule, Key, ListSchedules, Response, ScheduleActivity, ScheduleRequest,
     ScheduleSummary, Scheduler, SchedulerError, SchedulerErrorKind, StoredSchedule, TargetSummary,
     groups::no_group,
-    schedule::{Plan, Schedule, constraint, invalid},
+    schedule::{Plan, Schedule, invalid},
     seconds,
 };
 use crate::{engine::Cx, model::Scope};
 
-const NAME_MAX_CHARS: usize = 64;
 /// Schedules and groups of one page, at most and unless said.
 const LIST_PAGE_MAX: usize = 100;
 /// Schedules of an account and region; a million on AWS.
@@ -114,8 +113,8 @@ impl Scheduler {
         settings.action_after_completion.get_or_insert_with(|| "NONE".to_owned());
         if let Some(target) = &mut settings.target {
             let policy = target.retry_policy.get_or_insert_default();
-            policy.maximum_retry_attempts = Some(schedule.plan.max_retries.into());
-            policy.maximum_event_age_in_seconds = i64::try_from(schedule.plan.max_age_ms / 1000).ok();
+            policy.maximum_retry_attempts = Some(schedule.plan.max_retries);
+            policy.maximum_event_age_in_seconds = u32::try_from(schedule.plan.max_age_ms / 1000).ok();
         }
         Ok(Response::Schedule(Box::new(GetSchedule {
             arn: schedule_arn(&self.scope, key),
@@ -176,7 +175,6 @@ impl Scheduler {
 
     /// The place of a schedule in a group that exists.
     fn key(&self, name: String, group: Option<String>) -> Result<Key, SchedulerError> {
-        check_name(&name)?;
         let group = group.unwrap_or_else(|| DEFAULT_GROUP.to_owned());
         if self.has_group(&group) { Ok((group, name)) } else { Err(no_group(&group)) }
     }
@@ -190,29 +188,14 @@ pub(super) fn schedule_arn(scope: &Scope, (group, name): &Key) -> String {
     format!("arn:{}:scheduler:{}:{}:schedule/{group}/{name}", scope.region.partition(), scope.region, scope.account)
 }
 
-pub(super) fn check_name(name: &str) -> Result<(), SchedulerError> {
-    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if name.len() > NAME_MAX_CHARS {
-        return Err(constraint("name", "have length less than or equal to 64"));
-    }
-    if name.is_empty() || !name.bytes().all(is_legal) {
-        return Err(constraint("name", "satisfy regular expression pattern: ^[0-9a-zA-Z-_.]+$"));
-    }
-    Ok(())
-}
-
 /// A page of `items`, which come in the order of their tokens, and the token of the next one.
 pub(super) fn page<T>(
     items: impl Iterator<Item = T>,
     after: Option<&str>,
-    most: Option<i64>,
+    most: Option<usize>,
     token: impl Fn(&T) -> String,
 ) -> Result<(Vec<T>, Option<String>), SchedulerError> {
-    let most = match most.map(usize::try_from) {
-        None => LIST_PAGE_MAX,
-        Some(Ok(most @ 1..=LIST_PAGE_MAX)) => most,
-        Some(_) => return Err(constraint("maxResults", "have value between 1 and 100")),
-    };
+    let most = most.unwrap_or(LIST_PAGE_MAX);
     let mut rest = items.skip_while(|item| after.is_some_and(|after| token(item).as_str() <= after)).peekable();
     let page: Vec<_> = rest.by_ref().take(most).collect();
     let next = rest.peek().and(page.last()).map(token);

@@ -15,12 +15,9 @@ use crate::{
 const MINUTE_MS: u64 = 60_000;
 /// A `StartDate` may lie so far back.
 const START_GRACE_MS: u64 = 5 * MINUTE_MS;
-const WINDOW_MAX_MINUTES: i64 = 1440;
-const RETRIES_MAX: i64 = 185;
-const AGE_MIN_S: i64 = 60;
-const AGE_MAX_S: i64 = 86_400;
-const DESCRIPTION_MAX_CHARS: usize = 512;
-const EXPRESSION_MAX_CHARS: usize = 256;
+/// As often, and as long, as a policy may say, unless it says less.
+const RETRIES_MAX: u32 = 185;
+const AGE_MAX_S: u32 = 86_400;
 
 /// A schedule, as it is written down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,18 +69,13 @@ impl Plan {
     /// # Errors
     /// `ValidationException` with what is wrong.
     pub(super) fn of(settings: &ScheduleSettings) -> Result<Self, SchedulerError> {
-        let text = settings.schedule_expression.as_deref().ok_or_else(|| missing("scheduleExpression"))?;
-        let expression = Some(text)
-            .filter(|text| text.chars().count() <= EXPRESSION_MAX_CHARS)
-            .and_then(Expression::parse)
-            .ok_or_else(|| invalid(format!("Invalid Schedule Expression {text}.")))?;
+        let text = settings.schedule_expression.as_deref().unwrap_or_default();
+        let expression =
+            Expression::parse(text).ok_or_else(|| invalid(format!("Invalid Schedule Expression {text}.")))?;
         let zone = settings.schedule_expression_timezone.as_deref().unwrap_or("UTC");
-        let target = settings.target.as_ref().ok_or_else(|| missing("target"))?;
-        let window = settings.flexible_time_window.as_ref().ok_or_else(|| missing("flexibleTimeWindow"))?;
-        if settings.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_MAX_CHARS) {
-            return Err(constraint("description", "have length less than or equal to 512"));
-        }
-        let (max_retries, max_age_s) = retry_policy(target)?;
+        let target = settings.target.clone().unwrap_or_default();
+        let window = settings.flexible_time_window.clone().unwrap_or_default();
+        let (max_retries, max_age_s) = retry_policy(&target);
         let (start, end) = (date("StartDate", settings.start_date)?, date("EndDate", settings.end_date)?);
         if let (Some(start), Some(end)) = (start, end)
             && end <= start
@@ -95,15 +87,11 @@ impl Plan {
             zone: time_zone(zone).ok_or_else(|| invalid(format!("Invalid ScheduleExpressionTimezone {zone}.")))?,
             start,
             end,
-            window_ms: window_ms(window)?,
-            is_enabled: one_of("state", settings.state.as_deref(), ["ENABLED", "DISABLED"])? == "ENABLED",
-            is_deleted_after: one_of(
-                "actionAfterCompletion",
-                settings.action_after_completion.as_deref(),
-                ["NONE", "DELETE"],
-            )? == "DELETE",
-            aim: Aim::of(target)?,
-            dead_letter: dead_letter(target)?,
+            window_ms: window_ms(&window)?,
+            is_enabled: settings.state.as_deref() != Some("DISABLED"),
+            is_deleted_after: settings.action_after_completion.as_deref() == Some("DELETE"),
+            aim: Aim::of(&target)?,
+            dead_letter: dead_letter(&target)?,
             max_retries,
             max_age_ms: u64::from(max_age_s) * 1000,
         })
@@ -161,25 +149,10 @@ impl Schedule {
     }
 }
 
-fn retry_policy(target: &Target) -> Result<(u32, u32), SchedulerError> {
+/// How often a call is tried again, and for how many seconds.
+fn retry_policy(target: &Target) -> (u32, u32) {
     let policy = target.retry_policy.clone().unwrap_or_default();
-    let number = |member: &str, value: Option<i64>, least: i64, most: i64| {
-        let value = value.unwrap_or(most);
-        if value < least {
-            return Err(constraint(member, &format!("have value greater than or equal to {least}")));
-        }
-        let found = u32::try_from(value).ok().filter(|_| value <= most);
-        found.ok_or_else(|| constraint(member, &format!("have value less than or equal to {most}")))
-    };
-    Ok((
-        number("target.retryPolicy.maximumRetryAttempts", policy.maximum_retry_attempts, 0, RETRIES_MAX)?,
-        number(
-            "target.retryPolicy.maximumEventAgeInSeconds",
-            policy.maximum_event_age_in_seconds,
-            AGE_MIN_S,
-            AGE_MAX_S,
-        )?,
-    ))
+    (policy.maximum_retry_attempts.unwrap_or(RETRIES_MAX), policy.maximum_event_age_in_seconds.unwrap_or(AGE_MAX_S))
 }
 
 fn dead_letter(target: &Target) -> Result<Option<QueueArn>, SchedulerError> {
@@ -193,27 +166,14 @@ fn dead_letter(target: &Target) -> Result<Option<QueueArn>, SchedulerError> {
 }
 
 fn window_ms(window: &FlexibleTimeWindow) -> Result<u64, SchedulerError> {
-    match (window.mode.as_deref(), window.maximum_window_in_minutes) {
-        (Some("OFF"), None) => Ok(0),
-        (Some("OFF"), Some(_)) => Err(invalid("MaximumWindowInMinutes must not be provided when Mode is OFF.")),
-        (Some("FLEXIBLE"), Some(minutes @ 1..=WINDOW_MAX_MINUTES)) => Ok(minutes.unsigned_abs() * MINUTE_MS),
-        (Some("FLEXIBLE"), Some(_)) => {
-            Err(constraint("flexibleTimeWindow.maximumWindowInMinutes", "have value between 1 and 1440"))
-        }
-        (Some("FLEXIBLE"), None) => {
+    match (window.mode.as_deref() == Some("FLEXIBLE"), window.maximum_window_in_minutes) {
+        (false, None) => Ok(0),
+        (false, Some(_)) => Err(invalid("MaximumWindowInMinutes must not be provided when Mode is OFF.")),
+        (true, Some(minutes)) => Ok(minutes * MINUTE_MS),
+        (true, None) => {
             Err(invalid("A maximum time window must be provided when Mode is FLEXIBLE: MaximumWindowInMinutes."))
         }
-        (None, _) => Err(missing("flexibleTimeWindow.mode")),
-        (Some(_), _) => Err(constraint("flexibleTimeWindow.mode", "satisfy enum value set: [OFF, FLEXIBLE]")),
     }
-}
-
-fn one_of<'a>(member: &str, found: Option<&'a str>, legal: [&'a str; 2]) -> Result<&'a str, SchedulerError> {
-    let found = found.unwrap_or(legal[0]);
-    if legal.contains(&found) {
-        return Ok(found);
-    }
-    Err(constraint(member, &format!("satisfy enum value set: [{}, {}]", legal[0], legal[1])))
 }
 
 fn date(name: &str, seconds: Option<f64>) -> Result<Option<Timestamp>, SchedulerError> {
@@ -228,14 +188,4 @@ fn date(name: &str, seconds: Option<f64>) -> Result<Option<Timestamp>, Scheduler
 
 pub(super) fn invalid(message: impl Into<String>) -> SchedulerError {
     SchedulerError::new(SchedulerErrorKind::Validation, message)
-}
-
-pub(super) fn constraint(member: &str, must: &str) -> SchedulerError {
-    invalid(format!(
-        "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must {must}"
-    ))
-}
-
-fn missing(member: &str) -> SchedulerError {
-    constraint(member, "not be null")
 }

@@ -4,17 +4,13 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
-    SchedulerError, Target,
-    schedule::{constraint, invalid},
-};
+use super::{SchedulerError, Target, schedule::invalid};
 use crate::{
     engine::calendar::instant,
     model::{FunctionArn, QueueArn, Scope, Timestamp},
 };
 
 const UNIVERSAL: &str = "arn:aws:scheduler:::aws-sdk:";
-const ROLE_MAX_CHARS: usize = 1600;
 
 /// A target that the engine can invoke.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +45,7 @@ pub(super) struct Context<'a> {
 
 impl Aim {
     pub(super) fn of(target: &Target) -> Result<Self, SchedulerError> {
-        let arn = target.arn.as_deref().ok_or_else(|| constraint("target.arn", "not be null"))?;
-        let role = target.role_arn.as_deref().ok_or_else(|| constraint("target.roleArn", "not be null"))?;
-        if !is_role(role) {
-            let pattern = "satisfy regular expression pattern: ^arn:aws(-[a-z]+)?:iam::\\d{12}:role\\/[\\w+=,.@\\/-]+$";
-            return Err(constraint("target.roleArn", pattern));
-        }
+        let arn = target.arn.as_deref().unwrap_or_default();
         for (parameters, name) in [
             (&target.ecs_parameters, "EcsParameters"),
             (&target.event_bridge_parameters, "EventBridgeParameters"),
@@ -177,15 +168,4 @@ impl Context<'_> {
     pub(super) fn time(&self) -> String {
         instant(self.scheduled).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }
-}
-
-fn is_role(role: &str) -> bool {
-    let Some(rest) = role.strip_prefix("arn:aws") else { return false };
-    let Some((_, rest)) = rest.split_once(":iam::") else { return false };
-    let Some((account, name)) = rest.split_once(":role/") else { return false };
-    role.len() <= ROLE_MAX_CHARS
-        && account.len() == 12
-        && account.bytes().all(|byte| byte.is_ascii_digit())
-        && !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@/-".contains(&byte))
 }

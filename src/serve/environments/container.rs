@@ -38,6 +38,8 @@ use crate::{
 
 /// What a shell, and Docker's own first process, add to the number of the signal that ended a program.
 const SIGNALLED: i64 = 128;
+/// What asks a function to end.
+const TERMINATE: &str = "SIGTERM";
 /// The signals end here.
 const SIGNAL_MAX: i64 = 64;
 
@@ -230,6 +232,11 @@ impl Container {
             _ => None,
         });
         Ok(cause(code, exit.is_some_and(|exit| exit.is_out_of_memory)))
+    }
+
+    /// Asks its first process to end. Whether it was running.
+    pub(super) async fn terminate(&self) -> bool {
+        !self.is_removed && self.docker.kill(&self.id, TERMINATE).await.is_ok()
     }
 
     /// Kills it when it runs, and removes it.

@@ -227,14 +227,21 @@ async fn live_as_process(launch: Launch) {
 pub(super) struct Started {
     pub(super) running: Arc<Running>,
     pub(super) sandbox: Sandbox,
-    /// The external ones.
-    pub(super) extensions: Vec<Process>,
+    pub(super) extensions: Vec<External>,
     /// What is served, and what is sent.
     pub(super) connections: Tasks,
     pub(super) listener: TcpListener,
     pub(super) admits: Admits,
     pub(super) debugger: Option<Arc<Debugger>>,
     pub(super) shared: Arc<Shared>,
+}
+
+/// An extension with a process of its own.
+#[derive(Debug)]
+pub(super) struct External {
+    /// Of its file, by which it registers.
+    pub(super) name: String,
+    pub(super) process: Process,
 }
 
 async fn start(launch: &Launch, folder: &TemporaryDir) -> Result<Started, String> {
@@ -308,13 +315,13 @@ async fn start_extensions(
     running: &Arc<Running>,
     start: Start<'_>,
     process: &Process,
-) -> Result<(Vec<Process>, Tasks), String> {
+) -> Result<(Vec<External>, Tasks), String> {
     let names = start.extensions();
     running.begins(names.iter().map(|name| name.to_string_lossy().into_owned()).collect());
     let (mut extensions, mut connections) = (Vec::new(), Tasks::new());
     for name in &names {
-        let (extension, output) = start.extension(name, process).await?;
-        extensions.push(extension);
+        let (process, output) = start.extension(name, process).await?;
+        extensions.push(External { name: name.to_string_lossy().into_owned(), process });
         let running = Arc::clone(running);
         connections.spawn_endless("extension's output", async move {
             output.follow(&Heard { running: &running, kind: Kind::Extension }).await;
@@ -430,8 +437,8 @@ impl Started {
 }
 
 /// Which of these has ended; for ever without any.
-pub(super) async fn any_ended(processes: &mut [Process]) -> usize {
-    let mut ends: Vec<_> = processes.iter_mut().map(|process| Box::pin(process.ended())).collect();
+pub(super) async fn any_ended(extensions: &mut [External]) -> usize {
+    let mut ends: Vec<_> = extensions.iter_mut().map(|extension| Box::pin(extension.process.ended())).collect();
     std::future::poll_fn(|cx| {
         let ended = ends.iter_mut().position(|end| end.as_mut().poll(cx).is_ready());
         ended.map_or(std::task::Poll::Pending, std::task::Poll::Ready)

@@ -40,11 +40,11 @@ impl Sandbox {
         }
     }
 
-    /// Asks a process, and all that it started, to end. Whether that can be done.
-    pub(super) fn terminate(&self) -> bool {
+    /// Asks a process, and all that it started, or a container's first process to end. Whether anybody was asked.
+    pub(super) async fn terminate(&self) -> bool {
         match self {
             Self::Process(process) => process.terminate(),
-            Self::Container(_) => false,
+            Self::Container(container) => container.terminate().await,
         }
     }
 

@@ -36,7 +36,10 @@ impl Shutdown {
 impl Started {
     /// Ends a runtime that is there still.
     pub(super) async fn end_runtime(&mut self) {
-        let limit = self.running.extensions.runtime_shutdown_max().filter(|_| self.sandbox.terminate());
+        let limit = match self.running.extensions.runtime_shutdown_max() {
+            Some(limit) if self.sandbox.terminate().await => Some(limit),
+            _ => None,
+        };
         if let Some(limit) = limit {
             // One that does not end is killed.
             let _ = tokio::time::timeout(limit, self.serve(None)).await;
@@ -48,13 +51,19 @@ impl Started {
         }
     }
 
-    /// Lets external extensions come to their end, within the time that is left.
+    /// Lets external extensions that hear of it come to their end, within the time that is left; the others are killed.
     pub(super) async fn end_extensions(mut self, shutdown: &Shutdown) {
         let Self { running, extensions, connections, listener, .. } = &mut self;
         if extensions.is_empty() {
             return;
         }
-        if running.extensions.shut_down(shutdown.reason, shutdown.deadline.as_millis()) {
+        running.extensions.telemetry.flush();
+        let told = running.extensions.shut_down(shutdown.reason, shutdown.deadline.as_millis());
+        extensions
+            .iter_mut()
+            .filter(|extension| !told.contains(&extension.name))
+            .for_each(|other| other.process.kill());
+        if !told.is_empty() {
             let ending = async {
                 while !extensions.is_empty() {
                     tokio::select! {
@@ -70,9 +79,9 @@ impl Started {
             let _ = tokio::time::timeout(SHUTDOWN_MAX.saturating_sub(shutdown.since.elapsed()), ending).await;
         }
         for extension in extensions {
-            extension.kill();
+            extension.process.kill();
             // Only reaped.
-            let _ = extension.ended().await;
+            let _ = extension.process.ended().await;
         }
     }
 }

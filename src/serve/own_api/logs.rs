@@ -23,7 +23,7 @@ use crate::{
 /// Where a function's log group begins.
 const GROUP_PREFIX: &str = "/aws/lambda/";
 /// Events that are asked for at a time.
-const PAGE_EVENTS: i64 = 10_000;
+const PAGE_EVENTS: usize = 10_000;
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ async fn push_group(driver: &Driver, scope: &Arc<Scope>, group: String, since_ms
     loop {
         let filter = logs::FilterLogEvents {
             log_group_name: Some(group.clone()),
-            start_time: i64::try_from(since_ms).ok(),
+            start_time: Some(since_ms),
             limit: Some(PAGE_EVENTS),
             next_token,
             ..Default::default()

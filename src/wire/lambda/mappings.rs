@@ -65,7 +65,7 @@ mod tests {
             let body = Bytes::from(format!(r#"{{"FunctionName":"f"{members}}}"#));
             let found = match mapping::<CreateEventSourceMapping>(&body) {
                 Ok(shape) => {
-                    assert_eq!(shape.function_name.as_deref(), Some("f"));
+                    assert_eq!(shape.function_name, "f");
                     None
                 }
                 Err(Refusal::Error(error)) => Some(error.message),

@@ -25,6 +25,7 @@ use crate::{
         self,
         lambda::{
             Command, CreateFunction, FunctionRef, InvocationType, Invoke, LambdaError, LambdaErrorKind, ListFunctions,
+            PackageType, RecursiveLoop,
         },
     },
     model::FunctionName,
@@ -34,7 +35,7 @@ pub(super) type Read<T> = Result<T, Refusal>;
 
 /// A request with a package: 50 MB in Base64 and the rest, as AWS's own refusal has it.
 const CODE_REQUEST_MAX_BYTES: usize = 70_167_211;
-/// A member of a body that a constraint may be about.
+/// A package that is looked into for the constraints of what stands beside its bytes.
 const CONSTRAINED_MAX_BYTES: usize = 1024 * 1024;
 
 /// No registry has longer names.
@@ -103,15 +104,15 @@ fn check(caller: &Caller<'_>, served: &Served<'_>, query: &str, body: &[u8]) -> 
     constraints::check(&constraints::LAMBDA, &format!("{:?}", served.operation), given)
 }
 
-/// The members of a body. What is too long to be under a constraint, a package, stands as `true`; a body that cannot be
-/// read has none, and is refused where it is read.
+/// The members of a body. A package, which is under no constraint, stands as `true`; a body that cannot be read has none,
+/// and is refused where it is read.
 fn members(body: &[u8]) -> Value {
     let members: BTreeMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
-    let member = |text: &str| match text.len() {
-        0..=CONSTRAINED_MAX_BYTES => serde_json::from_str(text).unwrap_or_default(),
-        _ => Value::Bool(true),
+    let member = |name: &str, text: &str| match name {
+        "Code" | "Content" | "ZipFile" if text.len() > CONSTRAINED_MAX_BYTES => Value::Bool(true),
+        _ => serde_json::from_str(text).unwrap_or_default(),
     };
-    Value::Object(members.into_iter().map(|(name, value)| (name, member(value.get()))).collect())
+    Value::Object(members.into_iter().map(|(name, value)| (name.clone(), member(&name, value.get()))).collect())
 }
 
 fn accept(caller: &Caller<'_>, served: &Served<'_>, asked: Asked) -> Parsed {
@@ -313,22 +314,22 @@ fn of_urls(served: &Served<'_>, query: &Query<'_>, body: &[u8]) -> Read<Command>
     })
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct RecursionConfig {
-    recursive_loop: Option<String>,
+    recursive_loop: RecursiveLoop,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct ReservedConcurrency {
-    reserved_concurrent_executions: Option<i64>,
+    reserved_concurrent_executions: u32,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct ProvisionedConcurrency {
-    provisioned_concurrent_executions: Option<i64>,
+    provisioned_concurrent_executions: u32,
 }
 
 #[derive(Default, Deserialize)]
@@ -403,7 +404,7 @@ impl Code {
 
 /// Said before the image is looked for.
 fn package_fits(function: &CreateFunction, source: &CodeSource) -> Read<()> {
-    let is_image = function.package_type.as_deref() == Some("Image");
+    let is_image = function.package_type == PackageType::Image;
     match source {
         CodeSource::Image { .. } if !is_image && (function.runtime.is_none() || function.handler.is_none()) => {
             Err(invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages."))

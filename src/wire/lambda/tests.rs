@@ -45,7 +45,7 @@ fn functions_are_created_with_their_code() {
     check(
         "POST /2015-03-31/functions",
         r#"{"FunctionName":"f","Runtime":"go1.x","Role":"arn:aws:iam::000000000000:role/r","Handler":"main","Code":{"ZipFile":"UEs="},"Architectures":["x86_64"],"Environment":{"Variables":{"AB":"b"}},"Tags":{"k":"v"},"Timeout":3}"#,
-        r#"Zip(b"PK") CreateFunction(CreateFunction { function_name: Some("f"), runtime: Some("go1.x"), role: Some("arn:aws:iam::000000000000:role/r"), handler: Some("main"), timeout: Some(3), publish: false, environment: Some(Environment { variables: {"AB": "b"} }), tags: {"k": "v"}, architectures: ["x86_64"] })"#,
+        r#"Zip(b"PK") CreateFunction(CreateFunction { function_name: "f", runtime: Some("go1.x"), role: "arn:aws:iam::000000000000:role/r", handler: Some("main"), timeout: Some(3), publish: false, package_type: Zip, environment: Some(Environment { variables: {"AB": "b"} }), tags: {"k": "v"}, architectures: ["x86_64"] })"#,
     );
     check(
         "PUT /2015-03-31/functions/f/code",
@@ -59,7 +59,7 @@ fn images_are_code() {
     check(
         "POST /2015-03-31/functions",
         r#"{"FunctionName":"f","Role":"arn:aws:iam::000000000000:role/r","PackageType":"Image","Code":{"ImageUri":"r/i:1"},"ImageConfig":{"Command":["a"]}}"#,
-        r#"Image { uri: "r/i:1" } CreateFunction(CreateFunction { function_name: Some("f"), role: Some("arn:aws:iam::000000000000:role/r"), publish: false, package_type: Some("Image"), image_config: Some(ImageConfig { command: ["a"] }) })"#,
+        r#"Image { uri: "r/i:1" } CreateFunction(CreateFunction { function_name: "f", role: "arn:aws:iam::000000000000:role/r", publish: false, package_type: Image, image_config: Some(ImageConfig { command: ["a"] }) })"#,
     );
     check(
         "PUT /2015-03-31/functions/f/code",
@@ -141,7 +141,7 @@ fn functions_are_named_by_path_and_qualifier() {
     check(
         "PUT /2017-10-31/functions/f/concurrency",
         r#"{"ReservedConcurrentExecutions":10}"#,
-        r#"Lambda(PutFunctionConcurrency { name: FunctionRef { name: "f" }, reserved_concurrent_executions: Some(10) })"#,
+        r#"Lambda(PutFunctionConcurrency { name: FunctionRef { name: "f" }, reserved_concurrent_executions: 10 })"#,
     );
     check(
         "GET /2019-09-30/functions/f/concurrency",
@@ -171,7 +171,7 @@ fn versions_and_aliases_are_read() {
     check(
         &format!("POST {F}/aliases"),
         r#"{"Name":"live","FunctionVersion":"1","RoutingConfig":{"AdditionalVersionWeights":{"2":0.1}}}"#,
-        r#"Lambda(CreateAlias { name: FunctionRef { name: "f" }, create: CreateAlias { name: Some("live"), function_version: Some("1"), routing_config: Some(AliasRoutingConfiguration { additional_version_weights: {"2": 0.1} }) } })"#,
+        r#"Lambda(CreateAlias { name: FunctionRef { name: "f" }, create: CreateAlias { name: "live", function_version: "1", routing_config: Some(AliasRoutingConfiguration { additional_version_weights: {"2": 0.1} }) } })"#,
     );
     check(
         &format!("PUT {F}/aliases/li%2Dve"),
@@ -196,7 +196,7 @@ fn provisioned_concurrency_is_read() {
     check(
         &format!("PUT {PATH}?Qualifier=live"),
         r#"{"ProvisionedConcurrentExecutions":2}"#,
-        r#"Lambda(PutProvisionedConcurrencyConfig { name: FunctionRef { name: "f", qualifier: Some("live") }, provisioned_concurrent_executions: Some(2) })"#,
+        r#"Lambda(PutProvisionedConcurrencyConfig { name: FunctionRef { name: "f", qualifier: Some("live") }, provisioned_concurrent_executions: 2 })"#,
     );
     check(
         &format!("GET {PATH}?Qualifier=live"),
@@ -240,7 +240,7 @@ fn mappings_and_tags_are_read() {
     check(
         "POST /2015-03-31/event-source-mappings/",
         r#"{"EventSourceArn":"arn:aws:sqs:us-east-1:000000000000:q","FunctionName":"f","BatchSize":5,"ScalingConfig":{"MaximumConcurrency":2},"FunctionResponseTypes":["ReportBatchItemFailures"]}"#,
-        r#"Lambda(CreateEventSourceMapping(CreateEventSourceMapping { event_source_arn: Some("arn:aws:sqs:us-east-1:000000000000:q"), function_name: Some("f"), batch_size: Some(5), function_response_types: ["ReportBatchItemFailures"], scaling_config: Some(ScalingConfig { maximum_concurrency: Some(2) }) }))"#,
+        r#"Lambda(CreateEventSourceMapping(CreateEventSourceMapping { event_source_arn: Some("arn:aws:sqs:us-east-1:000000000000:q"), function_name: "f", batch_size: Some(5), function_response_types: ["ReportBatchItemFailures"], scaling_config: Some(ScalingConfig { maximum_concurrency: Some(2) }) }))"#,
     );
     check(
         "GET /2015-03-31/event-source-mappings/?FunctionName=f&EventSourceArn=arn%3Aaws%3Asqs%3Aus-east-1%3A000000000000%3Aq",

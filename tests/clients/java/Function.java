@@ -3,7 +3,7 @@ import com.amazonaws.services.lambda.runtime.RequestHandler;
 import java.util.HashMap;
 import java.util.Map;
 
-/** A function on AWS's own runtime for Java: answers and fails as its event asks. */
+/** A function on AWS's own runtime for Java: answers, fails and hangs as its event asks. */
 public class Function implements RequestHandler<Map<String, Object>, Map<String, Object>> {
   /** Is told as the error's type. */
   public static class OutOfStock extends RuntimeException {
@@ -16,6 +16,13 @@ public class Function implements RequestHandler<Map<String, Object>, Map<String,
   public Map<String, Object> handleRequest(Map<String, Object> event, Context context) {
     if ("fail".equals(event.get("do"))) {
       throw new OutOfStock();
+    }
+    if ("hang".equals(event.get("do"))) {
+      try {
+        Thread.sleep(60_000);
+      } catch (InterruptedException interrupted) {
+        throw new IllegalStateException(interrupted);
+      }
     }
     System.out.println("printed");
     Map<String, Object> answer = new HashMap<>();

@@ -154,6 +154,35 @@ def wait_for_log(text):
 
 
 @check
+def weights():
+    name = "weighted"
+    create(name)
+    waiter = functions.get_waiter("function_updated_v2")
+    for number in (1, 2):
+        functions.update_function_configuration(FunctionName=name, Description=str(number))
+        waiter.wait(FunctionName=name)
+        same(functions.publish_version(FunctionName=name)["Version"], str(number))
+
+    def executed(count):
+        answers = [functions.invoke(FunctionName=name, Qualifier="live", Payload="{}") for _ in range(count)]
+        return [answer["ExecutedVersion"] for answer in answers]
+
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    same(set(executed(5)), {"1"})
+    for weight, least, most in ((0.3, 25, 95), (0.0, 0, 0), (1.0, 200, 200)):
+        routing = {"AdditionalVersionWeights": {"2": weight}}
+        alias = functions.update_alias(FunctionName=name, Name="live", RoutingConfig=routing)
+        same((alias["FunctionVersion"], alias["RoutingConfig"]), ("1", routing))
+        found = executed(200)
+        same(set(found) - {"1", "2"}, set())
+        # More than five standard deviations to each side.
+        assert least <= found.count("2") <= most, (weight, found.count("2"))
+    cleared = functions.update_alias(FunctionName=name, Name="live", RoutingConfig={"AdditionalVersionWeights": {}})
+    assert "RoutingConfig" not in cleared, cleared
+    same(set(executed(5)), {"1"})
+
+
+@check
 def log_groups():
     group = f"/aws/lambda/{NAME}"
     [found] = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]

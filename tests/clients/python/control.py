@@ -180,6 +180,11 @@ def configurations():
     same(functions.get_runtime_management_config(FunctionName="f")["UpdateRuntimeOn"], "Auto")
     functions.put_runtime_management_config(FunctionName="f", UpdateRuntimeOn="FunctionUpdate")
     same(functions.get_runtime_management_config(FunctionName="f")["UpdateRuntimeOn"], "FunctionUpdate")
+    manual = {"FunctionName": "f", "UpdateRuntimeOn": "Manual"}
+    refused(functions.exceptions.InvalidParameterValueException, functions.put_runtime_management_config, **manual)
+    build = f"arn:aws:lambda:{REGION}::runtime:" + "0" * 64
+    functions.put_runtime_management_config(**manual, RuntimeVersionArn=build)
+    same(functions.get_runtime_management_config(FunctionName="f")["RuntimeVersionArn"], build)
     functions.publish_version(FunctionName="f")
     assert functions.get_function_scaling_config(FunctionName="f", Qualifier="1")["FunctionArn"].endswith(":f:1")
     refused(
@@ -240,39 +245,183 @@ def written_logs():
     logs.delete_log_group(logGroupName="app")
 
 
+ACCOUNT = "000000000000"
+REGION = functions.meta.region_name
+ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
+# The forms in which AWS takes a function's name.
+FORMS = ("{}", "function:{}", ACCOUNT + ":{}", ACCOUNT + ":function:{}", ARN + "{}")
+PERMISSION = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+# Operations on a function, its versions and its aliases, each of which finds what the one before has left.
+OF_ANY = (
+    ("get_function", {}), ("get_function_configuration", {}), ("invoke", {"Payload": "{}"}),
+    ("invoke_with_response_stream", {"Payload": "{}"}), ("add_permission", PERMISSION), ("get_policy", {}),
+    ("remove_permission", {"StatementId": "s"}), ("put_function_event_invoke_config", {"MaximumRetryAttempts": 1}),
+    ("get_function_event_invoke_config", {}), ("update_function_event_invoke_config", {"MaximumRetryAttempts": 2}),
+    ("delete_function_event_invoke_config", {}), ("create_function_url_config", {"AuthType": "NONE"}),
+    ("get_function_url_config", {}), ("update_function_url_config", {"AuthType": "AWS_IAM"}),
+    ("delete_function_url_config", {}), ("put_runtime_management_config", {"UpdateRuntimeOn": "Auto"}),
+    ("get_runtime_management_config", {}),
+)
+# The same of operations on a function as a whole.
+OF_WHOLE = (
+    ("list_versions_by_function", {}), ("list_aliases", {}), ("invoke_async", {"InvokeArgs": b"{}"}),
+    ("put_function_concurrency", {"ReservedConcurrentExecutions": 2}), ("get_function_concurrency", {}),
+    ("delete_function_concurrency", {}), ("list_function_event_invoke_configs", {}), ("list_function_url_configs", {}),
+    ("put_function_recursion_config", {"RecursiveLoop": "Terminate"}), ("get_function_recursion_config", {}),
+    ("get_function_code_signing_config", {}), ("delete_function_code_signing_config", {}),
+    ("update_function_configuration", {"Timeout": 8}), ("update_function_code", {"ZipFile": ZIP}),
+    ("create_alias", {"Name": "other", "FunctionVersion": "1"}), ("get_alias", {"Name": "other"}),
+    ("update_alias", {"Name": "other", "Description": "d"}), ("delete_alias", {"Name": "other"}), ("publish_version", {}),
+    ("list_provisioned_concurrency_configs", {}),
+)
+
+
+def create(name):
+    functions.create_function(
+        FunctionName=name, Runtime="python3.12", Handler="app.handler", Role=f"arn:aws:iam::{ACCOUNT}:role/r",
+        Code={"ZipFile": ZIP})
+
+
 @check
 def names():
     """A name, a partial ARN and an ARN are the same function, everywhere."""
     functions.publish_version(FunctionName="f")
-    functions.create_alias(FunctionName="000000000000:function:f", Name="live", FunctionVersion="1")
-    arn = functions.get_function_configuration(FunctionName="f")["FunctionArn"]
-    read = [
-        "get_function", "get_function_configuration", "list_versions_by_function", "list_aliases", "get_function_concurrency",
-        "list_provisioned_concurrency_configs", "list_function_event_invoke_configs", "get_function_code_signing_config",
-        "get_function_recursion_config", "get_runtime_management_config", "list_function_url_configs",
-    ]
-    write = {
-        "update_function_configuration": {"Timeout": 8}, "update_function_code": {"ZipFile": ZIP},
-        "put_function_concurrency": {"ReservedConcurrentExecutions": 1}, "delete_function_concurrency": {},
-        "put_function_event_invoke_config": {"MaximumRetryAttempts": 1}, "update_alias": {"Name": "live", "Description": "d"},
-        "put_function_recursion_config": {"RecursiveLoop": "Terminate"}, "get_alias": {"Name": "live"},
-    }
-    for call in read:
-        answers = []
-        for name in ("f", "000000000000:function:f", arn):
-            answer = getattr(functions, call)(FunctionName=name)
-            del answer["ResponseMetadata"]
-            answer.get("Code", {}).pop("Location", None)
-            answers.append(answer)
-        same(answers[1:], [answers[0]] * 2)
-    for call, arguments in write.items():
-        for name in ("f", "000000000000:function:f", arn):
-            getattr(functions, call)(FunctionName=name, **arguments)
-    for qualified in ({"FunctionName": "f:live"}, {"FunctionName": f"{arn}:live"}, {"FunctionName": "f", "Qualifier": "live"}):
-        same(functions.get_function(**qualified)["Configuration"]["Version"], "1")
-    elsewhere = arn.replace("000000000000", "210987654321")
+    queue = boto3.client("sqs").create_queue(QueueName="named")["QueueUrl"]
+    queue_arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:named"
+    for form in FORMS:
+        for call, arguments in OF_ANY + OF_WHOLE:
+            answer = getattr(functions, call)(FunctionName=form.format("f"), **arguments)
+            same(answer.get("FunctionArn", ARN + "f").removeprefix(ARN).split(":")[0], "f")
+        mapping = functions.create_event_source_mapping(EventSourceArn=queue_arn, FunctionName=form.format("f"))
+        same(mapping["FunctionArn"], ARN + "f")
+        [found] = functions.list_event_source_mappings(FunctionName=form.format("f"))["EventSourceMappings"]
+        while functions.get_event_source_mapping(UUID=found["UUID"])["State"] != "Enabled":
+            pass
+        functions.delete_event_source_mapping(UUID=found["UUID"])
+        while functions.list_event_source_mappings(FunctionName="f")["EventSourceMappings"]:
+            pass
+        create(form.format("made"))
+        functions.delete_function(FunctionName=form.format("made"))
+        refused(functions.exceptions.ResourceNotFoundException, functions.get_function, FunctionName="made")
+    boto3.client("sqs").delete_queue(QueueUrl=queue)
+    elsewhere = ARN.replace(ACCOUNT, "210987654321") + "f"
     for call in (functions.get_function, functions.invoke):
         refused(functions.exceptions.ClientError, call, FunctionName=elsewhere)
+    for call, arguments in OF_WHOLE:
+        # What a list is of may be named with a qualifier, which the others refuse.
+        if not call.startswith(("list_", "invoke_")):
+            qualified = {"FunctionName": ARN + "f:1", **arguments}
+            refused(functions.exceptions.ClientError, getattr(functions, call), **qualified)
+
+
+@check
+def qualified_names():
+    """A qualifier stands in the name, in `Qualifier`, or in both when it is the same."""
+    functions.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    for form in FORMS:
+        name = form.format("f")
+        for named in (
+            {"FunctionName": f"{name}:live"},
+            {"FunctionName": name, "Qualifier": "live"},
+            {"FunctionName": f"{name}:live", "Qualifier": "live"},
+        ):
+            for call, arguments in OF_ANY:
+                answer = getattr(functions, call)(**named, **arguments)
+                assert answer.get("FunctionArn", ":live").endswith(":live"), answer
+            same(functions.get_function(**named)["Configuration"]["Version"], "1")
+        for call, arguments in (
+            ("put_provisioned_concurrency_config", {"ProvisionedConcurrentExecutions": 1}),
+            ("get_provisioned_concurrency_config", {}), ("delete_provisioned_concurrency_config", {}),
+        ):
+            getattr(functions, call)(FunctionName=name, Qualifier="live", **arguments)
+    for call, arguments in OF_ANY:
+        message = refused(
+            functions.exceptions.InvalidParameterValueException, getattr(functions, call), FunctionName="f:live",
+            Qualifier="other", **arguments)
+        assert message.startswith("The derived qualifier from the function name does not match"), message
+
+
+@check
+def pages():
+    """Each list comes whole in pages of one, by botocore's own paginators."""
+    for number in range(3):
+        create(f"page{number}")
+        functions.get_waiter("function_active_v2").wait(FunctionName=f"page{number}")
+    profile = f"arn:aws:signer:{REGION}:{ACCOUNT}:/signing-profiles/p/v"
+    publishers = {"SigningProfileVersionArns": [profile]}
+    signing = [
+        functions.create_code_signing_config(AllowedPublishers=publishers)["CodeSigningConfig"]["CodeSigningConfigArn"]
+        for _ in range(3)
+    ]
+    of = {"FunctionName": "page0"}
+    mappings = []
+    for number in range(3):
+        functions.update_function_configuration(**of, Description=str(number))
+        version = functions.publish_version(**of)["Version"]
+        alias = {**of, "Qualifier": f"a{number}"}
+        functions.create_alias(**of, Name=f"a{number}", FunctionVersion=version)
+        functions.put_function_event_invoke_config(**alias, MaximumRetryAttempts=1)
+        functions.put_provisioned_concurrency_config(**alias, ProvisionedConcurrentExecutions=1)
+        functions.create_function_url_config(**alias, AuthType="NONE")
+        functions.put_function_code_signing_config(FunctionName=f"page{number}", CodeSigningConfigArn=signing[0])
+        for layer in (f"layer{number}", "layer"):
+            functions.publish_layer_version(LayerName=layer, Content={"ZipFile": ZIP})
+        boto3.client("sqs").create_queue(QueueName=f"page{number}")
+        source = f"arn:aws:sqs:{REGION}:{ACCOUNT}:page{number}"
+        mappings.append(functions.create_event_source_mapping(EventSourceArn=source, **of)["UUID"])
+    for operation, arguments, key, count in (
+        ("list_functions", {}, "Functions[].FunctionName", None),
+        ("list_functions", {"FunctionVersion": "ALL"}, "Functions[].FunctionArn", None),
+        ("list_versions_by_function", of, "Versions[].Version", 4),
+        ("list_aliases", of, "Aliases[].Name", 3),
+        ("list_aliases", {**of, "FunctionVersion": "2"}, "Aliases[].Name", 1),
+        ("list_layers", {}, "Layers[].LayerName", 4),
+        ("list_layer_versions", {"LayerName": "layer"}, "LayerVersions[].Version", 3),
+        ("list_event_source_mappings", of, "EventSourceMappings[].UUID", 3),
+        ("list_function_event_invoke_configs", of, "FunctionEventInvokeConfigs[].FunctionArn", 3),
+        ("list_provisioned_concurrency_configs", of, "ProvisionedConcurrencyConfigs[].FunctionArn", 3),
+        ("list_function_url_configs", of, "FunctionUrlConfigs[].FunctionArn", 3),
+        ("list_code_signing_configs", {}, "CodeSigningConfigs[].CodeSigningConfigId", 3),
+        ("list_functions_by_code_signing_config", {"CodeSigningConfigArn": signing[0]}, "FunctionArns[]", 3),
+    ):
+        paginator = functions.get_paginator(operation)
+        pieces = list(paginator.paginate(**arguments, PaginationConfig={"PageSize": 1}))
+        found = [item for piece in pieces for item in paginator.result_keys[0].search(piece)]
+        same(len(found), len(pieces))
+        whole = list(paginator.paginate(**arguments).search(key))
+        same(list(paginator.paginate(**arguments, PaginationConfig={"PageSize": 1}).search(key)), whole)
+        same(len(set(whole)), count or len(whole))
+        assert len(whole) >= 3 or count, (operation, whole)
+
+
+@check
+def revisions():
+    """Each operation that takes a revision is refused for another one."""
+    stale = "01234567-89ab-cdef-0123-456789abcdef"
+    create("revised")
+    waiter = functions.get_waiter("function_updated_v2")
+    for call, arguments in (
+        ("update_function_configuration", {"Description": "d"}), ("update_function_code", {"ZipFile": ZIP}),
+        ("publish_version", {}), ("add_permission", PERMISSION), ("remove_permission", {"StatementId": "s"}),
+    ):
+        waiter.wait(FunctionName="revised")
+        call, arguments = getattr(functions, call), {"FunctionName": "revised", **arguments}
+        refused(functions.exceptions.PreconditionFailedException, call, RevisionId=stale, **arguments)
+        current = functions.get_function_configuration(FunctionName="revised")["RevisionId"]
+        call(RevisionId=current, **arguments)
+    alias = {"FunctionName": "revised", "Name": "live"}
+    current = functions.create_alias(**alias, FunctionVersion="1")["RevisionId"]
+    refused(functions.exceptions.PreconditionFailedException, functions.update_alias, **alias, RevisionId=stale)
+    assert functions.update_alias(**alias, RevisionId=current, Description="d")["RevisionId"] != current
+    layer = {"LayerName": "layer", "VersionNumber": 1}
+    permission = {**layer, "StatementId": "s", "Action": "lambda:GetLayerVersion", "Principal": ACCOUNT}
+    current = functions.add_layer_version_permission(**permission)["RevisionId"]
+    for call, arguments in (
+        (functions.add_layer_version_permission, {**permission, "StatementId": "t"}),
+        (functions.remove_layer_version_permission, {**layer, "StatementId": "s"}),
+    ):
+        refused(functions.exceptions.PreconditionFailedException, call, **arguments, RevisionId=stale)
+    functions.remove_layer_version_permission(**layer, StatementId="s", RevisionId=current)
 
 
 @check

@@ -1,4 +1,4 @@
-// A function on AWS's own runtime for Node.js: answers, fails and streams as its event asks.
+// A function on AWS's own runtime for Node.js: answers, fails, hangs and streams as its event asks.
 class OutOfStock extends Error {
   constructor() {
     super("nothing is left");
@@ -8,6 +8,7 @@ class OutOfStock extends Error {
 
 exports.handler = async (event, context) => {
   if (event.do === "fail") throw new OutOfStock();
+  if (event.do === "hang") await new Promise((resolve) => setTimeout(resolve, 60_000));
   console.log("printed");
   return {
     event, request: context.awsRequestId, deadline: context.getRemainingTimeInMillis() > 1000,
@@ -18,6 +19,9 @@ exports.handler = async (event, context) => {
 };
 
 exports.streams = awslambda.streamifyResponse(async (event, stream) => {
-  for (let number = 0; number < event.pieces; number++) stream.write(`piece ${number}\n`);
+  for (let number = 0; number < event.pieces; number++) {
+    stream.write(`piece ${number}\n`);
+    if (event.pauseMs) await new Promise((resolve) => setTimeout(resolve, event.pauseMs));
+  }
   stream.end();
 });

@@ -1,7 +1,8 @@
-"""A function on AWS's own runtime for Python: answers and fails as its event asks, and says goodbye when its environment ends."""
+"""A function on AWS's own runtime for Python: answers, fails and hangs as its event asks, and says goodbye when its environment ends."""
 import os
 import signal
 import sys
+import time
 
 
 class OutOfStock(Exception):
@@ -23,6 +24,8 @@ if os.environ.get("GOODBYE"):
 def handler(event, context):
     if event["do"] == "fail":
         raise OutOfStock("nothing is left")
+    if event["do"] == "hang":
+        time.sleep(60)
     print("printed")
     return {
         "event": event, "request": context.aws_request_id, "deadline": context.get_remaining_time_in_millis() > 1000,

@@ -3,11 +3,16 @@
 
 use std::{fs, path::Path, process::Command};
 
+use serde_json::{Value, json};
+
 use super::{folder, package, zipped};
-use crate::support::{
-    binary::{Serving, stackctl, succeed},
-    tool::Tool,
-    trials,
+use crate::{
+    environments::runtime_clients,
+    support::{
+        binary::{Serving, stackctl, succeed},
+        tool::Tool,
+        trials,
+    },
 };
 
 trials!(
@@ -32,6 +37,9 @@ trials!(
     schedules needs [Tool::PythonClients, Tool::Python],
     recursion needs [Tool::PythonClients, Tool::Python],
     service_models needs [Tool::ServiceModels],
+    runtime_clients needs [
+        Tool::PythonClients, Tool::Node, Tool::NodeRuntime, Tool::RustClients, Tool::GoClients, Tool::Java, Tool::JavaClients
+    ],
     powertools_in_python needs [Tool::PythonClients, Tool::Python],
     powertools_in_typescript needs [Tool::PythonClients, Tool::Node, Tool::NodeClients],
     celery needs [Tool::PythonClients],
@@ -85,7 +93,7 @@ fn java() {
 }
 
 fn lambda_in_python() {
-    let more = [LAMBDA_CHECKS.as_slice(), &["log-groups"]].concat();
+    let more = [LAMBDA_CHECKS.as_slice(), &["weights", "log-groups"]].concat();
     check_lambda(python(Tool::PythonClients, "aws_lambda.py"), &more);
 }
 
@@ -105,12 +113,18 @@ fn autoscaling_in_python() {
 }
 
 fn live_tail() {
-    check(python(Tool::PythonClients, "live_tail.py"), &["refusals", "start", "updates", "sampling"]);
+    let with_our_variable = |serving: &Serving| {
+        let mut command = python(Tool::PythonClients, "live_tail.py")(serving);
+        // As `stackctl env` and `exec` have it.
+        command.env("AWS_DISABLE_HOST_PREFIX_INJECTION", "true");
+        command
+    };
+    check(with_our_variable, &["refusals", "start", "updates", "sampling"]);
 }
 
 fn control_in_python() {
     let (last, checks) = CONTROL_CHECKS.split_last().unwrap();
-    let more = [checks, &["names", last]].concat();
+    let more = [checks, &["names", "qualified-names", "pages", "revisions", last]].concat();
     check_lambda(python(Tool::PythonClients, "control.py"), &more);
 }
 
@@ -171,6 +185,31 @@ fn service_models() {
         command
     };
     check(with_services, &services);
+}
+
+/// AWS's runtime clients behind Lambda's API: pieces as they come, and timeouts.
+fn runtime_clients() {
+    let clients = [
+        runtime_clients::python(),
+        runtime_clients::node(),
+        runtime_clients::rust(),
+        runtime_clients::go(),
+        runtime_clients::java(),
+    ];
+    let expected: Vec<_> = clients.iter().map(|client| client.name).collect();
+    let described = clients.iter().map(|client| {
+        json!({
+            "name": client.name, "bootstrap": format!("#!/bin/sh\nexec {}\n", client.command), "file": client.file,
+            "handler": client.handler, "streams": client.streams,
+        })
+    });
+    let described = Value::from_iter(described).to_string();
+    let with_clients = |serving: &Serving| {
+        let mut command = python(Tool::PythonClients, "runtimes.py")(serving);
+        command.arg(&described);
+        command
+    };
+    check(with_clients, &expected);
 }
 
 /// A program in Python with the folder of the functions that stream.

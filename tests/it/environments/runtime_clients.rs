@@ -30,31 +30,62 @@ fn started_by(command: &str, files: &[(&str, u32, &str)]) -> Script {
     Script::new(&[&[("bootstrap", 0o755, bootstrap.as_str())], files].concat())
 }
 
-fn python() -> Script {
-    let python = Tool::PythonClients.path().unwrap().display();
-    started_by(&format!("{python} -m awslambdaric \"$_HANDLER\""), &[("function.py", 0o644, function!("function.py"))])
+/// What starts a client with the handler's name, as a shell has it, and the file of the function when it is not compiled.
+pub(crate) struct Client {
+    pub(crate) name: &'static str,
+    pub(crate) command: String,
+    pub(crate) file: Option<(&'static str, &'static str)>,
+    pub(crate) handler: &'static str,
+    /// The handler that streams, where a client can.
+    pub(crate) streams: Option<&'static str>,
 }
 
-fn node() -> Script {
+impl Client {
+    fn script(&self) -> Script {
+        let files: Vec<_> = self.file.iter().map(|(name, text)| (*name, 0o644, *text)).collect();
+        started_by(&self.command, &files)
+    }
+}
+
+pub(crate) fn python() -> Client {
+    Client {
+        name: "awslambdaric",
+        command: format!("{} -m awslambdaric \"$_HANDLER\"", Tool::PythonClients.path().unwrap().display()),
+        file: Some(("function.py", function!("function.py"))),
+        handler: "function.handler",
+        streams: None,
+    }
+}
+
+pub(crate) fn node() -> Client {
     // `PACKAGE/dist/rapid-client.node`
     let package = Tool::NodeRuntime.path().unwrap().ancestors().nth(2).unwrap();
-    let command = format!("{} {}/bin/index.mjs \"$_HANDLER\"", Tool::Node.path().unwrap().display(), package.display());
-    started_by(&command, &[("function.js", 0o644, function!("function.js"))])
+    let node = Tool::Node.path().unwrap().display();
+    Client {
+        name: "aws-lambda-ric",
+        command: format!("{node} {}/bin/index.mjs \"$_HANDLER\"", package.display()),
+        file: Some(("function.js", function!("function.js"))),
+        handler: "function.handler",
+        streams: Some("function.streams"),
+    }
 }
 
-fn rust() -> Script {
-    started_by(&Tool::RustClients.path().unwrap().join("runtime").display().to_string(), &[])
+pub(crate) fn rust() -> Client {
+    let command = Tool::RustClients.path().unwrap().join("runtime").display().to_string();
+    Client { name: "lambda_runtime", command, file: None, handler: "x", streams: Some("x") }
 }
 
-fn go() -> Script {
-    started_by(&Tool::GoClients.path().unwrap().join("function").display().to_string(), &[])
+pub(crate) fn go() -> Client {
+    let command = Tool::GoClients.path().unwrap().join("function").display().to_string();
+    Client { name: "aws-lambda-go", command, file: None, handler: "x", streams: Some("x") }
 }
 
-fn java() -> Script {
+pub(crate) fn java() -> Client {
     let (java, jars) = (Tool::Java.path().unwrap().display(), Tool::JavaClients.path().unwrap());
     let (classes, jars) = (jars.with_file_name("java-function"), jars.display());
     let client = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda";
-    started_by(&format!("{java} -cp '{}:{jars}/*' {client} \"$_HANDLER\"", classes.display()), &[])
+    let command = format!("{java} -cp '{}:{jars}/*' {client} \"$_HANDLER\"", classes.display());
+    Client { name: "aws-lambda-java", command, file: None, handler: "Function", streams: None }
 }
 
 fn launch(script: &Script, handler: &str) -> Launched {
@@ -109,13 +140,13 @@ const DEADLINE_MS: u64 = 4_000_000_000_000;
 
 fn for_python() {
     block_on(async {
-        check(&python(), "function.handler", [json!(true), json!("512"), json!(null)], "OutOfStock").await;
+        check(&python().script(), "function.handler", [json!(true), json!("512"), json!(null)], "OutOfStock").await;
     });
 }
 
 fn for_node() {
     block_on(async {
-        let script = node();
+        let script = node().script();
         check(&script, "function.handler", [json!(true), json!("512"), json!(null)], "OutOfStock").await;
         streams(&script, "function.streams").await;
     });
@@ -123,7 +154,7 @@ fn for_node() {
 
 fn for_rust() {
     block_on(async {
-        let script = rust();
+        let script = rust().script();
         check(&script, "x", [json!(DEADLINE_MS), json!(512), json!(null)], "Orders.OutOfStock").await;
         streams(&script, "x").await;
         let (_, event) = launch(&script, "x").invoke(r#"{"do":"panic"}"#).await;
@@ -133,7 +164,7 @@ fn for_rust() {
 
 fn for_go() {
     block_on(async {
-        let script = go();
+        let script = go().script();
         check(&script, "x", [json!(DEADLINE_MS), json!(512), json!("")], "OutOfStock").await;
         streams(&script, "x").await;
         let (_, event) = launch(&script, "x").invoke(r#"{"do":"tear"}"#).await;
@@ -148,7 +179,9 @@ fn for_go() {
 
 fn for_java() {
     let handler = "Function::handleRequest";
-    block_on(async { check(&java(), handler, [json!(true), json!(512), json!(null)], "Function$OutOfStock").await });
+    block_on(async {
+        check(&java().script(), handler, [json!(true), json!(512), json!(null)], "Function$OutOfStock").await;
+    });
 }
 
 /// What AWS's clients register of themselves, and for Python a package, so that they are asked to end: an internal extension.
@@ -158,7 +191,11 @@ fn whom_they_register_hears_of_the_end() {
         // `lib/python3.11/site-packages`
         let packages = fs::read_dir(&packages).unwrap().next().unwrap().unwrap().path().join("site-packages");
         // AWS's client for Python waits for work where Python hears no signals.
-        for (script, runtime) in [(python(), "python3.11"), (rust(), "provided.al2023"), (go(), "provided.al2023")] {
+        for (script, runtime) in [
+            (python().script(), "python3.11"),
+            (rust().script(), "provided.al2023"),
+            (go().script(), "provided.al2023"),
+        ] {
             let variables = [("GOODBYE", "1"), ("PYTHONPATH", packages.to_str().unwrap())];
             let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
             let environment = BTreeMap::from(variables).into();

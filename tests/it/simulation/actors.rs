@@ -74,12 +74,12 @@ pub(crate) fn delete(queue: &str, receipt_handle: &str) -> Command {
     }))
 }
 
-pub(crate) fn create_function(name: &str, timeout_s: i64) -> Command {
+pub(crate) fn create_function(name: &str, timeout_s: u32) -> Command {
     Command::Lambda(Box::new(lambda::Command::CreateFunction {
         function: CreateFunction {
-            function_name: Some(name.to_owned()),
+            function_name: name.to_owned(),
             runtime: Some("provided.al2023".to_owned()),
-            role: Some("arn:aws:iam::000000000000:role/any".to_owned()),
+            role: "arn:aws:iam::000000000000:role/any".to_owned(),
             handler: Some("bootstrap".to_owned()),
             timeout: Some(timeout_s),
             ..CreateFunction::default()
@@ -94,10 +94,10 @@ pub(crate) fn create_function(name: &str, timeout_s: i64) -> Command {
     }))
 }
 
-pub(crate) fn map(queue: &str, function: &str, batch_size: i64, partial: bool) -> Command {
+pub(crate) fn map(queue: &str, function: &str, batch_size: u32, partial: bool) -> Command {
     Command::Lambda(Box::new(lambda::Command::CreateEventSourceMapping(CreateEventSourceMapping {
         event_source_arn: Some(arn(queue)),
-        function_name: Some(function.to_owned()),
+        function_name: function.to_owned(),
         batch_size: Some(batch_size),
         function_response_types: if partial { vec!["ReportBatchItemFailures".to_owned()] } else { Vec::new() },
         ..CreateEventSourceMapping::default()

@@ -20,7 +20,7 @@ use super::{
 };
 
 const VISIBILITY_S: i64 = 30;
-const FUNCTION_TIMEOUT_S: i64 = 3;
+const FUNCTION_TIMEOUT_S: u32 = 3;
 const IDLE_MS: u64 = 60_000;
 const GROUPS: u64 = 4;
 /// Nothing that works waits longer than this.

@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::lambda::ImageConfig;
+use crate::engine::lambda::{ImageConfig, LogFormat, LogLevel, PackageType};
 
 shape!(
     /// `CreateFunction` without its `Code`. Shapes that the engine does not look into yet are refused by the engine when
     /// they ask for something it would not do.
     CreateFunction {
-        function_name: Option<String>,
+        function_name: String,
         runtime: Option<String>,
-        role: Option<String>,
+        role: String,
         handler: Option<String>,
         description: Option<String>,
-        timeout: Option<i64>,
-        memory_size: Option<i64>,
+        timeout: Option<u32>,
+        memory_size: Option<u32>,
         publish: bool,
-        package_type: Option<String>,
+        package_type: PackageType,
         environment: Option<Environment>,
         tags: BTreeMap<String, String>,
         architectures: Vec<String>,
@@ -50,8 +50,8 @@ shape!(UpdateFunctionConfiguration {
     role: Option<String>,
     handler: Option<String>,
     description: Option<String>,
-    timeout: Option<i64>,
-    memory_size: Option<i64>,
+    timeout: Option<u32>,
+    memory_size: Option<u32>,
     environment: Option<Environment>,
     layers: Option<Vec<String>>,
     ephemeral_storage: Option<EphemeralStorage>,
@@ -67,12 +67,12 @@ shape!(UpdateFunctionConfiguration {
     revision_id: Option<String>,
 });
 shape!(Environment { variables: BTreeMap<String, String> });
-shape!(EphemeralStorage { size: i64 });
+shape!(EphemeralStorage { size: u32 });
 shape!(TracingConfig { mode: Option<String> });
 shape!(LoggingConfig {
-    log_format: Option<String>,
-    application_log_level: Option<String>,
-    system_log_level: Option<String>,
+    log_format: Option<LogFormat>,
+    application_log_level: Option<LogLevel>,
+    system_log_level: Option<LogLevel>,
     log_group: Option<String>,
 });
 shape!(DeadLetterConfig { target_arn: Option<String> });

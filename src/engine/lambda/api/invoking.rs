@@ -7,8 +7,8 @@ use super::FunctionRef;
 shape!(
     /// `PutFunctionEventInvokeConfig` and `UpdateFunctionEventInvokeConfig`.
     PutFunctionEventInvokeConfig {
-        maximum_retry_attempts: Option<i64>,
-        maximum_event_age_in_seconds: Option<i64>,
+        maximum_retry_attempts: Option<u32>,
+        maximum_event_age_in_seconds: Option<u32>,
         destination_config: Option<DestinationConfig>,
     }
 );

@@ -27,9 +27,9 @@ shape!(
     }
 );
 shape!(AddLayerVersionPermission {
-    statement_id: Option<String>,
-    action: Option<String>,
-    principal: Option<String>,
+    statement_id: String,
+    action: String,
+    principal: String,
     organization_id: Option<String>,
 });
 shape!(LayerVersionsListItem {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 shape!(CreateEventSourceMapping {
     event_source_arn: Option<String>,
-    function_name: Option<String>,
+    function_name: String,
     enabled: Option<bool>,
-    batch_size: Option<i64>,
-    maximum_batching_window_in_seconds: Option<i64>,
+    batch_size: Option<u32>,
+    maximum_batching_window_in_seconds: Option<u32>,
     function_response_types: Vec<String>,
     scaling_config: Option<ScalingConfig>,
     filter_criteria: Option<FilterCriteria>,
@@ -18,8 +18,8 @@ shape!(CreateEventSourceMapping {
 shape!(UpdateEventSourceMapping {
     function_name: Option<String>,
     enabled: Option<bool>,
-    batch_size: Option<i64>,
-    maximum_batching_window_in_seconds: Option<i64>,
+    batch_size: Option<u32>,
+    maximum_batching_window_in_seconds: Option<u32>,
     function_response_types: Option<Vec<String>>,
     scaling_config: Option<ScalingConfig>,
     filter_criteria: Option<FilterCriteria>,
@@ -28,14 +28,14 @@ shape!(UpdateEventSourceMapping {
 });
 shape!(ProvisionedPollerConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
-    minimum_pollers: Option<i64>,
+    minimum_pollers: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    maximum_pollers: Option<i64>,
+    maximum_pollers: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     poller_group_name: Option<String>,
 });
 shape!(MetricsConfig { metrics: Vec<String> });
-shape!(ScalingConfig { maximum_concurrency: Option<i64> });
+shape!(ScalingConfig { maximum_concurrency: Option<u32> });
 shape!(FilterCriteria { filters: Vec<Filter> });
 shape!(Filter { pattern: Option<String> });
 shape!(

@@ -1,5 +1,6 @@
-//! Lambda's operations in the shapes of its service model (`lambda/2015-03-31`), without protocol. Input shapes keep what
-//! is missing missing; what is required and what is legal is checked where the operation is carried out.
+//! Lambda's operations in the shapes of its service model (`lambda/2015-03-31`), without protocol. What the model says of
+//! an input (presence, ranges, lengths, patterns, enumerations) is true of each command: `wire::constraints` has seen to it.
+//! What it does not say is checked where the operation is carried out.
 //!
 //! Code is a reference here: the shell has put the package into its content-addressed store before the engine hears of it.
 
@@ -7,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FunctionUrl, FunctionUrlRequest};
+use super::{FunctionUrl, FunctionUrlRequest, RecursiveLoop};
 use crate::{engine::CodeImage, model::ArtifactDigest};
 
 macro_rules! shape {
@@ -102,7 +103,7 @@ pub enum Command {
     },
     PutProvisionedConcurrencyConfig {
         name: FunctionRef,
-        provisioned_concurrent_executions: Option<i64>,
+        provisioned_concurrent_executions: u32,
     },
     GetProvisionedConcurrencyConfig {
         name: FunctionRef,
@@ -155,7 +156,7 @@ pub enum Command {
     },
     PutFunctionRecursionConfig {
         name: FunctionRef,
-        recursive_loop: Option<String>,
+        recursive_loop: RecursiveLoop,
     },
     GetFunctionRecursionConfig {
         name: FunctionRef,
@@ -167,7 +168,7 @@ pub enum Command {
     Invoke(Invoke),
     PutFunctionConcurrency {
         name: FunctionRef,
-        reserved_concurrent_executions: Option<i64>,
+        reserved_concurrent_executions: u32,
     },
     GetFunctionConcurrency {
         name: FunctionRef,

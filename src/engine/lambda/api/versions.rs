@@ -9,8 +9,8 @@ shape!(PublishVersion {
     publish_to: Option<String>,
 });
 shape!(CreateAlias {
-    name: Option<String>,
-    function_version: Option<String>,
+    name: String,
+    function_version: String,
     description: Option<String>,
     routing_config: Option<AliasRoutingConfiguration>,
 });

@@ -97,7 +97,8 @@ impl Lambda {
         let mut used: Vec<UsedLayer> = Vec::with_capacity(arns.len());
         let mut names = Vec::with_capacity(arns.len());
         for text in arns {
-            let arn = VersionArn::parse(text).ok_or_else(|| names::illegal_list(arns))?;
+            let arn =
+                VersionArn::parse(text).ok_or_else(|| invalid(format!("Layer version {text} does not exist.")))?;
             if names.contains(&arn.layer.arn) {
                 return Err(invalid(
                     "Two different versions of the same layer are not allowed to be referenced in the same function.",

@@ -8,20 +8,12 @@ use super::{
     super::{
         CodeRef, GetLayerVersionResponse, Lambda, LambdaError, LambdaErrorKind, LayerCommand, LayerResponse,
         LayerVersionContent, LayerVersionsListItem, LayersListItem, PublishLayerVersion, Response,
-        configuration::last_modified,
-        validate::{self, Constraints},
+        configuration::last_modified, page::Page, validate,
     },
     LayerName, StoredLayerVersion, StoredStatement, VersionArn,
-    names::illegal_arn,
     policy::{self, POLICY_MAX_BYTES},
 };
 use crate::engine::Cx;
-
-/// Entries of a page (service model, `MaxLayerListItems`).
-const LIST_PAGE_MAX: u32 = 50;
-const DESCRIPTION_MAX_CHARS: usize = 256;
-const LICENSE_INFO_MAX_CHARS: usize = 512;
-const RUNTIMES_MAX: usize = 15;
 
 impl Lambda {
     pub(in crate::engine::lambda) fn layer_request(
@@ -35,9 +27,7 @@ impl Lambda {
                 let layer = LayerName::parse(&self.scope, &layer)?;
                 self.get_layer_version(&VersionArn { layer, version })
             }
-            LayerCommand::GetByArn { arn } => {
-                self.get_layer_version(&VersionArn::parse(&arn).ok_or_else(|| illegal_arn(&arn))?)
-            }
+            LayerCommand::GetByArn { arn } => self.get_layer_version(&VersionArn::parse(&arn).ok_or_else(missing)?),
             LayerCommand::List { filter, marker, max_items } => self.list_layers(&filter, marker.as_deref(), max_items),
             LayerCommand::ListVersions { layer, filter, marker, max_items } => {
                 self.list_layer_versions(&layer, &filter, marker.as_deref(), max_items)
@@ -71,7 +61,7 @@ impl Lambda {
         content: CodeRef,
     ) -> Result<Response, LambdaError> {
         let layer = LayerName::parse(&self.scope, layer)?;
-        check(&publish)?;
+        publish.compatible_runtimes.iter().try_for_each(|runtime| validate::runtime(runtime))?;
         if !layer.is_in(&self.scope) {
             return Err(denied(&layer.arn, &self.scope.account.to_string(), "lambda:PublishLayerVersion"));
         }
@@ -118,9 +108,8 @@ impl Lambda {
         max_items: Option<u32>,
     ) -> Result<Response, LambdaError> {
         filter.check()?;
-        let most = page_size(max_items)?;
         let after = Bound::Excluded(marker.unwrap_or_default());
-        let mut rest = self.layers.by_name.range::<str, _>((after, Bound::Unbounded)).filter_map(|(name, layer)| {
+        let rest = self.layers.by_name.range::<str, _>((after, Bound::Unbounded)).filter_map(|(name, layer)| {
             let layer_name = LayerName::parse(&self.scope, name).ok()?;
             let (number, version) = layer.versions.iter().rev().find(|(_, version)| filter.matches(version))?;
             let arn = VersionArn { layer: layer_name.clone(), version: *number };
@@ -130,9 +119,8 @@ impl Lambda {
                 latest_matching_version: list_item(&arn, version),
             })
         });
-        let layers: Vec<_> = rest.by_ref().take(most).collect();
-        let next_marker = rest.next().and(layers.last()).map(|last| last.layer_name.clone());
-        Ok(Response::Layer(LayerResponse::List { layers, next_marker }))
+        let page = Page::of(rest, max_items, |last: &LayersListItem| last.layer_name.clone());
+        Ok(Response::Layer(LayerResponse::List { layers: page.items, next_marker: page.next_marker }))
     }
 
     /// The newest first.
@@ -145,7 +133,6 @@ impl Lambda {
     ) -> Result<Response, LambdaError> {
         let layer = LayerName::parse(&self.scope, layer)?;
         filter.check()?;
-        let most = page_size(max_items)?;
         if !layer.is_in(&self.scope) {
             return Err(denied(&layer.arn, &self.scope.account.to_string(), "lambda:ListLayerVersions"));
         }
@@ -155,15 +142,14 @@ impl Lambda {
             Some(Err(_)) => return Err(super::invalid("Invalid marker.")),
         };
         let versions = self.layers.by_name.get(&layer.name).map(|stored| &stored.versions);
-        let mut rest = versions.into_iter().flat_map(|versions| versions.range(..before).rev());
-        let mut rest = rest.by_ref().filter(|(_, version)| filter.matches(version));
-        let page: Vec<_> = rest.by_ref().take(most).collect();
-        let next_marker = rest.next().and(page.last()).map(|(number, _)| number.to_string());
+        let rest = versions.into_iter().flat_map(|versions| versions.range(..before).rev());
+        let rest = rest.filter(|(_, version)| filter.matches(version));
+        let page = Page::of(rest, max_items, |(number, _)| number.to_string());
         let item = |(number, version): (&u64, &StoredLayerVersion)| {
             list_item(&VersionArn { layer: layer.clone(), version: *number }, version)
         };
-        let layer_versions = page.into_iter().map(item).collect();
-        Ok(Response::Layer(LayerResponse::ListVersions { layer_versions, next_marker }))
+        let layer_versions = page.items.into_iter().map(item).collect();
+        Ok(Response::Layer(LayerResponse::ListVersions { layer_versions, next_marker: page.next_marker }))
     }
 }
 
@@ -212,7 +198,6 @@ impl Lambda {
         statement_id: &str,
         revision_id: Option<&str>,
     ) -> Result<Response, LambdaError> {
-        policy::check_statement_id(statement_id)?;
         let arn = VersionArn { layer: LayerName::parse(&self.scope, layer)?, version: *version };
         let revision = cx.ids.uuid();
         let found = self.layer_version_mut(&arn)?;
@@ -236,12 +221,7 @@ pub struct LayerFilter {
 
 impl LayerFilter {
     fn check(&self) -> Result<(), LambdaError> {
-        self.compatible_runtime.as_deref().map_or(Ok(()), validate::runtime)?;
-        let mut constraints = Constraints::default();
-        if let Some(architecture) = &self.compatible_architecture {
-            constraints.architectures(std::slice::from_ref(architecture));
-        }
-        constraints.finish()
+        self.compatible_runtime.as_deref().map_or(Ok(()), validate::runtime)
     }
 
     /// A version that names no runtimes is found by none, and the same of architectures.
@@ -249,32 +229,6 @@ impl LayerFilter {
         let has = |wanted: &Option<String>, names: &[String]| wanted.as_ref().is_none_or(|name| names.contains(name));
         has(&self.compatible_runtime, &version.runtimes) && has(&self.compatible_architecture, &version.architectures)
     }
-}
-
-fn check(publish: &PublishLayerVersion) -> Result<(), LambdaError> {
-    let mut constraints = Constraints::default();
-    constraints.length("description", publish.description.as_deref().unwrap_or_default(), DESCRIPTION_MAX_CHARS);
-    constraints.length("licenseInfo", publish.license_info.as_deref().unwrap_or_default(), LICENSE_INFO_MAX_CHARS);
-    if publish.compatible_runtimes.len() > RUNTIMES_MAX {
-        let value = format!("[{}]", publish.compatible_runtimes.join(", "));
-        constraints.violated(
-            "compatibleRuntimes",
-            &value,
-            &format!("have length less than or equal to {RUNTIMES_MAX}"),
-        );
-    }
-    for architecture in &publish.compatible_architectures {
-        constraints.architectures(std::slice::from_ref(architecture));
-    }
-    constraints.finish()?;
-    publish.compatible_runtimes.iter().try_for_each(|runtime| validate::runtime(runtime))
-}
-
-fn page_size(max_items: Option<u32>) -> Result<usize, LambdaError> {
-    let mut constraints = Constraints::default();
-    let most =
-        max_items.map_or(LIST_PAGE_MAX, |most| constraints.number("maxItems", i64::from(most), 1, LIST_PAGE_MAX));
-    constraints.finish().map(|()| most as usize)
 }
 
 fn check_revision(version: &StoredLayerVersion, revision_id: Option<&str>) -> Result<(), LambdaError> {

@@ -6,14 +6,14 @@ use super::{
     Mapping, MappingId,
     mapping::{SETTLE_MS, State, Through},
     record::{MappingRecord, StoredMapping},
-    settings::{Settings, constraint, invalid},
+    settings::{Settings, invalid},
 };
 use crate::{
     engine::{
         Cx,
         lambda::{
             Command, CreateEventSourceMapping, FunctionRef, Lambda, LambdaError, LambdaErrorKind, LambdaRecord,
-            Response, UpdateEventSourceMapping,
+            Response, UpdateEventSourceMapping, page::Page,
         },
         logs::Logs,
         sqs::{QueueId, Sqs},
@@ -24,9 +24,7 @@ use crate::{
 /// Mappings of one account and region.
 const MAPPINGS_MAX: usize = 10_000;
 /// Mappings on one page of a list (Lambda API reference, `ListEventSourceMappings`).
-const PAGE_MAX: usize = 100;
-/// `MaxItems`, as the service model bounds it.
-const MAX_ITEMS_MAX: u32 = 10_000;
+const PAGE_MAX: u32 = 100;
 /// Tags of one mapping (Lambda developer guide, "configuration-tags").
 const TAGS_MAX: usize = 50;
 
@@ -124,7 +122,7 @@ impl Lambda {
             (mapping.queue_arn.clone(), mapping.function.clone(), mapping.is_enabled());
         let function = match update.function_name {
             None => before,
-            named => {
+            Some(named) => {
                 let function = self.mapped_function(named)?;
                 self.check_unmapped(&queue_arn, &function, Some(id))?;
                 function
@@ -183,14 +181,6 @@ impl Lambda {
         marker: Option<&str>,
         max_items: Option<u32>,
     ) -> Result<Response, LambdaError> {
-        let limit = match max_items {
-            None => PAGE_MAX,
-            Some(items) if (1..=MAX_ITEMS_MAX).contains(&items) => PAGE_MAX.min(items as usize),
-            Some(items) => {
-                let rule = format!("Member must have value between 1 and {MAX_ITEMS_MAX}");
-                return Err(constraint(items, "maxItems", rule));
-            }
-        };
         // A mapping outlives its function, and is listed under its ARN then.
         let function = match function_name {
             None => None,
@@ -207,15 +197,14 @@ impl Lambda {
             Some(marker) => (std::ops::Bound::Excluded(marker), std::ops::Bound::Unbounded),
             None => (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded),
         };
-        let mut found = self
+        let found = self
             .mappings
             .by_uuid
             .range::<str, _>(from)
             .filter_map(|(_, id)| self.mappings.by_id.get(id))
             .filter(wanted);
-        let event_source_mappings: Vec<_> = found.by_ref().take(limit).map(Mapping::configuration).collect();
-        let next_marker = found.next().and_then(|_| event_source_mappings.last()).map(|last| last.uuid.clone());
-        Ok(Response::ListEventSourceMappings { event_source_mappings, next_marker })
+        let page = Page::of_at_most(PAGE_MAX, found.map(Mapping::configuration), max_items, |last| last.uuid.clone());
+        Ok(Response::ListEventSourceMappings { event_source_mappings: page.items, next_marker: page.next_marker })
     }
 
     fn retag(
@@ -236,11 +225,7 @@ impl Lambda {
         Ok(Response::Done)
     }
 
-    fn mapped_function(&self, name: Option<String>) -> Result<FunctionArn, LambdaError> {
-        let name = name.unwrap_or_default();
-        if name.is_empty() {
-            return Err(constraint("null", "functionName", "Member must not be null"));
-        }
+    fn mapped_function(&self, name: String) -> Result<FunctionArn, LambdaError> {
         self.resolve(&FunctionRef { name, qualifier: None }).map_err(|error| match error.kind {
             LambdaErrorKind::ResourceNotFound => LambdaError::new(error.kind, "Function does not exist"),
             _ => error,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    pattern::{FILTERS_MAX, Filters, PATTERN_MAX_CHARS},
+    pattern::{FILTERS_MAX, Filters},
     scaling::Scaling,
 };
 use crate::{
@@ -13,10 +13,7 @@ use crate::{
     },
     model::{
         Timestamp,
-        limits::{
-            MAPPING_BATCH_MAX, MAPPING_BATCH_WITHOUT_WINDOW_MAX, MAPPING_CONCURRENCY_MAX, MAPPING_CONCURRENCY_MIN,
-            MAPPING_WINDOW_MAX_S, MAXIMUM_POLLERS_MAX, MINIMUM_POLLERS_MAX, POLLERS_MIN,
-        },
+        limits::{MAPPING_BATCH_WITHOUT_WINDOW_MAX, POLLERS_MIN},
     },
 };
 
@@ -112,14 +109,14 @@ impl Settings {
 
     /// `ScalingConfig`, when one is set.
     pub(super) fn scaling_config(&self) -> Option<ScalingConfig> {
-        self.maximum_concurrency.map(|cap| ScalingConfig { maximum_concurrency: Some(i64::from(cap)) })
+        self.maximum_concurrency.map(|cap| ScalingConfig { maximum_concurrency: Some(cap) })
     }
 
     /// `ProvisionedPollerConfig`, when one is set.
     pub(super) fn poller_config(&self) -> Option<ProvisionedPollerConfig> {
         self.pollers.map(|pollers| ProvisionedPollerConfig {
-            minimum_pollers: Some(pollers.minimum.into()),
-            maximum_pollers: Some(pollers.maximum.into()),
+            minimum_pollers: Some(pollers.minimum),
+            maximum_pollers: Some(pollers.maximum),
             poller_group_name: None,
         })
     }
@@ -147,20 +144,18 @@ impl Settings {
     fn change(&self, change: &Change<'_>) -> Result<Self, LambdaError> {
         let mut settings = self.clone();
         if let Some(batch_size) = change.batch_size {
-            settings.batch_size = in_range("batchSize", batch_size, 1, MAPPING_BATCH_MAX)?;
+            settings.batch_size = batch_size;
         }
         if let Some(window_s) = change.window_s {
-            settings.window_s = in_range("maximumBatchingWindowInSeconds", window_s, 0, MAPPING_WINDOW_MAX_S)?;
+            settings.window_s = window_s;
         }
         if let Some(types) = change.response_types {
-            settings.report_failures = response_types(types)?;
+            // There is no other.
+            settings.report_failures = !types.is_empty();
         }
         if let Some(scaling) = change.scaling {
             // An empty configuration takes the cap away.
-            let cap = scaling.maximum_concurrency;
-            let member = "scalingConfig.maximumConcurrency";
-            settings.maximum_concurrency =
-                cap.map(|cap| in_range(member, cap, MAPPING_CONCURRENCY_MIN, MAPPING_CONCURRENCY_MAX)).transpose()?;
+            settings.maximum_concurrency = scaling.maximum_concurrency;
         }
         if let Some(config) = change.pollers {
             settings.pollers = pollers(config)?;
@@ -201,8 +196,8 @@ impl Settings {
 
 /// What a request changes.
 struct Change<'a> {
-    batch_size: Option<i64>,
-    window_s: Option<i64>,
+    batch_size: Option<u32>,
+    window_s: Option<u32>,
     response_types: Option<&'a [String]>,
     scaling: Option<&'a ScalingConfig>,
     pollers: Option<&'a ProvisionedPollerConfig>,
@@ -214,53 +209,12 @@ pub(super) fn invalid(message: impl Into<String>) -> LambdaError {
     LambdaError::new(LambdaErrorKind::InvalidParameterValue, message)
 }
 
-/// A value outside the service model's constraints, in the words of AWS's validation.
-pub(super) fn constraint(value: impl std::fmt::Display, member: &str, rule: impl std::fmt::Display) -> LambdaError {
-    LambdaError::new(
-        LambdaErrorKind::Validation,
-        format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"),
-    )
-}
-
-fn in_range(member: &str, value: i64, min: u32, max: u32) -> Result<u32, LambdaError> {
-    match u32::try_from(value) {
-        Ok(number) if number > max => {
-            Err(constraint(value, member, format_args!("Member must have value less than or equal to {max}")))
-        }
-        Ok(number) if number >= min => Ok(number),
-        _ if value > 0 && value > i64::from(max) => {
-            Err(constraint(value, member, format_args!("Member must have value less than or equal to {max}")))
-        }
-        _ => Err(constraint(value, member, format_args!("Member must have value greater than or equal to {min}"))),
-    }
-}
-
-fn response_types(types: &[String]) -> Result<bool, LambdaError> {
-    match types {
-        [] => Ok(false),
-        [only] if only == REPORT_BATCH_ITEM_FAILURES => Ok(true),
-        _ => Err(constraint(
-            format_args!("[{}]", types.join(", ")),
-            "functionResponseTypes",
-            format_args!("Member must satisfy enum value set: [{REPORT_BATCH_ITEM_FAILURES}]"),
-        )),
-    }
-}
-
 fn patterns(criteria: &FilterCriteria) -> Result<Vec<String>, LambdaError> {
     if criteria.filters.len() > FILTERS_MAX {
         let count = criteria.filters.len();
         return Err(invalid(format!("Too many filters: {count} were given, and at most {FILTERS_MAX} are allowed")));
     }
-    let pattern = |filter: &Filter| {
-        let pattern = filter.pattern.clone().unwrap_or_default();
-        if pattern.chars().count() > PATTERN_MAX_CHARS {
-            let rule = format_args!("Member must have length less than or equal to {PATTERN_MAX_CHARS}");
-            return Err(constraint(&pattern, "filterCriteria.filters.1.member.pattern", rule));
-        }
-        Ok(pattern)
-    };
-    criteria.filters.iter().map(pattern).collect()
+    Ok(criteria.filters.iter().map(|filter| filter.pattern.clone().unwrap_or_default()).collect())
 }
 
 /// An empty configuration takes the pollers away.
@@ -271,12 +225,8 @@ fn pollers(config: &ProvisionedPollerConfig) -> Result<Option<Pollers>, LambdaEr
     if config.minimum_pollers.is_none() && config.maximum_pollers.is_none() {
         return Ok(None);
     }
-    let (least, most) = (i64::from(POLLERS_MIN), i64::from(POLLERS_MAX_DEFAULT));
-    let member = |name: &str| format!("provisionedPollerConfig.{name}");
-    let minimum =
-        in_range(&member("minimumPollers"), config.minimum_pollers.unwrap_or(least), POLLERS_MIN, MINIMUM_POLLERS_MAX)?;
-    let maximum = config.maximum_pollers.unwrap_or(most.max(minimum.into()));
-    let maximum = in_range(&member("maximumPollers"), maximum, POLLERS_MIN, MAXIMUM_POLLERS_MAX)?;
+    let minimum = config.minimum_pollers.unwrap_or(POLLERS_MIN);
+    let maximum = config.maximum_pollers.unwrap_or(POLLERS_MAX_DEFAULT.max(minimum));
     if minimum > maximum {
         return Err(invalid(format!("MinimumPollers is {minimum}, above MaximumPollers, which is {maximum}")));
     }
@@ -288,20 +238,12 @@ fn counts_events(config: &MetricsConfig) -> Result<bool, LambdaError> {
     match config.metrics.as_slice() {
         [] => Ok(false),
         [only] if only == EVENT_COUNT => Ok(true),
-        metrics if metrics.iter().all(|metric| METRICS.contains(&metric.as_str())) => Err(invalid(format!(
+        metrics => Err(invalid(format!(
             "MetricsConfig of a queue's event source mapping can only be [{EVENT_COUNT}], and not [{}]",
             metrics.join(", ")
         ))),
-        metrics => Err(constraint(
-            format_args!("[{}]", metrics.join(", ")),
-            "metricsConfig.metrics",
-            format_args!("Member must satisfy enum value set: [{}]", METRICS.join(", ")),
-        )),
     }
 }
-
-/// `EventSourceMappingMetric` of the service model.
-const METRICS: [&str; 3] = [EVENT_COUNT, "ErrorCount", "KafkaMetrics"];
 
 /// `text` as a sentence: upper case at the start, a full stop at the end.
 fn sentence(text: &str) -> String {
@@ -348,42 +290,6 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_in_awss_words() {
-        let at_least = "failed to satisfy constraint: Member must have value greater than or equal to";
-        let at_most = "failed to satisfy constraint: Member must have value less than or equal to";
-        let range = |value: i64, member: &str, rule: &str, bound: u32| {
-            format!("Validation: 1 validation error detected: Value '{value}' at '{member}' {rule} {bound}")
-        };
-        for (request, fifo, expected) in [
-            (json!({"BatchSize": 0}), false, range(0, "batchSize", at_least, 1)),
-            (json!({"BatchSize": 10_001}), false, range(10_001, "batchSize", at_most, 10_000)),
-            (json!({"BatchSize": 5_000_000_000_i64}), false, range(5_000_000_000, "batchSize", at_most, 10_000)),
-            (
-                json!({"MaximumBatchingWindowInSeconds": 301}),
-                false,
-                range(301, "maximumBatchingWindowInSeconds", at_most, 300),
-            ),
-            (
-                json!({"MaximumBatchingWindowInSeconds": -1}),
-                false,
-                range(-1, "maximumBatchingWindowInSeconds", at_least, 0),
-            ),
-            (
-                json!({"ScalingConfig": {"MaximumConcurrency": 1}}),
-                false,
-                range(1, "scalingConfig.maximumConcurrency", at_least, 2),
-            ),
-            (
-                json!({"ScalingConfig": {"MaximumConcurrency": 1001}}),
-                false,
-                range(1001, "scalingConfig.maximumConcurrency", at_most, 1000),
-            ),
-        ] {
-            check(request, fifo, &expected);
-        }
-    }
-
-    #[test]
     fn what_excludes_what_is_said() {
         for (request, fifo, expected) in [
             (
@@ -398,11 +304,6 @@ mod tests {
                 "InvalidParameterValue: Batching window is not supported for FIFO queues",
             ),
             (
-                json!({"FunctionResponseTypes": ["Other"]}),
-                false,
-                "Validation: 1 validation error detected: Value '[Other]' at 'functionResponseTypes'",
-            ),
-            (
                 json!({"FilterCriteria": {"Filters": [{"Pattern": "{\"body\":{\"a\":1}}"}]}}),
                 false,
                 "InvalidParameterValue: Invalid filter pattern definition.",
@@ -411,16 +312,6 @@ mod tests {
                 json!({"FilterCriteria": {"Filters": [{}, {}, {}, {}, {}, {}]}}),
                 false,
                 "InvalidParameterValue: Too many filters: 6",
-            ),
-            (
-                json!({"ProvisionedPollerConfig": {"MinimumPollers": 1}}),
-                false,
-                "Validation: 1 validation error detected: Value '1' at 'provisionedPollerConfig.minimumPollers'",
-            ),
-            (
-                json!({"ProvisionedPollerConfig": {"MaximumPollers": 2_001}}),
-                false,
-                "Validation: 1 validation error detected: Value '2001' at 'provisionedPollerConfig.maximumPollers'",
             ),
             (
                 json!({"ProvisionedPollerConfig": {"MinimumPollers": 5, "MaximumPollers": 4}}),

@@ -101,7 +101,7 @@ fn policies_of_versions_and_aliases_are_their_own_and_go_with_them() {
     let mut world = World::new();
     world.create("f");
     world.call(Command::PublishVersion { name: named("f"), publish: PublishVersion::default() }).unwrap();
-    let alias = CreateAlias { name: Some("live".into()), function_version: Some("1".into()), ..CreateAlias::default() };
+    let alias = CreateAlias { name: "live".into(), function_version: "1".into(), ..CreateAlias::default() };
     world.call(Command::CreateAlias { name: named("f"), create: alias }).unwrap();
     for name in ["f", "f:1", "f:live"] {
         world.call(add(name, permission("s", "*"))).unwrap();
@@ -113,7 +113,7 @@ fn policies_of_versions_and_aliases_are_their_own_and_go_with_them() {
     let (_, of_version) = policy(&mut world, "f:1");
     assert_eq!(of_version, revision(&mut world, "f:1"));
     world.call(Command::DeleteAlias { name: named("f"), alias: "live".into() }).unwrap();
-    let alias = CreateAlias { name: Some("live".into()), function_version: Some("1".into()), ..CreateAlias::default() };
+    let alias = CreateAlias { name: "live".into(), function_version: "1".into(), ..CreateAlias::default() };
     world.call(Command::CreateAlias { name: named("f"), create: alias }).unwrap();
     let missing = (LambdaErrorKind::ResourceNotFound, "The resource you requested does not exist.".to_owned());
     assert_eq!(world.refusal(Command::GetPolicy { name: named("f:live") }), missing);

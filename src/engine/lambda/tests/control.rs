@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     super::{
-        Environment, EphemeralStorage, ImageConfig, ListFunctions, LoggingConfig, TracingConfig, UpdateFunctionCode,
+        Environment, ImageConfig, ListFunctions, LoggingConfig, TracingConfig, UpdateFunctionCode,
         UpdateFunctionConfiguration,
     },
     Command, CreateFunction, FunctionRef, LambdaErrorKind, Response, World, code, configuration, create, function,
@@ -71,8 +71,11 @@ fn what_cannot_be_created() {
     let base = || function("g");
     let table: Vec<(CreateFunction, LambdaErrorKind, &str)> = vec![
         (function("f"), ResourceConflict, "Function already exist: f"),
-        (function("a b"), Validation, "at 'functionName'"),
-        (CreateFunction { function_name: None, ..base() }, Validation, "Value null at 'functionName'"),
+        (
+            function(&"a".repeat(65)),
+            Validation,
+            "at 'functionName' failed to satisfy constraint: Member must have length less",
+        ),
         (
             CreateFunction { runtime: Some("python1".into()), ..base() },
             InvalidParameterValue,
@@ -80,27 +83,16 @@ fn what_cannot_be_created() {
         ),
         (CreateFunction { handler: None, ..base() }, InvalidParameterValue, "Runtime and Handler are mandatory"),
         (CreateFunction { runtime: None, ..base() }, InvalidParameterValue, "Runtime and Handler are mandatory"),
-        (CreateFunction { role: Some("r1".into()), ..base() }, Validation, "Value 'r1' at 'role'"),
-        (CreateFunction { role: None, ..base() }, Validation, "Value null at 'role'"),
         (CreateFunction { timeout: Some(901), ..base() }, Validation, "less than or equal to 900"),
-        (CreateFunction { timeout: Some(0), ..base() }, Validation, "greater than or equal to 1"),
-        (CreateFunction { timeout: Some(i64::MIN), ..base() }, Validation, "greater than or equal to 1"),
         (CreateFunction { memory_size: Some(10_241), ..base() }, Validation, "less than or equal to 10240"),
-        (CreateFunction { architectures: vec!["mips".into()], ..base() }, Validation, "architectures"),
-        (
-            CreateFunction { ephemeral_storage: Some(EphemeralStorage { size: 511 }), ..base() },
-            Validation,
-            "ephemeralStorage.size",
-        ),
         (CreateFunction { environment: Some(variables("AWS_REGION")), ..base() }, InvalidParameterValue, "AWS_REGION"),
-        (CreateFunction { package_type: Some("Tar".into()), ..base() }, Validation, "enum value set: [Zip, Image]"),
         (
-            CreateFunction { package_type: Some("Image".into()), ..base() },
+            CreateFunction { package_type: super::super::PackageType::Image, ..base() },
             InvalidParameterValue,
             "Please don't provide Handler or Runtime or Layer",
         ),
         (
-            CreateFunction { package_type: Some("Image".into()), runtime: None, handler: None, ..base() },
+            CreateFunction { package_type: super::super::PackageType::Image, runtime: None, handler: None, ..base() },
             InvalidParameterValue,
             "Please provide ImageUri",
         ),
@@ -112,7 +104,11 @@ fn what_cannot_be_created() {
             InvalidParameterValue,
             "Please don't provide ImageConfig",
         ),
-        (CreateFunction { layers: vec!["arn".into()], ..base() }, Validation, "Value '[arn]' at 'layers'"),
+        (
+            CreateFunction { layers: vec!["arn".into()], ..base() },
+            InvalidParameterValue,
+            "Layer version arn does not exist.",
+        ),
         (
             CreateFunction { vpc_config: Some(json!({"SubnetIds": ["s"]})), ..base() },
             InvalidParameterValue,
@@ -126,7 +122,7 @@ fn what_cannot_be_created() {
         (
             CreateFunction {
                 logging_config: Some(LoggingConfig {
-                    system_log_level: Some("INFO".into()),
+                    system_log_level: Some(super::super::LogLevel::Info),
                     ..LoggingConfig::default()
                 }),
                 ..base()
@@ -150,7 +146,7 @@ fn what_asks_for_nothing_is_accepted() {
         snap_start: Some(json!({"ApplyOn": "None"})),
         tracing_config: Some(TracingConfig { mode: Some("PassThrough".into()) }),
         kms_key_arn: Some(String::new()),
-        package_type: Some("Zip".into()),
+        package_type: super::super::PackageType::Zip,
         ..function("f")
     };
     world.call(create(request)).unwrap();
@@ -177,9 +173,6 @@ fn pages_of_functions_in_the_order_of_names() {
     }
     assert_eq!(pages, [50, 50, 20]);
     assert!(names.is_sorted() && names.len() == 120);
-    assert!(
-        world.call(Command::ListFunctions(ListFunctions { max_items: Some(0), ..ListFunctions::default() })).is_err()
-    );
 }
 
 #[test]
@@ -222,7 +215,7 @@ fn reservations_leave_a_hundred() {
     world.create("g");
     world.reserve("f", 900).unwrap();
     let refusal =
-        world.refusal(Command::PutFunctionConcurrency { name: named("g"), reserved_concurrent_executions: Some(1) });
+        world.refusal(Command::PutFunctionConcurrency { name: named("g"), reserved_concurrent_executions: 1 });
     assert_eq!(
         refusal,
         (

@@ -116,9 +116,6 @@ fn what_cannot_be_set() {
     world.create("f");
     for (config, text) in [
         (json!({}), "You must specify at least one of error handling or destination setting."),
-        (json!({"MaximumRetryAttempts": 3}), "less than or equal to 2"),
-        (json!({"MaximumEventAgeInSeconds": 59}), "greater than or equal to 60"),
-        (json!({"MaximumEventAgeInSeconds": 21_601}), "less than or equal to 21600"),
         (to("arn:aws:sqs:us-east-1:123456789012:q.fifo", ""), "a destination is a standard queue"),
         (to("", "arn:aws:lambda:us-east-1:123456789012:function:f"), "as a destination for itself."),
         (to("", "arn:aws:lambda:us-east-1:123456789012:function:g"), "Function not found"),

@@ -154,8 +154,8 @@ impl World {
         configuration(self.call(create(function(name))).unwrap())
     }
 
-    fn reserve(&mut self, name: &str, slots: i64) -> Result<Response, LambdaError> {
-        self.call(Command::PutFunctionConcurrency { name: named(name), reserved_concurrent_executions: Some(slots) })
+    fn reserve(&mut self, name: &str, slots: u32) -> Result<Response, LambdaError> {
+        self.call(Command::PutFunctionConcurrency { name: named(name), reserved_concurrent_executions: slots })
     }
 
     fn invoke(&mut self, name: &str) -> RequestToken {
@@ -199,10 +199,10 @@ fn named(name: &str) -> FunctionRef {
 
 fn function(name: &str) -> CreateFunction {
     CreateFunction {
-        function_name: Some(name.into()),
+        function_name: name.into(),
         runtime: Some("provided.al2023".into()),
         handler: Some("bootstrap".into()),
-        role: Some("arn:aws:iam::123456789012:role/sampleRole".into()),
+        role: "arn:aws:iam::123456789012:role/sampleRole".into(),
         ..CreateFunction::default()
     }
 }

@@ -30,8 +30,7 @@ pub(super) fn prepare(world: &mut World) {
     let update = UpdateFunctionCode::default();
     world.call(Command::UpdateFunctionCode { name: named("f"), update, code: code(2) }).unwrap();
     publish(world);
-    let create =
-        CreateAlias { name: Some("live".into()), function_version: Some("1".into()), ..CreateAlias::default() };
+    let create = CreateAlias { name: "live".into(), function_version: "1".into(), ..CreateAlias::default() };
     world.call(Command::CreateAlias { name: named("f"), create }).unwrap();
 }
 
@@ -39,12 +38,10 @@ impl World {
     pub(super) fn try_provision(
         &mut self,
         qualifier: &str,
-        count: i64,
+        count: u32,
     ) -> Result<ProvisionedConcurrencyConfig, LambdaError> {
-        let put = Command::PutProvisionedConcurrencyConfig {
-            name: at(qualifier),
-            provisioned_concurrent_executions: Some(count),
-        };
+        let put =
+            Command::PutProvisionedConcurrencyConfig { name: at(qualifier), provisioned_concurrent_executions: count };
         self.call(put).map(config)
     }
 
@@ -342,21 +339,20 @@ fn it_counts_against_the_reservation_or_the_pool() {
 
 #[test]
 fn what_cannot_be_provisioned() {
-    use LambdaErrorKind::{InvalidParameterValue, ResourceNotFound, Validation};
+    use LambdaErrorKind::{InvalidParameterValue, ResourceNotFound};
     let mut world = world();
     world.try_provision("live", 1).unwrap();
     for (qualifier, count, kind, text) in [
         ("$LATEST", 1, InvalidParameterValue, "cannot be applied to unpublished function versions."),
         ("1", 1, InvalidParameterValue, "Version is pointed by a Provisioned Concurrency alias"),
         ("7", 1, ResourceNotFound, "Function not found"),
-        ("2", 0, Validation, "at 'provisionedConcurrentExecutions'"),
     ] {
         let error = world.try_provision(qualifier, count).unwrap_err();
         assert_eq!(error.kind, kind, "{error}");
         assert!(error.message.contains(text), "{error}");
     }
     let unqualified = Command::GetProvisionedConcurrencyConfig { name: named("f") };
-    assert!(world.refusal(unqualified).1.contains("Value null at 'qualifier'"));
+    assert!(world.refusal(unqualified).1.contains("cannot be applied to unpublished function versions"));
     world.try_provision("2", 1).unwrap();
     let update = UpdateAlias { function_version: Some("2".into()), ..UpdateAlias::default() };
     let (_, message) = world.refusal(Command::UpdateAlias { name: named("f"), alias: "live".into(), update });

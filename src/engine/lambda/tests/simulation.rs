@@ -62,8 +62,7 @@ fn everything_comes_to_rest() {
 fn make(world: &mut World, name: &str) {
     world.create(name);
     world.call(Command::PublishVersion { name: named(name), publish: PublishVersion::default() }).unwrap();
-    let create =
-        CreateAlias { name: Some("live".into()), function_version: Some("1".into()), ..CreateAlias::default() };
+    let create = CreateAlias { name: "live".into(), function_version: "1".into(), ..CreateAlias::default() };
     world.call(Command::CreateAlias { name: named(name), create }).unwrap();
 }
 
@@ -173,10 +172,10 @@ impl Simulation {
     }
 
     fn reserve(&mut self) {
-        let (name, slots) = (self.name(), self.rng.i64(0..6));
+        let (name, slots) = (self.name(), self.rng.u32(0..6));
         if self.rng.bool() {
             if self.world.reserve(&name, slots).is_ok() {
-                self.claims.entry(name).or_default().0 = u32::try_from(slots).ok();
+                self.claims.entry(name).or_default().0 = Some(slots);
             }
         } else {
             self.world.call(Command::DeleteFunctionConcurrency { name: named(&name) }).unwrap();
@@ -210,10 +209,7 @@ impl Simulation {
         let live = FunctionRef { name: name.clone(), qualifier: Some("live".into()) };
         let asked = self.world.call(match count {
             0 => Command::DeleteProvisionedConcurrencyConfig { name: live },
-            _ => Command::PutProvisionedConcurrencyConfig {
-                name: live,
-                provisioned_concurrent_executions: Some(count.into()),
-            },
+            _ => Command::PutProvisionedConcurrencyConfig { name: live, provisioned_concurrent_executions: count },
         });
         match asked {
             Ok(_) => self.claims.entry(name).or_default().1 = count,

@@ -45,8 +45,8 @@ impl World {
 
 fn create_alias(alias: &str, version: &str, weights: &[(&str, f64)]) -> CreateAlias {
     CreateAlias {
-        name: Some(alias.into()),
-        function_version: Some(version.into()),
+        name: alias.into(),
+        function_version: version.into(),
         description: None,
         routing_config: (!weights.is_empty()).then(|| routing(weights)),
     }
@@ -174,7 +174,7 @@ fn weights_divide_the_invocations() {
 
 #[test]
 fn what_an_alias_cannot_be() {
-    use LambdaErrorKind::{InvalidParameterValue, ResourceConflict, ResourceNotFound, Validation};
+    use LambdaErrorKind::{InvalidParameterValue, ResourceConflict, ResourceNotFound};
     let mut world = World::new();
     world.create("f");
     world.publish("f");
@@ -182,13 +182,9 @@ fn what_an_alias_cannot_be() {
     world.alias("f", "live", "1", &[]);
     for (alias, version, weights, kind, text) in [
         ("live", "1", &[][..], ResourceConflict, "Alias already exists: arn:aws:lambda"),
-        ("7", "1", &[], Validation, "Value '7' at 'name'"),
-        ("a b", "1", &[], Validation, "Value 'a b' at 'name'"),
-        ("a", "live", &[], Validation, "Value 'live' at 'functionVersion'"),
         ("a", "9", &[], ResourceNotFound, "Function not found: arn:aws:lambda:us-east-1:123456789012:function:f:9"),
         ("a", "1", &[("9", 0.5)], ResourceNotFound, "Function not found"),
         ("a", "1", &[("1", 0.5)], InvalidParameterValue, "Invalid function version 1."),
-        ("a", "1", &[("2", 1.5)], Validation, "Value '1.5'"),
         ("a", "$LATEST", &[("2", 0.5)], InvalidParameterValue, "$LATEST is not supported for an alias"),
         ("a", "1", &[("2", 0.5), ("3", 0.1)], InvalidParameterValue, "Number of items in AdditionalVersionWeights"),
     ] {

@@ -123,7 +123,7 @@ fn two_reservations_of_400_leave_200_to_all_others() {
     assert_eq!(world.running("function-blue"), 400);
     let (_, message) = world.refusal(Command::PutFunctionConcurrency {
         name: named("function-green"),
-        reserved_concurrent_executions: Some(101),
+        reserved_concurrent_executions: 101,
     });
     assert!(message.contains("below its minimum value of [100]"), "{message}");
 }

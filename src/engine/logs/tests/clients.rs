@@ -2,26 +2,22 @@
 
 use super::*;
 
-fn group_named(name: &str) -> Option<String> {
-    Some(name.to_owned())
-}
-
 fn stream_ref(stream: &str) -> StreamRef {
-    StreamRef { log_group_name: group_named(GROUP), log_stream_name: Some(stream.into()) }
+    StreamRef { log_group_name: GROUP.into(), log_stream_name: stream.into() }
 }
 
 fn put(stream: &str, events: &[(i64, &str)]) -> Command {
     let event =
         |(timestamp, message): &(i64, &str)| InputLogEvent { timestamp: *timestamp, message: (*message).into() };
     Command::PutLogEvents(PutLogEvents {
-        log_group_name: group_named(GROUP),
-        log_stream_name: Some(stream.into()),
+        log_group_name: GROUP.into(),
+        log_stream_name: stream.into(),
         log_events: events.iter().map(event).collect(),
     })
 }
 
 fn create_group(tags: BTreeMap<String, String>) -> Command {
-    Command::CreateLogGroup(CreateLogGroup { log_group_name: group_named(GROUP), tags, ..Default::default() })
+    Command::CreateLogGroup(CreateLogGroup { log_group_name: GROUP.into(), tags, ..Default::default() })
 }
 
 /// The engine as a restart finds it: without lines.
@@ -92,7 +88,7 @@ fn events_that_are_too_old_or_too_new_are_left_out_and_named() {
     assert_eq!((info.too_new_log_event_start_index, info.too_old_log_event_end_index), (Some(1), None));
     let info = rejected(bench.try_request(put("s", &[(now - 14 * DAY - 1, "old"), (now - 14 * DAY, "edge")]))).unwrap();
     assert_eq!((info.too_old_log_event_end_index, info.expired_log_event_end_index), (Some(1), None));
-    let retention = PutRetentionPolicy { log_group_name: group_named(GROUP), retention_in_days: Some(3) };
+    let retention = PutRetentionPolicy { log_group_name: GROUP.into(), retention_in_days: 3 };
     bench.try_request(Command::PutRetentionPolicy(retention)).unwrap();
     let info = rejected(bench.try_request(put("s", &[(now - 4 * DAY, "expired")]))).unwrap();
     assert_eq!((info.too_old_log_event_end_index, info.expired_log_event_end_index), (None, Some(1)));
@@ -109,7 +105,7 @@ fn events_that_are_too_old_or_too_new_are_left_out_and_named() {
 #[test]
 fn lines_go_when_their_groups_retention_is_over() {
     let mut bench = Bench::with_lines(3);
-    let retention = |days| PutRetentionPolicy { log_group_name: group_named(GROUP), retention_in_days: Some(days) };
+    let retention = |days| PutRetentionPolicy { log_group_name: GROUP.into(), retention_in_days: days };
     let error = bench.try_request(Command::PutRetentionPolicy(retention(2))).unwrap_err();
     assert!(error.message.contains("Value '2' at 'retentionInDays'"), "{error}");
     bench.try_request(Command::PutRetentionPolicy(retention(1))).unwrap();
@@ -118,7 +114,7 @@ fn lines_go_when_their_groups_retention_is_over() {
     bench.logs.fire_timers(Timestamp::from_millis(day + 10));
     assert_eq!(messages(&bench.filter(FilterLogEvents::default())), "m2");
     assert_eq!(bench.logs.next_deadline(), Some(Timestamp::from_millis(day + 20)));
-    let request = Command::DeleteRetentionPolicy { log_group_name: group_named(GROUP) };
+    let request = Command::DeleteRetentionPolicy { log_group_name: GROUP.into() };
     bench.try_request(request).unwrap();
     assert_eq!(bench.logs.next_deadline(), None);
 }
@@ -133,7 +129,7 @@ fn what_clients_make_and_set_outlives_a_restart() {
     let again = bench.try_request(Command::CreateLogStream(stream_ref("s"))).unwrap_err();
     assert_eq!(again.kind, LogsErrorKind::ResourceAlreadyExists);
     bench.try_request(Command::DeleteLogStream(stream_ref("t"))).unwrap();
-    let retention = PutRetentionPolicy { log_group_name: group_named(GROUP), retention_in_days: Some(7) };
+    let retention = PutRetentionPolicy { log_group_name: GROUP.into(), retention_in_days: 7 };
     bench.try_request(Command::PutRetentionPolicy(retention)).unwrap();
     let arn = TaggedGroup::Arn(format!("arn:aws:logs:us-east-1:000000000000:log-group:{GROUP}:*"));
     let tags = BTreeMap::from([("l".into(), "w".into())]);
@@ -148,12 +144,12 @@ fn what_clients_make_and_set_outlives_a_restart() {
         panic!("no page");
     };
     assert_eq!((page.log_groups.len(), page.log_groups[0].retention_in_days), (1, Some(7)));
-    let request = DescribeLogStreams { log_group_name: group_named(GROUP), ..Default::default() };
+    let request = DescribeLogStreams { log_group_name: Some(GROUP.into()), ..Default::default() };
     let Ok(Response::DescribeLogStreams(page)) = bench.try_request(Command::DescribeLogStreams(request)) else {
         panic!("no page");
     };
     assert_eq!(page.log_streams.iter().map(|stream| stream.log_stream_name.as_str()).collect::<Vec<_>>(), ["s"]);
-    bench.try_request(Command::DeleteLogGroup { log_group_name: group_named(GROUP) }).unwrap();
+    bench.try_request(Command::DeleteLogGroup { log_group_name: GROUP.into() }).unwrap();
     let mut bench = restarted(bench);
     let gone = Command::ListTags { group: TaggedGroup::Named(GROUP.into()) };
     assert_eq!(bench.try_request(gone).unwrap_err().kind, LogsErrorKind::ResourceNotFound);

@@ -100,10 +100,13 @@ impl Extensions {
         state.give(&event, |registration| registration.wants_invoke);
     }
 
-    /// Asks those that want to know to end. Whether there are any.
-    pub(super) fn shut_down(&self, reason: &str, deadline_ms: u64) -> bool {
+    /// Asks those that want to know to end. Their names.
+    pub(super) fn shut_down(&self, reason: &str, deadline_ms: u64) -> Vec<String> {
         let event = Arc::new(json!({ "eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": deadline_ms }));
-        self.state.lock().give(&event, |registration| registration.wants_shutdown)
+        let mut state = self.state.lock();
+        state.give(&event, |registration| registration.wants_shutdown);
+        let told = state.by_id.values().map(|extension| &extension.registration).filter(|told| told.wants_shutdown);
+        told.map(|registration| registration.name.clone()).collect()
     }
 
     /// How long the runtime may take to end once it is asked to; `None` when it is killed at once, as one without
@@ -185,17 +188,14 @@ impl State {
         self.expected.is_empty() && self.by_id.values().all(|extension| matches!(extension.phase, Phase::Waiting(_)))
     }
 
-    /// Whether any got it.
-    fn give(&mut self, event: &Arc<Value>, wants: impl Fn(&Registration) -> bool) -> bool {
-        let mut any = false;
+    /// Those that want it get it.
+    fn give(&mut self, event: &Arc<Value>, wants: impl Fn(&Registration) -> bool) {
         for extension in self.by_id.values_mut().filter(|extension| wants(&extension.registration)) {
-            any = true;
             let before = std::mem::replace(&mut extension.phase, Phase::Given(Arc::clone(event)));
             if let Phase::Waiting(Some(waker)) = before {
                 waker.wake();
             }
         }
-        any
     }
 }
 
@@ -238,8 +238,12 @@ mod tests {
         assert!(extensions.fetch("2", waker).is_none());
         assert!(!extensions.runtime_asks(), "the first has not asked again");
         assert!(extensions.has_asked("1"));
-        assert!(extensions.shut_down("spindown", 7));
+        extensions.expect(vec!["c".into()]);
+        let deaf = Registration { wants_shutdown: false, ..registration("c", true) };
+        extensions.register("3".into(), deaf).unwrap();
+        assert_eq!(extensions.shut_down("spindown", 7), ["a", "b"]);
         assert_eq!(extensions.fetch("2", waker).unwrap().0["shutdownReason"], "spindown");
+        assert!(extensions.fetch("3", waker).is_none(), "it does not hear of it");
     }
 
     #[test]
@@ -252,6 +256,6 @@ mod tests {
         assert_eq!(extensions.becomes_ready("1"), Some(("own".into(), vec!["INVOKE"])));
         extensions.has_asked("1");
         assert_eq!(extensions.becomes_ready("1"), None, "it is said once");
-        assert!(!extensions.shut_down("spindown", 7), "it ends with its runtime");
+        assert!(extensions.shut_down("spindown", 7).is_empty(), "it ends with its runtime");
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, header};
@@ -30,6 +30,10 @@ const EARLY_MAX: usize = 1_000;
 const ONE_STREAM: &str = "an extension subscribes to the Telemetry API or to the Logs API, not to both";
 /// What a subscriber may take for one portion.
 const SEND_MAX: Duration = Duration::from_secs(2);
+/// How long a portion that was not taken waits before it is sent again: at first, and at most. Each wait is twice the one
+/// before (Lambda developer guide, "Destination protocols": Lambda retries with backoff).
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// What an environment tells its subscribers.
 #[derive(Debug, Default)]
@@ -43,7 +47,7 @@ pub(in super::super) struct Telemetry {
 struct State {
     subscribers: Vec<Subscriber>,
     /// The tasks that are to be started for new ones.
-    started: Vec<(Subscription, mpsc::Receiver<Value>)>,
+    started: Vec<Sending>,
     /// Until the first invocation.
     early: Option<Vec<(Kind, Value)>>,
     /// What the next `platform.report` says.
@@ -56,8 +60,18 @@ struct Subscriber {
     name: String,
     subscription: Subscription,
     sender: mpsc::Sender<Value>,
+    flush: Arc<Notify>,
     dropped: u64,
     dropped_bytes: usize,
+}
+
+/// What sends to one subscriber.
+#[derive(Debug)]
+struct Sending {
+    subscription: Subscription,
+    events: mpsc::Receiver<Value>,
+    /// What is there shall be sent now.
+    flush: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -195,11 +209,15 @@ impl Telemetry {
                 return if is_same { Ok(()) } else { Err(Refusal::InvalidState(ONE_STREAM)) };
             }
             let (name, subscription) = (name.to_owned(), subscription.clone());
-            let mut subscriber =
-                Subscriber { name, subscription: subscription.clone(), sender, dropped: 0, dropped_bytes: 0 };
+            let flush = Arc::new(Notify::new());
+            state.started.push(Sending {
+                subscription: subscription.clone(),
+                events: receiver,
+                flush: Arc::clone(&flush),
+            });
+            let mut subscriber = Subscriber { name, subscription, sender, flush, dropped: 0, dropped_bytes: 0 };
             state.early.iter().flatten().for_each(|(kind, event)| subscriber.take(*kind, event));
             state.subscribers.push(subscriber);
-            state.started.push((subscription, receiver));
         }
         self.subscribed.notify_one();
         let types = [
@@ -220,7 +238,12 @@ impl Telemetry {
     pub(in super::super) async fn started(&self) -> Vec<impl Future<Output = ()> + Send + use<>> {
         self.subscribed.notified().await;
         let started = std::mem::take(&mut self.state.lock().started);
-        started.into_iter().map(|(subscription, receiver)| send_all(subscription, receiver)).collect()
+        started.into_iter().map(Sending::send_all).collect()
+    }
+
+    /// Portions are not waited for any more: the runtime has ended.
+    pub(in super::super) fn flush(&self) {
+        self.state.lock().subscribers.iter().for_each(|subscriber| subscriber.flush.notify_one());
     }
 }
 
@@ -278,20 +301,44 @@ fn as_logs(event: &Value, wants_runtime_done: bool) -> Vec<Value> {
     }
 }
 
-/// Sends portions until nothing more comes.
-async fn send_all(subscription: Subscription, mut receiver: mpsc::Receiver<Value>) {
-    while let Some(first) = receiver.recv().await {
-        let (mut portion, waiting) = (vec![first], Stopwatch::start());
-        let mut bytes = portion[0].to_string().len();
+impl Sending {
+    /// Sends portions until nothing more comes.
+    async fn send_all(mut self) {
+        while let Some(portion) = self.portion().await {
+            let mut wait = RETRY_FIRST;
+            // What comes meanwhile is kept as long as there is room, and the rest counted: `platform.logsDropped` tells.
+            while !self.is_taken(&portion).await {
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(RETRY_MAX);
+            }
+        }
+    }
+
+    /// As many events as the subscriber wants at once, or as came in the time that it gives them.
+    async fn portion(&mut self) -> Option<Vec<Value>> {
+        let Self { subscription, events, flush } = self;
+        let first = events.recv().await?;
+        let (mut bytes, waiting) = (first.to_string().len(), Stopwatch::start());
+        let mut portion = vec![first];
         let limit = Duration::from_millis(subscription.timeout_ms);
         while portion.len() < subscription.max_items && bytes < subscription.max_bytes {
             let left = limit.saturating_sub(waiting.elapsed());
-            let Ok(Some(event)) = tokio::time::timeout(left, receiver.recv()).await else { break };
+            let event = tokio::select! {
+                biased;
+                event = events.recv() => event,
+                () = flush.notified() => None,
+                () = tokio::time::sleep(left) => None,
+            };
+            let Some(event) = event else { break };
             bytes += event.to_string().len();
             portion.push(event);
         }
-        // A subscriber that does not take it loses it.
-        let _ = tokio::time::timeout(SEND_MAX, send(&subscription.to, &portion)).await;
+        Some(portion)
+    }
+
+    /// Sends a portion once.
+    async fn is_taken(&self, portion: &[Value]) -> bool {
+        matches!(tokio::time::timeout(SEND_MAX, send(&self.subscription.to, portion)).await, Ok(Ok(())))
     }
 }
 
@@ -311,9 +358,12 @@ async fn send(to: &Destination, portion: &[Value]) -> Result<(), Box<dyn std::er
                 .header(header::HOST, format!("sandbox.localdomain:{port}"))
                 .header(header::CONTENT_TYPE, "application/json")
                 .body(Full::new(body))?;
-            tokio::select! {
-                answered = sender.send_request(request) => drop(answered?),
-                ended = connection => ended?,
+            let answered = tokio::select! {
+                answered = sender.send_request(request) => answered?.status(),
+                ended = connection => return Err(ended.err().map_or("the connection was closed".into(), Into::into)),
+            };
+            if !answered.is_success() {
+                return Err(format!("it was answered with {answered}").into());
             }
         }
     }
@@ -323,4 +373,112 @@ async fn send(to: &Destination, portion: &[Value]) -> Result<(), Box<dyn std::er
 #[expect(clippy::cast_precision_loss, reason = "a duration of 285 years")]
 fn ms(us: u64) -> f64 {
     us as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+    use crate::task::Tasks;
+
+    fn subscription(port: u16) -> Subscription {
+        Subscription {
+            stream: Stream::Telemetry,
+            to: Destination::Http { port, path: "/".into(), is_put: false },
+            platform: false,
+            function: true,
+            extension: false,
+            wants_runtime_done: false,
+            max_items: 1_000,
+            max_bytes: 256 * 1024,
+            timeout_ms: 25,
+        }
+    }
+
+    /// The events' records of the next request, whose connection is still open.
+    async fn received(listener: &TcpListener) -> (TcpStream, Vec<Value>) {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut read = Vec::new();
+        loop {
+            let mut piece = [0; 4096];
+            let count = stream.read(&mut piece).await.unwrap();
+            read.extend_from_slice(&piece[..count]);
+            let text = String::from_utf8_lossy(&read);
+            let body = text.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+            if let Ok(events) = serde_json::from_str::<Vec<Value>>(body) {
+                return (stream, events.into_iter().map(|event| event["record"].clone()).collect());
+            }
+        }
+    }
+
+    async fn answer(mut stream: TcpStream, status: &str) {
+        let text = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_portion_that_is_not_taken_is_sent_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let telemetry = Telemetry::default();
+        telemetry.begin("on-demand", "provided", "f", "1");
+        telemetry.subscribe("e", &subscription(listener.local_addr().unwrap().port())).unwrap();
+        let mut sending = Tasks::new();
+        sending.spawn_endless("telemetry", telemetry.started().await.remove(0));
+        telemetry.printed(Kind::Function, "first");
+        // It cannot be reached, it fails, it takes it.
+        drop(listener.accept().await.unwrap());
+        let (stream, events) = received(&listener).await;
+        assert_eq!(events, [json!("first")]);
+        answer(stream, "500 Internal Server Error").await;
+        let (stream, events) = received(&listener).await;
+        assert_eq!(events, [json!("first")]);
+        telemetry.printed(Kind::Function, "second");
+        answer(stream, "200 OK").await;
+        let (stream, events) = received(&listener).await;
+        assert_eq!(events, [json!("second")], "the first was taken");
+        answer(stream, "200 OK").await;
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_told() {
+        let telemetry = Telemetry::default();
+        telemetry.begin("on-demand", "provided", "f", "1");
+        telemetry.subscribe("e", &subscription(1)).unwrap();
+        for number in 0..WAITING_MAX + 3 {
+            telemetry.printed(Kind::Function, &number.to_string());
+        }
+        let mut sending = telemetry.state.lock().started.remove(0);
+        for _ in 0..4 {
+            sending.events.try_recv().unwrap();
+        }
+        telemetry.printed(Kind::Function, "last");
+        let mut rest = Vec::new();
+        while let Ok(event) = sending.events.try_recv() {
+            rest.push(event);
+        }
+        let [.., told, last] = &rest[..] else { panic!("{rest:?}") };
+        assert_eq!((&told["type"], &told["record"]["droppedRecords"]), (&json!("platform.logsDropped"), &json!(3)));
+        assert!(told["record"]["droppedBytes"].as_u64() > Some(0), "{told}");
+        assert_eq!(last["record"], "last");
+    }
+
+    #[tokio::test]
+    async fn a_portion_is_full_or_as_old_as_it_may_be_or_the_runtime_has_ended() {
+        let telemetry = Telemetry::default();
+        telemetry.begin("on-demand", "provided", "f", "1");
+        let patient = Subscription { timeout_ms: 3_600_000, max_items: 2, ..subscription(1) };
+        telemetry.subscribe("e", &patient).unwrap();
+        let mut sending = telemetry.state.lock().started.remove(0);
+        for line in ["1", "2", "3"] {
+            telemetry.printed(Kind::Function, line);
+        }
+        let mut check = async |expected: usize| assert_eq!(sending.portion().await.unwrap().len(), expected);
+        check(2).await;
+        telemetry.flush();
+        check(1).await;
+    }
 }

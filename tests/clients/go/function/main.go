@@ -1,5 +1,5 @@
-// A function on AWS's own runtime for Go: answers, fails, panics and streams as its event asks, and says goodbye when its
-// environment ends.
+// A function on AWS's own runtime for Go: answers, fails, panics, hangs and streams as its event asks, and says goodbye
+// when its environment ends.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -25,9 +26,12 @@ func handler(ctx context.Context, event map[string]any) (any, error) {
 	case "panic":
 		panic("it panicked")
 	case "stream":
-		return pieces(int(event["pieces"].(float64)), nil), nil
+		pauseMs, _ := event["pauseMs"].(float64)
+		return pieces(int(event["pieces"].(float64)), time.Duration(pauseMs)*time.Millisecond, nil), nil
+	case "hang":
+		time.Sleep(time.Minute)
 	case "tear":
-		return pieces(1, errors.New("it tore")), nil
+		return pieces(1, 0, errors.New("it tore")), nil
 	}
 	fmt.Println("printed")
 	call, _ := lambdacontext.FromContext(ctx)
@@ -40,11 +44,12 @@ func handler(ctx context.Context, event map[string]any) (any, error) {
 	}, nil
 }
 
-func pieces(count int, end error) io.Reader {
+func pieces(count int, pause time.Duration, end error) io.Reader {
 	reader, writer := io.Pipe()
 	go func() {
 		for number := range count {
 			fmt.Fprintf(writer, "piece %d\n", number)
+			time.Sleep(pause)
 		}
 		writer.CloseWithError(end)
 	}()

@@ -60,13 +60,13 @@ fn code(byte: u8) -> CodeRef {
 /// A function with a version and an alias of it.
 pub(super) fn create_function(number: usize) -> [Command; 3] {
     let create = CreateFunction {
-        function_name: Some(function(number)),
+        function_name: function(number),
         runtime: Some("provided.al2023".into()),
         handler: Some("bootstrap".into()),
-        role: Some("arn:aws:iam::000000000000:role/r".into()),
+        role: "arn:aws:iam::000000000000:role/r".into(),
         ..CreateFunction::default()
     };
-    let alias = CreateAlias { name: Some(ALIAS.into()), function_version: Some("1".into()), ..CreateAlias::default() };
+    let alias = CreateAlias { name: ALIAS.into(), function_version: "1".into(), ..CreateAlias::default() };
     [
         Command::CreateFunction { function: create, code: code(1) },
         Command::PublishVersion { name: named(number), publish: PublishVersion::default() },
@@ -100,7 +100,7 @@ pub(super) fn reserve(number: usize, slots: Option<u32>) -> Command {
     let name = named(number);
     match slots {
         None => Command::DeleteFunctionConcurrency { name },
-        Some(slots) => Command::PutFunctionConcurrency { name, reserved_concurrent_executions: Some(i64::from(slots)) },
+        Some(slots) => Command::PutFunctionConcurrency { name, reserved_concurrent_executions: slots },
     }
 }
 
@@ -108,9 +108,7 @@ pub(super) fn provision(number: usize, count: u32) -> Command {
     let name = live(number);
     match count {
         0 => Command::DeleteProvisionedConcurrencyConfig { name },
-        _ => {
-            Command::PutProvisionedConcurrencyConfig { name, provisioned_concurrent_executions: Some(i64::from(count)) }
-        }
+        _ => Command::PutProvisionedConcurrencyConfig { name, provisioned_concurrent_executions: count },
     }
 }
 
@@ -134,10 +132,10 @@ pub(super) fn send(number: usize, body: String, group: Option<String>) -> sqs::C
 }
 
 /// From the queue of that number to the function of the same.
-pub(super) fn map(number: usize, batch_size: i64) -> Command {
+pub(super) fn map(number: usize, batch_size: u32) -> Command {
     Command::CreateEventSourceMapping(CreateEventSourceMapping {
         event_source_arn: Some(format!("arn:aws:sqs:us-east-1:000000000000:{}", queue(number))),
-        function_name: Some(function(number)),
+        function_name: function(number),
         batch_size: Some(batch_size),
         function_response_types: vec!["ReportBatchItemFailures".into()],
         ..CreateEventSourceMapping::default()
@@ -147,8 +145,8 @@ pub(super) fn map(number: usize, batch_size: i64) -> Command {
 pub(super) fn change_mapping(rng: &mut fastrand::Rng, uuid: String) -> Command {
     let mut update = UpdateEventSourceMapping::default();
     match rng.u32(..4) {
-        0 => update.batch_size = Some(rng.i64(1..=10)),
-        1 => update.scaling_config = Some(ScalingConfig { maximum_concurrency: Some(rng.i64(2..10)) }),
+        0 => update.batch_size = Some(rng.u32(1..=10)),
+        1 => update.scaling_config = Some(ScalingConfig { maximum_concurrency: Some(rng.u32(2..10)) }),
         2 => update.enabled = Some(false),
         _ => update.enabled = Some(true),
     }

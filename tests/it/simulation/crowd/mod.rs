@@ -133,7 +133,7 @@ impl Crowd {
             commands::create_function(number).into_iter().for_each(|command| drop(crowd.control(command).unwrap()));
         }
         for number in 0..MAPPINGS {
-            let size = crowd.rng.i64(1..=10);
+            let size = crowd.rng.u32(1..=10);
             match crowd.control(commands::map(number, size)) {
                 Ok(lambda::Response::EventSourceMapping(mapping)) => crowd.mappings.push(mapping.uuid),
                 other => panic!("{other:?}"),

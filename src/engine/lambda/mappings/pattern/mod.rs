@@ -13,8 +13,6 @@ use text::{Wildcard, ends_with_ignoring_case, equals_ignoring_case, starts_with_
 
 /// Filters of one mapping, without a quota increase.
 pub(super) const FILTERS_MAX: usize = 5;
-/// Characters of one pattern.
-pub(super) const PATTERN_MAX_CHARS: usize = 4096;
 /// The record's key that holds the message itself.
 const BODY: &str = "body";
 

@@ -347,8 +347,7 @@ fn a_mapping_of_an_alias_follows_it() {
     let mut flow = flow(|_| ok(0));
     let name = || FunctionRef { name: "f".into(), qualifier: None };
     flow.lambda(Command::PublishVersion { name: name(), publish: PublishVersion::default() }).unwrap();
-    let create =
-        CreateAlias { name: Some("live".into()), function_version: Some("1".into()), ..CreateAlias::default() };
+    let create = CreateAlias { name: "live".into(), function_version: "1".into(), ..CreateAlias::default() };
     flow.lambda(Command::CreateAlias { name: name(), create }).unwrap();
     flow.map("q", "f:live", json!({}));
     flow.send("q", "one");

@@ -230,12 +230,12 @@ impl Flow {
         self.sqs(sqs::Command::CreateQueue(create));
     }
 
-    fn function(&mut self, name: &str, timeout_s: i64) {
+    fn function(&mut self, name: &str, timeout_s: u32) {
         let function = CreateFunction {
-            function_name: Some(name.into()),
+            function_name: name.into(),
             runtime: Some("provided.al2023".into()),
             handler: Some("bootstrap".into()),
-            role: Some("arn:aws:iam::000000000000:role/r".into()),
+            role: "arn:aws:iam::000000000000:role/r".into(),
             timeout: Some(timeout_s),
             ..CreateFunction::default()
         };
@@ -244,16 +244,15 @@ impl Flow {
         self.lambda(Command::CreateFunction { function, code }).unwrap();
     }
 
-    fn reserve(&mut self, name: &str, slots: i64) {
+    fn reserve(&mut self, name: &str, slots: u32) {
         let name = FunctionRef { name: name.into(), qualifier: None };
-        let reserved_concurrent_executions = Some(slots);
-        self.lambda(Command::PutFunctionConcurrency { name, reserved_concurrent_executions }).unwrap();
+        self.lambda(Command::PutFunctionConcurrency { name, reserved_concurrent_executions: slots }).unwrap();
     }
 
     fn try_map(&mut self, queue: &str, function: &str, settings: Value) -> Result<Configuration, LambdaError> {
         let mut create: super::super::CreateEventSourceMapping = serde_json::from_value(settings).unwrap();
         create.event_source_arn = Some(arn(queue));
-        create.function_name = Some(function.into());
+        create.function_name = function.into();
         self.lambda(Command::CreateEventSourceMapping(create)).map(configuration)
     }
 

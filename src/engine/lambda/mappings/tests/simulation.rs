@@ -111,7 +111,7 @@ fn run(seed: u64) {
             1 => drop(flow.update(&uuids[usize::try_from(index).unwrap()], json!({"Enabled": false}))),
             2 => drop(flow.update(&uuids[usize::try_from(index).unwrap()], json!({"Enabled": true}))),
             3 => flow.wait(dice.below(3_000)),
-            4 => flow.reserve(&format!("f{index}"), 1 + i64::try_from(dice.below(2)).unwrap()),
+            4 => flow.reserve(&format!("f{index}"), 1 + u32::try_from(dice.below(2)).unwrap()),
             _ => {
                 for _ in 0..=dice.below(15) {
                     let group = name.ends_with(".fifo").then(|| format!("g{}", dice.below(3)));

@@ -1,6 +1,7 @@
 //! Events: accepted, tried again, given up, stopped.
 
 use super::*;
+use crate::engine::lambda::RecursiveLoop;
 
 fn event(name: &str) -> Command {
     // It is of synchronous invocations alone, and passed over.
@@ -139,7 +140,7 @@ fn a_chain_that_goes_around_is_stopped_unless_that_is_allowed() {
         world.outcome(token);
     }
     assert_eq!(world.refusal(ask(&trace)).0, LambdaErrorKind::RecursiveInvocation);
-    let allow = Command::PutFunctionRecursionConfig { name: named("f"), recursive_loop: Some("Allow".into()) };
+    let allow = Command::PutFunctionRecursionConfig { name: named("f"), recursive_loop: RecursiveLoop::Allow };
     assert_eq!(world.call(allow), Ok(Response::RecursionConfig { allows_loops: true }));
     let mut world = world.restarted();
     world.ask(ask(&trace));

@@ -1,5 +1,5 @@
-//! A function on AWS's own runtime for Rust: answers, fails, panics and streams as its event asks, and says goodbye when its
-//! environment ends.
+//! A function on AWS's own runtime for Rust: answers, fails, panics, hangs and streams as its event asks, and says goodbye when
+//! its environment ends.
 
 use std::{env, time::Duration};
 
@@ -18,7 +18,11 @@ async fn handler(event: LambdaEvent<Value>) -> Result<Answer, Diagnostic> {
             Err(Diagnostic { error_type: "Orders.OutOfStock".into(), error_message: "nothing is left".into() })
         }
         Some("panic") => panic!("it panicked"),
-        Some("stream") => Ok(FunctionResponse::StreamingResponse(pieces(event["pieces"].as_u64().unwrap_or(1)))),
+        Some("stream") => {
+            let pause = Duration::from_millis(event["pauseMs"].as_u64().unwrap_or(1));
+            Ok(FunctionResponse::StreamingResponse(pieces(event["pieces"].as_u64().unwrap_or(1), pause)))
+        }
+        Some("hang") => std::future::pending().await,
         _ => {
             println!("printed");
             Ok(FunctionResponse::BufferedResponse(json!({
@@ -38,14 +42,14 @@ async fn handler(event: LambdaEvent<Value>) -> Result<Answer, Diagnostic> {
     }
 }
 
-fn pieces(count: u64) -> Response<Body> {
+fn pieces(count: u64, pause: Duration) -> Response<Body> {
     let (mut sender, body) = channel();
     tokio::spawn(async move {
         for number in 0..count {
             if sender.send_data(format!("piece {number}\n").into()).await.is_err() {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(pause).await;
         }
     });
     Response::from(body)
