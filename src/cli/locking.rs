@@ -140,6 +140,18 @@ pub(crate) fn wanted(project: &Project) -> Option<Wanted> {
     Some(wanted)
 }
 
+/// What [`pin_bases`] has pinned ahead has the name again by which it will be locked.
+fn without_new_pins(desired: &Desired, wanted: Option<&Wanted>) -> Desired {
+    let mut plain = desired.clone();
+    for base in plain.functions.values_mut().filter_map(|function| function.base_image.as_mut()) {
+        let name = unpinned(base);
+        if wanted.is_some_and(|wanted| wanted.images.contains_key(name)) {
+            *base = name.to_owned();
+        }
+    }
+    plain
+}
+
 /// What a stack is made of now, pinned or not; the target that it is on is another matter.
 fn used(desired: &Desired, lock: &Lock) -> Wanted {
     let mut plain = Desired { targets: BTreeMap::new(), ..desired.clone() };
@@ -316,7 +328,7 @@ pub(crate) async fn keep(
     let wanted = wanted(project);
     let is_wanted = |image: &str| wanted.as_ref().is_none_or(|wanted| wanted.images.contains_key(image));
     let mut found = Lock { functions: tools.clone(), ..Lock::default() };
-    let used = used(desired, &file.lock);
+    let used = used(&without_new_pins(desired, wanted.as_ref()), &file.lock);
     let target = session.elsewhere().and_then(|name| desired.targets.get(name)?.image());
     let of_target = target.map(|image| unpinned(image).to_owned());
     let new: Vec<_> = used

@@ -57,6 +57,10 @@ impl Services {
             Err(error) => return Err(failure(&error)),
         };
         let mut facts = ServiceFacts { host: docker.endpoint().host().to_owned(), ..ServiceFacts::default() };
+        if docker.info().is_podman {
+            let machine = docker.machine().await.map_err(|error| failure(&error))?;
+            facts.functions_share_network = docker.shares_network(&machine);
+        }
         for (key, service) in desired.services.iter().filter(|(key, _)| is_selected(key)) {
             if let ServiceImage::Built(build) = &service.image {
                 let digest = digest(key, build.clone()).await?;

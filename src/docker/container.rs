@@ -18,9 +18,14 @@ use super::{
     labels::LABEL_NAME,
     spec::{ContainerSpec, Restart},
 };
+use crate::model::HOST_NETWORK;
 
 /// How much of a command's output is kept.
 const EXEC_OUTPUT_BYTES_MAX: usize = 64 * 1024;
+/// How often a container's removal is asked for while something else is under way with it.
+const REMOVE_TRIES: usize = 50;
+/// Between two of these.
+const REMOVE_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// How much of a health check's output is kept: its end.
 const HEALTH_OUTPUT_CHARS_MAX: usize = 300;
 
@@ -139,6 +144,15 @@ impl Docker {
         started.map_err(Error::of("start the container", container))
     }
 
+    /// Lets a paused container go on.
+    ///
+    /// # Errors
+    /// There is no such container, or it is not paused.
+    pub async fn unpause(&self, container: &str) -> Result<(), Error> {
+        let unpaused = self.client.unpause_container(container).await;
+        unpaused.map_err(Error::of("unpause the container", container))
+    }
+
     /// Asks a container to end, kills it after `grace`, and waits until it has ended. Nothing happens when it does not run.
     ///
     /// # Errors
@@ -160,14 +174,23 @@ impl Docker {
         killed.map_err(Error::of("kill the container", container))
     }
 
-    /// Removes a container with its anonymous volumes, killing it when it runs. Named volumes stay.
+    /// Removes a container with its anonymous volumes, killing it when it runs. Named volumes stay. One that somebody else is removing, or that
+    /// ends in that moment, is tried again.
     ///
     /// # Errors
-    /// There is no such container.
+    /// There is no such container, perhaps because somebody else has removed it.
     pub async fn remove(&self, container: &str) -> Result<(), Error> {
-        let options = RemoveContainerOptions { v: true, force: true, link: false };
-        let removed = self.client.remove_container(container, Some(options)).await;
-        removed.map_err(Error::of("remove the container", container))
+        let mut tries = 1..REMOVE_TRIES;
+        loop {
+            let options = RemoveContainerOptions { v: true, force: true, link: false };
+            let removed = self.client.remove_container(container, Some(options)).await;
+            match removed.map_err(Error::of("remove the container", container)) {
+                Err(error) if error.kind == ErrorKind::InUse && tries.next().is_some() => {
+                    tokio::time::sleep(REMOVE_AGAIN_AFTER).await;
+                }
+                removed => return removed,
+            }
+        }
     }
 
     /// A container by name or id; `None` when there is none.
@@ -265,6 +288,12 @@ fn from_api(found: api::ContainerInspectResponse) -> Container {
     let host = found.host_config.unwrap_or_default();
     let config = found.config.unwrap_or_default();
     let settings = found.network_settings.unwrap_or_default();
+    let mut networks: BTreeMap<_, _> =
+        settings.networks.unwrap_or_default().into_iter().map(|(name, at)| (name, place(at))).collect();
+    // Podman does not list this machine's.
+    if host.network_mode.as_deref() == Some(HOST_NETWORK) {
+        networks.entry(HOST_NETWORK.to_owned()).or_default();
+    }
     let limit = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default();
     Container {
         id: found.id.unwrap_or_default(),
@@ -277,7 +306,7 @@ fn from_api(found: api::ContainerInspectResponse) -> Container {
         restart: host.restart_policy.as_ref().map_or(Restart::No, Restart::from_api),
         memory_bytes: limit(host.memory),
         nano_cpus: limit(host.nano_cpus),
-        networks: settings.networks.unwrap_or_default().into_iter().map(|(name, at)| (name, place(at))).collect(),
+        networks,
         volumes: volumes(found.mounts.unwrap_or_default()),
         published: published(settings.ports.unwrap_or_default()),
     }
@@ -338,6 +367,8 @@ fn health_of(health: Option<&api::Health>) -> Health {
     match health.status {
         Some(Status::HEALTHY) => Health::Healthy,
         Some(Status::STARTING) => Health::Starting,
+        // Docker says so of one that was paused, until its next check.
+        Some(Status::UNHEALTHY) if health.failing_streak == Some(0) => Health::Starting,
         Some(Status::UNHEALTHY) => {
             let last = health.log.as_ref().and_then(|log| log.last());
             let output = last.and_then(|check| check.output.as_deref()).unwrap_or_default().trim();

@@ -109,6 +109,10 @@ impl Error {
             Bollard::DockerStreamError { error } => (kind_of(500, error), error.clone()),
             Bollard::RequestTimeoutError => (ErrorKind::Timeout, "no answer in time".to_owned()),
             Bollard::SocketNotFoundError(path) => (ErrorKind::NotRunning, format!("there is no `{path}`")),
+            // Podman's word for a container between its end and what it does then, which Docker's API does not have.
+            other if innermost(other).contains("unknown variant `stopped`") => {
+                (ErrorKind::InUse, "it is about to have ended".to_owned())
+            }
             other => (io_kind(other), innermost(other)),
         };
         Self { kind, call, about, message: message.trim().to_owned() }
@@ -144,7 +148,13 @@ fn kind_of(status: u16, message: &str) -> ErrorKind {
     if says(&["manifest unknown", "pull access denied", "repository does not exist", "not found: manifest"]) {
         return ErrorKind::NoSuchImage;
     }
-    if says(&["active endpoints", "volume is in use", "volume is being used", "has associated containers"]) {
+    if says(&[
+        "active endpoints",
+        "volume is in use",
+        "volume is being used",
+        "has associated containers",
+        "could not kill",
+    ]) {
         return ErrorKind::InUse;
     }
     match status {
@@ -197,6 +207,8 @@ mod tests {
         check(409, "Conflict. The container name \"/x\" is already in use by container \"1\".", ErrorKind::NameTaken);
         check(409, "network with name x already exists", ErrorKind::NameTaken);
         check(409, "remove x: volume is in use - [1]", ErrorKind::InUse);
+        check(409, "removal of container 1 is already in progress", ErrorKind::InUse);
+        check(500, "cannot remove container \"1\": could not kill: No such process", ErrorKind::InUse);
         check(403, "error while removing network: network x id 1 has active endpoints", ErrorKind::InUse);
         let port =
             "driver failed programming external connectivity: Bind for 127.0.0.1:80 failed: port is already allocated";

@@ -175,6 +175,10 @@ impl Image {
     pub fn digest_of(&self, name: &str) -> Option<&str> {
         let plain = plain(name);
         let (repository, _) = split_tag(&plain);
+        // Podman's name for what was built here, to which it gives a digest that no registry knows.
+        if repository.starts_with("localhost/") {
+            return None;
+        }
         self.digests.iter().find_map(|known| {
             let (known, digest) = known.split_once('@')?;
             // Podman writes the registry before a name that has none.
@@ -279,7 +283,9 @@ mod tests {
 
     #[test]
     fn the_registrys_digest_is_that_of_its_own_name() {
-        let digests = ["localhost:5000/redis@sha256:aa", "docker.io/library/redis@sha256:bb"].map(str::to_owned);
+        let digests =
+            ["localhost:5000/redis@sha256:aa", "docker.io/library/redis@sha256:bb", "localhost/built@sha256:cc"]
+                .map(str::to_owned);
         let api = api::ImageInspect { repo_digests: Some(digests.into()), ..Default::default() };
         let image = from_api(api);
         let check = |name, expected| assert_eq!(image.digest_of(name), expected, "{name}");
@@ -287,6 +293,8 @@ mod tests {
         check("redis:7", Some("sha256:bb"));
         check("dis:7", None);
         check("postgres:16", None);
+        // No registry has it.
+        check("localhost/built:1", None);
     }
 
     #[test]

@@ -24,6 +24,11 @@ impl Machine {
 }
 
 impl Docker {
+    /// Whether containers that have to reach this machine share its network: rootless Podman of this machine has no gateway.
+    pub fn shares_network(&self, machine: &Machine) -> bool {
+        self.info().is_podman && machine.is_rootless && cfg!(target_os = "linux")
+    }
+
     /// Podman says nothing of it where Docker does; but its socket is whose it runs as.
     fn is_users_podman(&self) -> bool {
         match &self.endpoint().transport {

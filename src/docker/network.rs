@@ -30,10 +30,28 @@ impl Docker {
     /// # Errors
     /// The name is taken, or the engine has no addresses left.
     pub async fn create_network(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<String, Error> {
+        self.create_network_at(name, labels, None).await
+    }
+
+    /// The same, with its subnet and the address of this machine in it, where they are to be these.
+    ///
+    /// # Errors
+    /// As [`Docker::create_network`], or somebody else has the subnet.
+    pub async fn create_network_at(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+        place: Option<(String, String)>,
+    ) -> Result<String, Error> {
+        let ipam = place.map(|(subnet, gateway)| {
+            let config = api::IpamConfig { subnet: Some(subnet), gateway: Some(gateway), ..Default::default() };
+            api::Ipam { config: Some(vec![config]), ..Default::default() }
+        });
         let request = api::NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
             labels: Some(labels.clone().into_iter().collect()),
+            ipam,
             ..Default::default()
         };
         let created = self.client.create_network(request).await;

@@ -39,13 +39,15 @@ pub enum TargetKind {
 pub struct ServiceFacts {
     /// The host under which processes of this machine find published ports.
     pub host: String,
+    /// Whether functions in containers have this machine's network whatever the manifest says: rootless Podman gives them no other.
+    pub functions_share_network: bool,
     /// The names of the images that are built, by the service's key.
     pub images: BTreeMap<String, String>,
 }
 
 impl Default for ServiceFacts {
     fn default() -> Self {
-        Self { host: "127.0.0.1".to_owned(), images: BTreeMap::new() }
+        Self { host: "127.0.0.1".to_owned(), functions_share_network: false, images: BTreeMap::new() }
     }
 }
 

@@ -114,7 +114,8 @@ impl FakeTarget {
                 let function = self.function(name)?;
                 let (provisioned, scaling) =
                     function.live.take().map(|live| (live.provisioned, live.scaling)).unwrap_or_default();
-                function.live = Some(ObservedAlias { version, is_current: true, provisioned, scaling });
+                function.live =
+                    Some(ObservedAlias { version, is_current: true, others: Vec::new(), provisioned, scaling });
             }
             Call::DeleteAlias { name, .. } => {
                 if self.all.mappings.values().any(|mapping| mapping.function == *name && mapping.alias.is_some()) {

@@ -125,6 +125,7 @@ fn render_environment(
     let mut is_whole = true;
     let in_network = function.isolation == FunctionIsolation::Container && inputs.facts.kind == TargetKind::Embedded;
     let in_network = in_network && inputs.desired.container_network() == ContainerNetwork::Bridge;
+    let in_network = in_network && !inputs.facts.services.functions_share_network;
     for (name, template) in &function.environment {
         let rendered = match in_network {
             true => inputs.facts.render_in_container(template, inputs.desired, inputs.observed),

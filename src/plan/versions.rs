@@ -11,7 +11,7 @@ use super::{
     scaling,
     semantic::optional,
 };
-use crate::stack::{DesiredFunction, LIVE_ALIAS, ObservedFunction, Provisioned};
+use crate::stack::{DesiredFunction, LIVE_ALIAS, ObservedAlias, ObservedFunction, Provisioned};
 
 /// How many environments a function shall have ahead, when it has `old`: between the bounds that is for Application Auto
 /// Scaling to say.
@@ -49,7 +49,7 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
         let live = observed.and_then(|found| found.live.as_ref());
         let before = draft.steps_at(&address(key));
         let is_changed = draft.changes_version(&before);
-        if live.is_none_or(|live| !live.is_current) || is_changed {
+        if live.is_none_or(|live| !live.is_current || !live.others.is_empty()) || is_changed {
             let action = draft.addition_at(&address(key));
             let publish = Call::PublishVersion { name: function.name.clone() };
             let step = draft.push(NewStep::new(address(key), action, publish, "publish"), before);
@@ -57,7 +57,7 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
             let (call, cause) = match live {
                 Some(live) => (
                     Call::UpdateAlias { name, alias, version },
-                    format!("alias {LIVE_ALIAS}: version {} -> the new one", live.version),
+                    format!("alias {LIVE_ALIAS}: {} -> the new one", versions(live)),
                 ),
                 None => (Call::CreateAlias { name, alias, version }, format!("alias {LIVE_ALIAS}: the new version")),
             };
@@ -70,6 +70,14 @@ pub(super) fn make(draft: &mut Draft, inputs: &Inputs<'_>) {
             put(draft, key, function, old, count, after);
         }
         scaling::follow(draft, key, function, observed);
+    }
+}
+
+/// Where an alias leads: `version 2`, `versions 2 and 1`.
+fn versions(live: &ObservedAlias) -> String {
+    match live.others.as_slice() {
+        [] => format!("version {}", live.version),
+        others => format!("versions {} and {}", live.version, others.join(", ")),
     }
 }
 

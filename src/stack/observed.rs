@@ -144,6 +144,8 @@ pub struct ObservedAlias {
     pub version: String,
     /// Whether that version is what `$LATEST` is now.
     pub is_current: bool,
+    /// The versions that get a share of its invocations beside that one, in order: no plan gives them any.
+    pub others: Vec<String>,
     /// Provisioned concurrency, as asked for.
     pub provisioned: Option<u32>,
     /// How that follows the load, when it does.

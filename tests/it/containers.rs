@@ -12,6 +12,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::services::Registry;
 use crate::support::{
     binary::{Printed, eventually, run, stackctl, succeed},
     go_runtime,
@@ -29,6 +30,7 @@ trials!(
     what_is_missing_is_said needs [Tool::Docker, Tool::Python],
     an_image_for_another_machine_is_said_before_it_bites needs [Tool::Docker, Tool::Go],
     what_is_printed_is_logged_with_its_invocation needs [Tool::Docker, Tool::Go],
+    a_base_image_of_a_registry_is_locked needs [Tool::Docker, Tool::DockerRegistry, Tool::Go],
     a_zip_file_becomes_an_image_and_back needs [Tool::Docker, Tool::Go],
     provisioned_environments_are_containers_that_run_before_they_are_asked needs [Tool::Docker, Tool::Python]
 );
@@ -496,7 +498,20 @@ fn what_is_printed_is_logged_with_its_invocation() {
     let invocations: Vec<&str> = words.into_iter().filter(|word| invocation.contains(word)).collect();
     assert_eq!(invocations, invocation.repeat(40), "{log}");
     let pipes = fs::read_dir(stack.dir.path().join(".stackctl/tmp")).unwrap();
-    assert_eq!(pipes.count(), 0, "the pipe's name is gone");
+    assert_eq!(pipes.count(), 0, "the names of pipe and socket are gone");
+    stack.down();
+
+    // A function's own exit code is its own, also when it never called.
+    let stack = Stack::new("prints", echo_image());
+    stack.write("echo/Dockerfile", ECHO_DOCKERFILE);
+    go_runtime::build(
+        &stack.dir.path().join("echo"),
+        "package main\n\nimport \"os\"\n\nfunc main() { os.Exit(212) }\n",
+        "bootstrap",
+    );
+    stack.up();
+    let failed = stack.invoke("echo", &json!({}));
+    assert!(failed.stdout.contains("Runtime exited with error: exit status 212"), "{}", failed.stdout);
     stack.down();
 
     // What is not there is named.
@@ -509,6 +524,31 @@ fn what_is_printed_is_logged_with_its_invocation() {
     assert!(failed.stdout.contains("Runtime.InvalidEntrypoint"), "{}", failed.stdout);
     assert!(failed.stdout.contains("cannot start `/nothing`: no such file or directory"), "{}", failed.stdout);
     stack.down();
+}
+
+fn a_base_image_of_a_registry_is_locked() {
+    let registry = Registry::start();
+    let image = format!("localhost:{}/ct-base:1", registry.port);
+    let context = TempDir::new().unwrap();
+    fs::write(context.path().join("Dockerfile"), "FROM scratch\nCOPY Dockerfile /base\n").unwrap();
+    docker(&["build", "--quiet", "--no-cache", "--tag", &image, context.path().to_str().unwrap()]);
+    docker(&["push", "--quiet", &image]);
+    docker(&["rmi", &image]);
+    let manifest = format!(
+        "[functions.echo]\nruntime = \"provided.al2023\"\nsource = \"echo\"\nbuild = \"none\"\ntimeout = \"20s\"\n\
+         isolation = \"container\"\nbase_image = \"{image}\"\n"
+    );
+    let stack = Stack::new("locked", &manifest);
+    go_runtime::build(&stack.dir.path().join("echo"), go_runtime::SOURCE, "bootstrap");
+    let said = stack.up();
+    assert!(said.contains(&format!("stack.lock: {image} at ")), "{said}");
+    let lock = fs::read_to_string(stack.dir.path().join("stack.lock")).unwrap();
+    assert!(lock.contains(&format!("\"{image}\" = \"sha256:")), "{lock}");
+    let plan = run(stack.command(&["plan", "--exit-code"]));
+    assert_eq!(plan.code, Some(0), "{}", plan.stdout);
+    assert_eq!(stack.answer("echo", &json!({"n": 1}))["event"]["n"], 1);
+    stack.down();
+    docker(&["rmi", &docker(&["image", "ls", "--quiet", &image.replace(":1", "")])]);
 }
 
 fn a_zip_file_becomes_an_image_and_back() {

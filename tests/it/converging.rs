@@ -21,6 +21,7 @@ trials!(
     the_second_up_waits_for_the_first,
     an_up_that_is_interrupted_is_in_nobodys_way,
     after_a_kill_at_any_step_the_next_up_finishes,
+    after_ctrl_c_at_any_step_the_next_up_finishes,
 );
 
 const MANIFEST: &str = r#"
@@ -233,13 +234,25 @@ fn an_up_that_is_interrupted_is_in_nobodys_way() {
 }
 
 fn after_a_kill_at_any_step_the_next_up_finishes() {
+    stopped_at_any_step("-KILL");
+}
+
+fn after_ctrl_c_at_any_step_the_next_up_finishes() {
+    stopped_at_any_step("-INT");
+}
+
+fn stopped_at_any_step(signal: &str) {
     for lines in 1.. {
         let stack = Stack::new(MANIFEST);
-        let mut killed = stack.start(&["up"]);
-        let said = BufReader::new(killed.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let read = said.take(lines).count();
-        killed.kill().unwrap();
-        killed.wait().unwrap();
+        let mut stopped = stack.start(&["up"]);
+        let mut said = BufReader::new(stopped.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let read = said.by_ref().take(lines).count();
+        // It may have ended by itself.
+        let _ = Command::new("kill").args([signal, &stopped.id().to_string()]).output();
+        // Read to the end: who says why it ends waits for nobody.
+        let rest = said.count();
+        let code = stopped.wait().unwrap().code();
+        assert!(signal == "-KILL" || [Some(0), Some(130)].contains(&code), "after {lines} lines and {rest}: {code:?}");
         let next = stack.run(&["up"]);
         assert_eq!(next.code, Some(0), "after {lines} lines: {}", next.stderr);
         stack.check_plan_is_empty(&format!("after {lines} lines"));

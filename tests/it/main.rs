@@ -17,6 +17,7 @@ mod converging;
 mod crash;
 mod debugging;
 mod documents;
+mod drift;
 mod durability;
 mod environments;
 mod explained;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
             crash::all(),
             debugging::all(),
             documents::all(),
+            drift::every(),
             durability::all(),
             environments::all(),
             environments::public_extensions::all(),
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
             sdk_sqs::all(),
             services::all(),
             services::around::all(),
+            services::rootless::all(),
             simulation::all(),
             team::all(),
             targets::every(),

@@ -1,6 +1,7 @@
 //! Services on a real container engine, through the binary: Redis and PostgreSQL in images of this machine's own programs.
 
 pub(crate) mod around;
+pub(crate) mod rootless;
 
 use std::{
     fs,
@@ -18,7 +19,6 @@ use crate::support::{
 trials!(
     a_service_is_converged_used_and_gone needs [Tool::Docker, Tool::Python],
     only_another_configuration_makes_another_container needs [Tool::Docker],
-    what_was_changed_by_hand_is_mended needs [Tool::Docker],
     a_database_keeps_its_data_and_jobs_run_once needs [Tool::Docker],
     a_service_that_does_not_get_healthy_says_why needs [Tool::Docker],
     leftovers_of_a_crash_are_found needs [Tool::Docker],
@@ -33,7 +33,7 @@ trials!(
 
 /// A directory with a manifest; what it makes on the engine goes with it.
 #[derive(Debug)]
-struct Stack {
+pub(crate) struct Stack {
     // Swept before the directory goes.
     sweep: Sweep,
     dir: tempfile::TempDir,
@@ -41,11 +41,15 @@ struct Stack {
 }
 
 impl Stack {
-    fn new(name: &str, manifest: &str) -> Self {
+    pub(crate) fn new(name: &str, manifest: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let stack = Self { sweep: Sweep::of(dir.path()), dir, host: None };
         stack.write(name, manifest);
         stack
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     fn write(&self, name: &str, manifest: &str) {
@@ -64,26 +68,26 @@ impl Stack {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Printed {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Printed {
         run(self.command(arguments))
     }
 
-    fn succeed(&self, arguments: &[&str]) -> String {
+    pub(crate) fn succeed(&self, arguments: &[&str]) -> String {
         succeed(self.command(arguments))
     }
 
-    fn up(&self) -> String {
+    pub(crate) fn up(&self) -> String {
         let printed = self.run(&["up", "--yes"]);
         assert_eq!(printed.code, Some(0), "{}", printed.stderr);
         printed.stderr
     }
 
-    fn check_plan_is_empty(&self) {
+    pub(crate) fn check_plan_is_empty(&self) {
         let plan = self.run(&["plan", "--exit-code"]);
         assert_eq!(plan.code, Some(0), "{}{}", plan.stdout, plan.stderr);
     }
 
-    fn down(&self) {
+    pub(crate) fn down(&self) {
         self.succeed(&["down", "--yes"]);
         assert_eq!(self.sweep.left(), Vec::<String>::new());
         assert!(!self.dir.path().join(".stackctl").exists());
@@ -102,7 +106,7 @@ fn id(name: &str) -> String {
 }
 
 /// A cache on a port of its own.
-fn cache(port: u16) -> String {
+pub(crate) fn cache(port: u16) -> String {
     format!(
         "[services.cache]\nbuild = \"REDIS\"\ncommand = [\"redis-server\", \"--save\", \"\", \"--protected-mode\", \"no\"]\n\
          ports = [\"{port}:6379\"]\nhealth = {{ command = [\"redis-cli\", \"ping\"] }}\n"
@@ -176,26 +180,6 @@ fn only_another_configuration_makes_another_container() {
     stack.write("svc-hash", "[queues.q]\n");
     assert!(stack.up().contains("deleted  services.cache"));
     assert_eq!(stack.sweep.left(), Vec::<String>::new());
-    stack.down();
-}
-
-fn what_was_changed_by_hand_is_mended() {
-    let stack = Stack::new("svc-drift", &cache(free_port()));
-    let name = "stackctl-svc-drift-cache";
-    let check = |by_hand: &[&str], expected: &str| {
-        stack.up();
-        succeed(docker(by_hand));
-        let plan = stack.run(&["plan", "--exit-code"]);
-        assert!(plan.code == Some(2) && plan.stdout.contains(expected), "{by_hand:?}: {}{}", plan.stdout, plan.stderr);
-        stack.up();
-        stack.check_plan_is_empty();
-    };
-    check(&["stop", name], "~ services.cache  start: it ended with exit code 0");
-    check(&["rm", "-f", name], "+ services.cache  create");
-    check(&["rename", name, "stackctl-svc-drift-hidden"], "delete: it was renamed to stackctl-svc-drift-hidden");
-    check(&["update", "--restart", "always", name], "replace: restart always -> no");
-    let network = ["network", "disconnect", "-f", "stackctl-svc-drift", name];
-    check(&network, "replace: it was taken out of the network");
     stack.down();
 }
 

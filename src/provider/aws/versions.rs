@@ -1,5 +1,9 @@
 //! Versions and the alias that triggers follow: what is there, and the number of what was just published.
 
+use std::collections::HashMap;
+
+use aws_sdk_lambda::types::AliasRoutingConfiguration;
+
 use super::{
     AwsProvider,
     calls::{number, send},
@@ -32,7 +36,8 @@ impl AwsProvider {
         let Some(live) = observed(output) else { return Ok(()) };
         let scaling = self.observe_scaling(name, is_tracked).await?;
         let is_current = runs_the_same(&live, function);
-        let mut alias = ObservedAlias { version, is_current, provisioned: None, scaling };
+        let others = self.others(name).await?;
+        let mut alias = ObservedAlias { version, is_current, others, provisioned: None, scaling };
         let about = About { operation: "GetProvisionedConcurrencyConfig", resource: name.as_str() };
         let request =
             self.lambda.get_provisioned_concurrency_config().function_name(name.as_str()).qualifier(LIVE_ALIAS);
@@ -60,6 +65,23 @@ impl AwsProvider {
         Ok(())
     }
 
+    /// The versions that get a share of the alias's invocations.
+    async fn others(&self, name: &FunctionName) -> Result<Vec<String>, ProviderError> {
+        let about = About { operation: "GetAlias", resource: name.as_str() };
+        let sent = self.lambda.get_alias().function_name(name.as_str()).name(LIVE_ALIAS).send().await;
+        match sent.map_err(|error| about.failed(&error)) {
+            Ok(found) => {
+                let weights = found.routing_config().and_then(|routing| routing.additional_version_weights());
+                let mut others: Vec<String> = weights.into_iter().flat_map(HashMap::keys).cloned().collect();
+                others.sort_unstable();
+                Ok(others)
+            }
+            // It has just gone.
+            Err(error) if error.kind == ErrorKind::Gone => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes a call about versions and what belongs to them.
     pub(super) async fn make_version(&self, call: &Call) -> Result<(), ProviderError> {
         let lambda = &self.lambda;
@@ -73,7 +95,10 @@ impl AwsProvider {
             }
             Call::UpdateAlias { name, alias, version } => {
                 let version = self.version_of(about(name.as_str()), name, *version)?;
-                let request = lambda.update_alias().function_name(name.as_str()).name(*alias);
+                // Its shares for other versions stay unless they are taken away.
+                let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new()));
+                let request =
+                    lambda.update_alias().function_name(name.as_str()).name(*alias).routing_config(routing.build());
                 send!(about(name.as_str()), request.function_version(version))
             }
             Call::DeleteAlias { name, alias } => {

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     converge::{ErrorKind, ProviderError},
     docker::{
-        BuildSpec, ContainerSpec, Context, Error, ErrorKind as DockerKind, HealthCheck, KIND_NETWORK, KIND_SERVICE,
-        KIND_VOLUME, LABEL_HASH, Mount, Network, NetworkJoin, PortBinding,
+        BuildSpec, ContainerSpec, ContainerState, Context, Error, ErrorKind as DockerKind, HealthCheck, KIND_NETWORK,
+        KIND_SERVICE, KIND_VOLUME, LABEL_HASH, Mount, Network, NetworkJoin, PortBinding,
     },
     model::{HOST_NAME, HOST_NETWORK},
     plan::{ContainerCall, NewContainer, NewMountSource},
@@ -39,7 +39,7 @@ impl DockerProvider {
             }
             ContainerCall::DeleteVolume { name } => docker.remove_volume(name).await,
             ContainerCall::CreateContainer(new) => return self.create(call, new).await,
-            ContainerCall::StartContainer { name } => docker.start(name).await,
+            ContainerCall::StartContainer { name } => self.start(name).await,
             ContainerCall::StopContainer { name } => docker.stop(name, STOP_GRACE).await,
             ContainerCall::DeleteContainer { name } => docker.remove(name).await,
             ContainerCall::AwaitContainer { name, condition } => return self.look(call, name, *condition).await,
@@ -91,6 +91,15 @@ impl DockerProvider {
                 if is_made { Ok(()) } else { Err(failed(operation, &error)) }
             }
             Err(error) => Err(failed(operation, &error)),
+        }
+    }
+
+    /// A paused one is not started, it goes on.
+    async fn start(&self, name: &str) -> Result<(), Error> {
+        let Err(error) = self.docker.start(name).await else { return Ok(()) };
+        match self.docker.inspect(name).await {
+            Ok(Some(found)) if found.state == ContainerState::Paused => self.docker.unpause(name).await,
+            _ => Err(error),
         }
     }
 

@@ -21,7 +21,7 @@ use std::{
 use tokio::sync::{OnceCell, Semaphore, mpsc};
 
 pub use images::base_image;
-pub(super) use launcher::refusal;
+pub(super) use launcher::{Ends, WORDS as LAUNCHER_WORDS, refusal};
 pub(super) use reach::Admits;
 pub use reach::{Gateway, NetworkChoice, Subnet};
 pub use sweep::{Swept, sweep};
@@ -91,7 +91,7 @@ pub(super) struct Connected {
     /// The file of what lets functions print straight to this engine, where there is one.
     launcher: Option<PathBuf>,
     images: Images,
-    ownership: Ownership,
+    pub(super) ownership: Ownership,
 }
 
 /// What a container of a function will be made of.
@@ -112,8 +112,8 @@ pub(super) struct Around<'a> {
     pub(super) runtime_api_port: u16,
     /// No other environment's.
     pub(super) serial: u64,
-    /// What it prints into; `None` leaves that to Docker. Only where there is a launcher.
-    pub(super) pipe: Option<&'a Path>,
+    /// Where the launcher finds this engine; `None` leaves it out. Only where there is one.
+    pub(super) ends: Option<Ends<'a>>,
 }
 
 /// Why there is no container, in words for people.
@@ -134,7 +134,7 @@ impl From<docker::Error> for Unavailable {
 }
 
 impl Prepared<'_> {
-    /// Whether its program can print straight to this engine.
+    /// Whether its program can be started by the launcher.
     pub(super) fn has_launcher(&self, spec: &LaunchSpec) -> bool {
         self.connected.launcher.is_some() && settings::names_program(spec, &self.image)
     }
@@ -221,7 +221,7 @@ impl Containers {
     pub(super) fn spec(&self, prepared: &Prepared<'_>, spec: &LaunchSpec, around: Around<'_>) -> ContainerSpec {
         let options = &self.inner.options;
         let connected = prepared.connected;
-        let Around { layers_dir, runtime_api_port, serial, pipe } = around;
+        let Around { layers_dir, runtime_api_port, serial, ends } = around;
         container_spec(
             spec,
             &Place {
@@ -237,7 +237,7 @@ impl Containers {
                 user_processes_max: rustix::process::getrlimit(rustix::process::Resource::Nproc).maximum,
                 image: &prepared.image,
                 is_code: prepared.is_code,
-                printing: connected.launcher.as_deref().zip(pipe),
+                launcher: connected.launcher.as_deref().zip(ends),
                 user: (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw()),
             },
         )

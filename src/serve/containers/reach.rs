@@ -4,8 +4,8 @@
 //! take it for a host and a port and nothing more. So who calls is known by where the call comes from:
 //!
 //! - **Linux, Docker on this machine.** The stack has a bridge of its own, whose gateway is an address of this machine. Each
-//!   environment's Runtime API listens there, on a port of its own, and takes connections from the address of its own
-//!   container alone. That address is Docker's to give, and the container cannot send from another: it has no `NET_RAW`
+//!   environment's Runtime API listens on the loopback of its own container (`launcher`), where nobody else is. Where that cannot be, it listens
+//!   on the gateway, on a port of its own, and takes connections from the address of its own container alone. That address is Docker's to give, and the container cannot send from another: it has no `NET_RAW`
 //!   and no `NET_ADMIN`, and to a forged one the answers of a TCP handshake never come. Containers of other networks can send packets to
 //!   the gateway's address, as can machines beside this one; their addresses are not of the stack's network. AWS's
 //!   endpoint listens on the gateway too, for the stack's network and not for this machine itself, which has loopback; there
@@ -16,7 +16,7 @@
 //! - **Rootless Podman, and `network = "host"`.** Containers share this machine's network, and are like processes in that.
 
 use std::{
-    io,
+    fmt, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::{GatewaySocket, Unavailable};
 use crate::{
-    docker::{ContainerSpec, Docker, KIND_NETWORK, Machine, NetworkJoin, Ownership},
+    docker::{self, ContainerSpec, Docker, KIND_NETWORK, Machine, NetworkJoin, Ownership},
     model::{HOST_NAME, HOST_NETWORK},
 };
 
@@ -99,6 +99,12 @@ impl Subnet {
     }
 }
 
+impl fmt::Display for Subnet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", Ipv4Addr::from(self.first), self.mask.count_ones())
+    }
+}
+
 impl Gateway {
     /// Whether a connection from `peer` is one of the stack's containers: in their network, and not this machine, which
     /// calls with the gateway's own address.
@@ -119,8 +125,7 @@ impl Reach {
         choice: NetworkChoice,
         port: u16,
     ) -> Result<(Self, Option<GatewaySocket>), Unavailable> {
-        let is_rootless_podman = docker.info().is_podman && machine.is_rootless && cfg!(target_os = "linux");
-        if choice == NetworkChoice::Host || is_rootless_podman {
+        if choice == NetworkChoice::Host || docker.shares_network(machine) {
             return Ok((Self::Shared { port }, None));
         }
         let network = ensure_network(docker, ownership).await?;
@@ -141,6 +146,33 @@ impl Reach {
             // The bridge is on another machine, a virtual one.
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => Ok((Self::Named { network, port }, None)),
             Err(error) => Err(Unavailable(format!("cannot listen on {address}, the gateway of `{network}`: {error}"))),
+        }
+    }
+
+    /// Makes the network again that somebody has removed, with the addresses that it had: what listens on its gateway goes on. Whether it was gone.
+    ///
+    /// # Errors
+    /// Docker does not answer, or somebody else has the addresses now.
+    pub(in crate::serve) async fn restore(
+        &self,
+        docker: &Docker,
+        ownership: &Ownership,
+    ) -> Result<bool, docker::Error> {
+        let (network, place) = match self {
+            Self::Gateway { network, gateway, .. } => {
+                (network, Some((gateway.subnet.to_string(), gateway.address.to_string())))
+            }
+            Self::Named { network, .. } => (network, None),
+            Self::Shared { .. } => return Ok(false),
+        };
+        if docker.network(network).await?.is_some() {
+            return Ok(false);
+        }
+        let labels = ownership.labels(KIND_NETWORK, network, "");
+        match docker.create_network_at(network, &labels, place).await {
+            // Another environment of this engine was quicker.
+            Err(error) if error.kind == docker::ErrorKind::NameTaken => Ok(true),
+            created => created.map(|_| true),
         }
     }
 
@@ -181,6 +213,11 @@ impl Reach {
             Self::Shared { .. } => HOST_NETWORK.to_owned(),
         };
         spec.network = Some(NetworkJoin { network, aliases: Vec::new() });
+    }
+
+    /// Whether each container has a loopback of its own on this machine.
+    pub(in crate::serve) fn has_loopback(&self) -> bool {
+        matches!(self, Self::Gateway { .. })
     }
 
     /// The network in which a container's address tells it from others; `None` where it does not.

@@ -49,15 +49,19 @@ pub(super) struct Place<'a> {
     pub(super) image: &'a Image,
     /// Whether the image is the function's code.
     pub(super) is_code: bool,
-    /// The launcher and the pipe that the function prints into.
-    pub(super) printing: Option<(&'a Path, &'a Path)>,
+    /// The launcher, and where it finds this engine.
+    pub(super) launcher: Option<(&'a Path, launcher::Ends<'a>)>,
     /// User and group of this process.
     pub(super) user: (u32, u32),
 }
 
 /// The container to create.
 pub(super) fn container_spec(spec: &LaunchSpec, place: &Place<'_>) -> ContainerSpec {
-    let runtime_api = format!("{}:{}", place.reach.host(), place.runtime_api_port);
+    let listens = place.launcher.is_some() && place.reach.has_loopback();
+    let runtime_api = match listens {
+        true => launcher::RUNTIME_API.to_string(),
+        false => format!("{}:{}", place.reach.host(), place.runtime_api_port),
+    };
     let endpoint = place.reach.endpoint();
     let paths = ContainerPaths { task_root: TASK_ROOT, runtime_api: &runtime_api, endpoint: &endpoint };
     let mut environment = container_variables(spec, place.state_dir, &paths);
@@ -66,9 +70,10 @@ pub(super) fn container_spec(spec: &LaunchSpec, place: &Place<'_>) -> ContainerS
     }
     let (mut entrypoint, mut command) = program(spec, place.image);
     let mut mounts = Vec::new();
-    if let Some((program, pipe)) = place.printing {
-        entrypoint = Some(launched(entrypoint, command.take(), place.image));
-        mounts.extend(launcher::mounts(program, pipe));
+    if let Some((program, ends)) = &place.launcher {
+        let launched = launched(entrypoint, command.take(), place.image);
+        entrypoint = Some(launcher::words(listens).into_iter().chain(launched).collect());
+        mounts.extend(launcher::mounts(program, ends));
     }
     if !place.is_code {
         let source = spec.artifact.dir_in(place.state_dir);
@@ -157,12 +162,11 @@ pub(super) fn names_program(spec: &LaunchSpec, image: &Image) -> bool {
     entrypoint.or(command).is_some() || !image.entrypoint.is_empty() || !image.command.is_empty()
 }
 
-/// The same behind the launcher, whole: Docker forgets the image's command beside an entry point.
+/// The same, whole: Docker forgets the image's command beside an entry point.
 fn launched(entrypoint: Option<Vec<String>>, command: Option<Vec<String>>, image: &Image) -> Vec<String> {
     let kept = if entrypoint.is_none() { image.command.clone() } else { Vec::new() };
-    let launcher = [launcher::PROGRAM_INSIDE, launcher::PIPE_INSIDE].map(str::to_owned);
     let entrypoint = entrypoint.unwrap_or_else(|| image.entrypoint.clone());
-    launcher.into_iter().chain(entrypoint).chain(command.unwrap_or(kept)).collect()
+    entrypoint.into_iter().chain(command.unwrap_or(kept)).collect()
 }
 
 fn working_dir(spec: &LaunchSpec) -> Option<String> {
@@ -262,6 +266,16 @@ mod tests {
     }
 
     fn made(spec: &LaunchSpec, image: &Image, is_code: bool) -> ContainerSpec {
+        made_with(spec, image, is_code, &reach(), None)
+    }
+
+    fn made_with(
+        spec: &LaunchSpec,
+        image: &Image,
+        is_code: bool,
+        reach: &Reach,
+        launcher: Option<(&Path, launcher::Ends<'_>)>,
+    ) -> ContainerSpec {
         let place = Place {
             name: "n".into(),
             ownership: &Ownership::new(StackName::parse("orders").unwrap(), Path::new("/s")),
@@ -269,13 +283,13 @@ mod tests {
             layers_dir: None,
             port: 4566,
             runtime_api_port: 9001,
-            reach: &reach(),
+            reach,
             machine: &Machine { cpus: 2, ..Machine::default() },
             is_podman: false,
             user_processes_max: Some(100),
             image,
             is_code,
-            printing: None,
+            launcher,
             user: (1000, 100),
         };
         container_spec(spec, &place)
@@ -331,13 +345,29 @@ mod tests {
         let check = |entrypoint: Option<&[&str]>, command: Option<&[&str]>, expected: &str| {
             let texts = |texts: Option<&[&str]>| texts.map(|texts| texts.iter().map(|t| (*t).to_owned()).collect());
             let found = launched(texts(entrypoint), texts(command), &image(&["/entry"], &["a", "b"]));
-            assert_eq!(found[2..].join(" "), expected, "{entrypoint:?} {command:?}");
-            assert_eq!(found[..2], ["/var/stackctl/launch", "/var/stackctl/printed"]);
+            assert_eq!(found.join(" "), expected, "{entrypoint:?} {command:?}");
         };
         check(None, None, "/entry a b");
         check(None, Some(&["c"]), "/entry c");
         check(Some(&["/own"]), None, "/own");
         check(Some(&["/own", "x"]), Some(&["c"]), "/own x c");
+    }
+
+    #[test]
+    fn the_runtime_api_is_as_near_as_it_can_be() {
+        let check = |reach: &Reach, has_launcher: bool, words: &str, runtime_api: &str| {
+            let ends = launcher::Ends { pipe: Path::new("/s/p"), socket: Path::new("/s/e") };
+            let launcher = has_launcher.then_some((Path::new("/s/launch"), ends));
+            let container = made_with(&spec("python3.12", "a.b"), &image(&["/e"], &[]), false, reach, launcher);
+            let found = shown(&container.environment, &["AWS_LAMBDA_RUNTIME_API"]);
+            assert_eq!(found, format!("AWS_LAMBDA_RUNTIME_API={runtime_api}"));
+            assert_eq!(container.entrypoint.unwrap_or_default().join(" "), words);
+            assert_eq!(container.mounts.len(), if has_launcher { 4 } else { 1 });
+        };
+        let launch = "/var/stackctl/launch /var/stackctl/printed /var/stackctl/engine";
+        check(&reach(), true, &format!("{launch} 9001 /e a.b"), "127.0.0.1:9001");
+        check(&Reach::Shared { port: 4566 }, true, &format!("{launch} 0 /e a.b"), "127.0.0.1:9001");
+        check(&reach(), false, "", "172.18.0.1:9001");
     }
 
     #[test]

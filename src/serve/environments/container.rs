@@ -5,12 +5,13 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     io,
     net::IpAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -19,6 +20,7 @@ use tokio::sync::Notify;
 use super::{
     environment::{Launch, Running, Started},
     extensions::Extensions,
+    handover::{Handed, Handover},
     layers,
     output::Output,
     printed::StreamedOutput,
@@ -29,7 +31,7 @@ use crate::{
     engine::{EnvironmentEvent, ExitCause},
     model::IdSource,
     serve::{
-        containers::{Admits, Around, Containers, Prepared, refusal},
+        containers::{Admits, Around, Containers, Ends, LAUNCHER_WORDS, Prepared, refusal},
         platform::MemoryMeter,
         report::Report,
     },
@@ -51,14 +53,19 @@ pub(super) struct Container {
     is_removed: bool,
     /// What the launcher becomes, where there is one.
     program: Option<String>,
+    /// What the launcher, where there is one, has said.
+    handed: Option<Handed>,
     waiting: Option<Waiting>,
     report: Report,
 }
 
-/// The launcher and the pipe come before the program.
-const LAUNCHER_WORDS: usize = 2;
-/// Of pipes' names.
+/// Of the names of pipes and sockets.
 const PIPE_ENDING: &str = "printed";
+const SOCKET_ENDING: &str = "engine";
+/// How long a container that was started may take until its first program, ours, says so.
+const HANDED_OVER_WITHIN: Duration = Duration::from_secs(60);
+/// How long what it said may take to be heard when it has ended.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a container will print into. Dropped, its name is gone.
 #[derive(Debug)]
@@ -69,9 +76,30 @@ struct Pipe {
 }
 
 impl Pipe {
-    fn make(path: PathBuf) -> Result<Self, String> {
-        let output = Output::at(&path).map_err(|error| format!("cannot make a pipe for its output: {error}"))?;
+    fn make(path: PathBuf) -> io::Result<Self> {
+        let output = Output::at(&path)?;
         Ok(Self { path, output: Some(output) })
+    }
+}
+
+/// Where the launcher of a container finds this engine.
+#[derive(Debug)]
+struct Ways {
+    pipe: Pipe,
+    handover: Handover,
+}
+
+impl Ways {
+    fn make(dir: &Path, serial: u64) -> Result<Self, String> {
+        let pipe = Pipe::make(dir.join(format!("{serial}.{PIPE_ENDING}")));
+        let pipe = pipe.map_err(|error| format!("cannot make a pipe for its output: {error}"))?;
+        let handover = Handover::expect_at(dir.join(format!("{serial}.{SOCKET_ENDING}")));
+        let handover = handover.map_err(|error| format!("cannot make a socket for its launcher: {error}"))?;
+        Ok(Self { pipe, handover })
+    }
+
+    fn ends(&self) -> Ends<'_> {
+        Ends { pipe: &self.pipe.path, socket: self.handover.path() }
     }
 }
 
@@ -117,8 +145,6 @@ pub(super) async fn live(launch: Launch, containers: Containers) {
 async fn start(launch: &Launch, containers: &Containers, prepared: &Prepared<'_>) -> Result<Started, String> {
     let shared = &launch.shared;
     let no_api = |error: io::Error| format!("cannot open the Runtime API's socket: {error}");
-    let listener = prepared.connected.reach.runtime_api().await.map_err(no_api)?;
-    let port = listener.local_addr().map_err(no_api)?.port();
     let serial = shared.launched.fetch_add(1, Ordering::Relaxed);
     let layers_dir = {
         let (state_dir, spec) = (shared.state_dir.clone(), Arc::clone(&launch.spec));
@@ -126,22 +152,31 @@ async fn start(launch: &Launch, containers: &Containers, prepared: &Prepared<'_>
         let no_layers = |error: io::Error| format!("cannot make the layers' directory: {error}");
         merged.map_err(|error| no_layers(io::Error::other(error)))?.map_err(no_layers)?
     };
-    let pipe = match prepared.has_launcher(&launch.spec) {
-        true => Some(Pipe::make(shared.temporary_dir.join(format!("{serial}.{PIPE_ENDING}")))?),
+    let ways = match prepared.has_launcher(&launch.spec) {
+        true => Some(Ways::make(&shared.temporary_dir, serial)?),
         false => None,
     };
-    let path = pipe.as_ref().map(|pipe| pipe.path.as_path());
-    let around = Around { layers_dir: layers_dir.as_deref(), runtime_api_port: port, serial, pipe: path };
+    // One that the launcher hands over takes its place.
+    let listener = prepared.connected.reach.runtime_api().await.map_err(no_api)?;
+    let around = Around {
+        layers_dir: layers_dir.as_deref(),
+        runtime_api_port: listener.local_addr().map_err(no_api)?.port(),
+        serial,
+        ends: ways.as_ref().map(Ways::ends),
+    };
     let wanted = containers.spec(prepared, &launch.spec, around);
     let _turn = containers.turn().await;
     let docker = prepared.connected.docker.clone();
     let id = docker.create(&wanted).await.map_err(|error| explained(&error))?;
     let program =
-        pipe.is_some().then(|| wanted.entrypoint.into_iter().flatten().nth(LAUNCHER_WORDS).unwrap_or_default());
+        ways.is_some().then(|| wanted.entrypoint.into_iter().flatten().nth(LAUNCHER_WORDS).unwrap_or_default());
     let report = shared.report.clone();
-    let mut container = Container { docker, id, is_removed: false, program, waiting: None, report };
-    match container.started(prepared, pipe).await {
+    let mut container = Container { docker, id, is_removed: false, program, handed: None, waiting: None, report };
+    match container.started(prepared, ways).await {
         Ok((printing, memory, admits)) => {
+            let inside = container.handed.as_mut().and_then(|handed| handed.listener.take());
+            // Nobody but the container is on its loopback.
+            let (listener, admits) = inside.map_or((listener, admits), |inside| (inside, Admits::Everyone));
             let running = Running {
                 phase: Arc::clone(&launch.phase),
                 output: printing,
@@ -168,7 +203,7 @@ async fn start(launch: &Launch, containers: &Containers, prepared: &Prepared<'_>
         }
         Err(error) => {
             container.remove().await;
-            Err(explained(&error))
+            Err(error)
         }
     }
 }
@@ -180,20 +215,23 @@ fn explained(error: &docker::Error) -> String {
 impl Container {
     /// Starts it, and says whose connections its Runtime API takes.
     async fn started(
-        &self,
+        &mut self,
         prepared: &Prepared<'_>,
-        mut pipe: Option<Pipe>,
-    ) -> Result<(Printing, Memory, Admits), docker::Error> {
+        mut ways: Option<Ways>,
+    ) -> Result<(Printing, Memory, Admits), String> {
         let reach = &prepared.connected.reach;
-        let printing = match pipe.as_mut().and_then(|pipe| pipe.output.take()) {
+        let explained = |error: docker::Error| explained(&error);
+        let printing = match ways.as_mut().and_then(|ways| ways.pipe.output.take()) {
             Some(output) => Printing::Piped(output),
-            None => Printing::Streamed(StreamedOutput::new(self.docker.attach(&self.id).await?)),
+            None => Printing::Streamed(StreamedOutput::new(self.docker.attach(&self.id).await.map_err(explained)?)),
         };
-        self.docker.start(&self.id).await?;
-        // It has the pipe now, and the name can go.
-        drop(pipe);
+        self.start(prepared).await.map_err(explained)?;
         // What it sends meanwhile waits in the socket.
-        let found = self.docker.inspect(&self.id).await?;
+        let found = self.docker.inspect(&self.id).await.map_err(explained)?;
+        if let Some(ways) = ways {
+            // Then it has pipe and socket, and their names can go.
+            self.handed = self.handed_over(&ways.handover).await?;
+        }
         let address = reach.told_apart_in().and_then(|network| {
             let place = found.as_ref()?.networks.get(network)?;
             place.address.parse::<IpAddr>().ok()
@@ -210,10 +248,50 @@ impl Container {
         Ok((printing, memory, admits))
     }
 
+    /// Starts it, in a network that may have been removed by hand.
+    async fn start(&self, prepared: &Prepared<'_>) -> Result<(), docker::Error> {
+        let Err(error) = self.docker.start(&self.id).await else { return Ok(()) };
+        let connected = prepared.connected;
+        if !error.is_not_found() || !connected.reach.restore(&self.docker, &connected.ownership).await? {
+            return Err(error);
+        }
+        self.report.say("made the stack's network again, which somebody had removed");
+        self.docker.start(&self.id).await
+    }
+
+    /// Waits for what the launcher hands over; `None` when it ended before.
+    async fn handed_over(&mut self, handover: &Handover) -> Result<Option<Handed>, String> {
+        let taken = handover.taken();
+        tokio::pin!(taken);
+        let taken = tokio::select! {
+            biased;
+            taken = &mut taken => taken,
+            ended = self.ended() => {
+                ended.map_err(|error| format!("cannot wait for its end: {error}"))?;
+                // What it said before is in the socket.
+                let Ok(taken) = tokio::time::timeout(LAST_WORDS_WITHIN, taken).await else { return Ok(None) };
+                taken
+            }
+            () = tokio::time::sleep(HANDED_OVER_WITHIN) => Err(io::ErrorKind::TimedOut.into()),
+        };
+        taken.map(Some).map_err(|error| format!("its first program, stackctl's launcher, said nothing: {error}"))
+    }
+
+    /// Whether its Runtime API is on its own loopback, where nothing can be in the way.
+    pub(super) fn listens_inside(&self) -> bool {
+        self.handed.as_ref().is_some_and(|handed| handed.listens_inside)
+    }
+
     /// Why its program was never run, when it ended like `cause`.
     pub(super) fn refusal(&self, cause: &ExitCause) -> Option<String> {
-        let ExitCause::Status(status) = cause else { return None };
-        Some(format!("cannot start `{}`: {}", self.program.as_ref()?, refusal(*status)?))
+        let program = self.program.as_ref()?;
+        let code = match (&self.handed, cause) {
+            (Some(handed), _) => handed.refusal()?,
+            // It came no further than to its launcher.
+            (None, ExitCause::Status(status)) => *status,
+            (None, _) => return None,
+        };
+        Some(format!("cannot start `{program}`: {}", refusal(code)?))
     }
 
     /// Waits until it has ended. Cancel safe: one call to Docker waits, however often this is asked.

@@ -380,11 +380,16 @@ impl Started {
 
     /// A container that ran for long and never called has most likely met a firewall.
     fn say_unreached(&self, ran: Duration) {
-        let is_container = matches!(self.sandbox, Sandbox::Container(_));
-        if !is_container || ran < UNREACHED_AFTER || self.running.was_reached.load(Ordering::Relaxed) {
+        let Sandbox::Container(container) = &self.sandbox else { return };
+        if ran < UNREACHED_AFTER || self.running.was_reached.load(Ordering::Relaxed) {
             return;
         }
         let address = self.listener.local_addr().map_or_else(|_| "its address".into(), |address| address.to_string());
+        if container.listens_inside() {
+            let said =
+                format!("a function's container never called its Runtime API at {address}: its program calls none");
+            return self.shared.report.say(said);
+        }
         self.shared.report.say(format!(
             "a function's container never reached its Runtime API at {address}: either its program calls none, or a firewall \
              drops what containers send to this machine; allow that, or set `network = \"host\"` under `[targets.embedded]`"

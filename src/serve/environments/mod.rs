@@ -6,6 +6,7 @@ mod container_variables;
 mod debugger;
 mod environment;
 mod extensions;
+mod handover;
 mod interpreters;
 pub mod isolation;
 mod keeper;

@@ -3,14 +3,19 @@
 use std::{
     collections::BTreeSet,
     fs, io,
+    mem::MaybeUninit,
     ops::Range,
-    os::unix::fs::{FileExt, PermissionsExt},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::{FileExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
 };
 
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
     mm::{Advice, madvise},
+    net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg},
     process::{Pid, Signal, getpgid, getpgrp, kill_process, kill_process_group},
 };
 use tokio::net::unix::pipe;
@@ -85,6 +90,28 @@ fn unmap(range: Range<usize>) -> rustix::io::Result<()> {
     let start = std::ptr::with_exposed_provenance_mut(range.start);
     // SAFETY: the pages are those of a file, and have nothing that is not in it.
     unsafe { madvise(start, range.len(), Advice::LinuxDontNeed) }
+}
+
+/// Of `open`: nothing but a directory.
+pub const O_DIRECTORY: i32 = rustix::fs::OFlags::DIRECTORY.bits().cast_signed();
+
+/// What comes next over a socket: a byte, perhaps with a descriptor.
+///
+/// # Errors
+/// The other end is gone, or nothing has come yet.
+pub fn receive_descriptor(socket: impl AsFd) -> io::Result<Option<OwnedFd>> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let received = recvmsg(socket, &mut [io::IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    if received.bytes == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let descriptors = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    Ok(descriptors.flatten().next())
 }
 
 /// Who listens on a TCP port of this machine, as far as this user may know.

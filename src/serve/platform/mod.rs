@@ -8,11 +8,11 @@ mod other;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    Member, Memory, MemoryMeter, MountNamespace, count_marked, kill_marked, kill_members, named_pipe, port_holder,
-    unmap_start,
+    Member, Memory, MemoryMeter, MountNamespace, O_DIRECTORY, count_marked, kill_marked, kill_members, named_pipe,
+    port_holder, receive_descriptor, unmap_start,
 };
 #[cfg(not(target_os = "linux"))]
 pub use other::{
-    Member, Memory, MemoryMeter, MountNamespace, count_marked, kill_marked, kill_members, named_pipe, port_holder,
-    unmap_start,
+    Member, Memory, MemoryMeter, MountNamespace, O_DIRECTORY, count_marked, kill_marked, kill_members, named_pipe,
+    port_holder, receive_descriptor, unmap_start,
 };

@@ -1,4 +1,4 @@
-//! Every call of a convergence fails in its turn, whatever stands in the manifest: the next one finishes, and after it there
+//! Every call of a convergence fails in its turn, or is the one at which somebody presses Ctrl-C, whatever stands in the manifest: the next one finishes, and after it there
 //! is nothing left to do.
 
 use std::{fmt, sync::Arc};
@@ -53,7 +53,7 @@ expression = "rate(1 hour)"
 queue = "work"
 "#;
 
-pub(super) const FAULTS: [Fault; 3] = [Fault::Refused, Fault::DoneAndRefused, Fault::AnswerLost];
+pub(super) const FAULTS: [Fault; 4] = [Fault::Refused, Fault::DoneAndRefused, Fault::AnswerLost, Fault::Interrupted];
 
 /// A way to the engine on which a request fails.
 #[derive(Clone)]
@@ -140,8 +140,8 @@ fn one(from: &str, to: &str, fault: Fault, at: usize) -> bool {
         if let Ok(observed) = stage.provider.observe(&desired).await
             && let Ok(plan) = stage.plan_of(&desired, &observed)
         {
-            let progress = Progress::silent();
-            let _ = apply(&plan, &stage.provider, &Patience::WITHOUT_WAITS, &progress, future::pending()).await;
+            let (progress, interrupted) = (Progress::silent(), countdown.interrupted());
+            let _ = apply(&plan, &stage.provider, &Patience::WITHOUT_WAITS, &progress, interrupted).await;
         }
         failed = countdown.end();
         finish(&stage, to, &format!("request {at}, {fault:?}")).await;

@@ -12,6 +12,7 @@ trials!(
     functions_run_on_podman needs [Tool::Podman, Tool::Go],
     doctor_finds_what_a_kill_has_left needs [Tool::Docker],
     an_up_that_is_killed_at_any_step_is_finished_by_the_next needs [Tool::Docker],
+    an_up_that_is_interrupted_at_any_step_is_finished_by_the_next needs [Tool::Docker],
 );
 
 /// `somebody` with `secret-word`.
@@ -155,8 +156,16 @@ fn doctor_finds_what_a_kill_has_left() {
 }
 
 fn an_up_that_is_killed_at_any_step_is_finished_by_the_next() {
+    stopped_at_any_step("svc-killed", "-KILL");
+}
+
+fn an_up_that_is_interrupted_at_any_step_is_finished_by_the_next() {
+    stopped_at_any_step("svc-ctrl-c", "-INT");
+}
+
+fn stopped_at_any_step(name: &str, signal: &str) {
     let manifest = format!("{}volumes = [\"data:/data\"]\n[queues.jobs]\n", cache(free_port()));
-    let stack = Stack::new("svc-killed", &manifest);
+    let stack = Stack::new(name, &manifest);
     // The image is there.
     stack.up();
     stack.succeed(&["down", "--keep", "--yes"]);
@@ -165,13 +174,16 @@ fn an_up_that_is_killed_at_any_step_is_finished_by_the_next() {
         let mut up = stack.command(&["-v", "up", "--yes"]);
         let mut up: Child = up.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let said = std::io::BufRead::lines(std::io::BufReader::new(up.stderr.take().unwrap()));
-        let read = said.map_while(Result::ok).take(lines).count();
-        up.kill().unwrap();
+        let mut said = said.map_while(Result::ok);
+        let read = said.by_ref().take(lines).count();
+        // It may have ended by itself.
+        let _ = Command::new("kill").args([signal, &up.id().to_string()]).output();
+        said.for_each(drop);
         up.wait().unwrap();
         stack.up();
         stack.check_plan_is_empty();
         if read < lines {
-            assert!(lines > 5, "it was killed in the middle, at each of {lines} lines");
+            assert!(lines > 5, "it was stopped in the middle, at each of {lines} lines");
             break;
         }
     }

@@ -12,6 +12,8 @@ use std::{
     },
 };
 
+use tokio::sync::watch;
+
 /// The engine itself.
 const SOCKET: &str = "/var/run/docker.sock";
 
@@ -24,6 +26,8 @@ pub(crate) enum Fault {
     DoneAndRefused,
     /// It is carried out and the connection breaks.
     AnswerLost,
+    /// It is carried out, and somebody presses Ctrl-C meanwhile.
+    Interrupted,
 }
 
 /// Counts requests down to the one that fails.
@@ -32,16 +36,18 @@ pub(crate) struct Countdown {
     fault: Fault,
     /// How many pass before it; below zero when it has failed.
     left: AtomicI64,
+    is_interrupted: watch::Sender<bool>,
 }
 
 impl Countdown {
     /// None fails until [`Countdown::begin`].
     pub(crate) fn new(fault: Fault) -> Arc<Self> {
-        Arc::new(Self { fault, left: AtomicI64::new(i64::MAX) })
+        Arc::new(Self { fault, left: AtomicI64::new(i64::MAX), is_interrupted: watch::Sender::new(false) })
     }
 
     /// The request after `passing` others fails.
     pub(crate) fn begin(&self, passing: usize) {
+        self.is_interrupted.send_replace(false);
         self.left.store(i64::try_from(passing).unwrap(), Ordering::SeqCst);
     }
 
@@ -52,7 +58,18 @@ impl Countdown {
 
     /// What becomes of the request that is about to be made.
     pub(crate) fn next(&self) -> Option<Fault> {
-        (self.left.fetch_sub(1, Ordering::SeqCst) == 0).then_some(self.fault)
+        let fault = (self.left.fetch_sub(1, Ordering::SeqCst) == 0).then_some(self.fault);
+        if fault == Some(Fault::Interrupted) {
+            self.is_interrupted.send_replace(true);
+            return None;
+        }
+        fault
+    }
+
+    /// Waits for Ctrl-C.
+    pub(crate) async fn interrupted(&self) {
+        // The other end lives as long as this.
+        let _ = self.is_interrupted.subscribe().wait_for(|is_interrupted| *is_interrupted).await;
     }
 }
 
