@@ -2,6 +2,7 @@
 //! chosen and built is `watch`'s, what is deployed is `plan`'s and `converge`'s.
 
 mod built;
+mod choosing;
 mod deploy;
 mod keys;
 mod logs;
@@ -22,6 +23,7 @@ use tokio::time::Instant;
 
 use self::{
     built::{function_of, keys},
+    choosing::{Choosing, Chosen},
     deploy::{Deployed, Extent, Known, Order, deploy},
     keys::{Key, Keys, pressed},
     logs::{Following, LogNews},
@@ -76,6 +78,8 @@ pub(crate) struct Watching<'a> {
     view: View,
     signals: Signals,
     keys: Option<Keys>,
+    /// Somebody is asked which function is to be built again.
+    choosing: Option<Choosing>,
     is_paused: bool,
     ending: bool,
     /// By function: changes that superseded its build, one after the other, at the same paths.
@@ -132,6 +136,7 @@ impl<'a> Watching<'a> {
             view,
             signals,
             keys: if session.terminal.json { None } else { Keys::listen() },
+            choosing: None,
             is_paused: false,
             ending: false,
             superseding: BTreeMap::new(),
@@ -173,10 +178,24 @@ impl<'a> Watching<'a> {
     }
 
     fn pressed(&mut self, key: Key) {
+        match self.choosing.take().map(|choosing| choosing.press(key)) {
+            Some(Chosen::NotYet(choosing)) => self.choosing = Some(choosing),
+            Some(Chosen::One(function)) => self.start_again(&function),
+            Some(Chosen::None) if matches!(key, Key::Digit(_) | Key::Line | Key::Escape) => self.view.nothing_chosen(),
+            Some(Chosen::None) | None => self.act(key),
+        }
+    }
+
+    fn act(&mut self, key: Key) {
         match key {
             Key::Rebuild => {
                 self.requests().values().for_each(build::forget);
                 self.start_everything(Instant::now());
+            }
+            Key::RebuildOne => {
+                let choosing = Choosing::among(keys(&self.desired).into_iter().collect());
+                self.view.which(&choosing);
+                self.choosing = Some(choosing);
             }
             Key::Pause => {
                 self.is_paused = !self.is_paused;
@@ -190,6 +209,7 @@ impl<'a> Watching<'a> {
             Key::Agree => {}
             Key::Clear => self.view.clear(),
             Key::Line => self.view.empty_line(),
+            Key::Digit(_) | Key::Escape => {}
             Key::Quit => self.end(),
         }
     }
@@ -256,6 +276,29 @@ impl<'a> Watching<'a> {
             self.builds.start(&key, request);
         }
         self.deploy_when_ready();
+    }
+
+    /// Builds one function from the start; what was chosen may be gone meanwhile.
+    fn start_again(&mut self, function: &str) {
+        let functions = BTreeSet::from([function.to_owned()]);
+        let requests = self.requests_of(&functions);
+        if requests.is_empty() {
+            return;
+        }
+        self.view.rebuilding(function);
+        self.to_deploy.remove(function);
+        self.saves.begin(NewSave {
+            paths: Vec::new(),
+            paths_count: 0,
+            manifest: false,
+            functions,
+            first: Instant::now(),
+            noticed: std::time::Duration::ZERO,
+        });
+        for (key, request) in requests {
+            build::forget(&request);
+            self.builds.start(&key, request);
+        }
     }
 
     fn changed(&mut self, change: Change) -> Result<(), Failure> {
