@@ -48,6 +48,7 @@ const EDITORS: &[(&str, &str)] = &[
     (".goutputstream-", ""),
     ("", "___jb_tmp___"),
     ("", "___jb_old___"),
+    ("", ".vsctmp"),
     ("", ".kate-swp"),
 ];
 /// Vim tries with a file of this name whether it can write to a directory.

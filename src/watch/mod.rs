@@ -75,6 +75,8 @@ struct Pending {
     choice: Choice,
     paths: BTreeSet<PathBuf>,
     paths_count: usize,
+    /// Those of them that were made in this series: what tools put beside a file while they write it is gone at the end.
+    made: BTreeSet<PathBuf>,
 }
 
 impl Watch {
@@ -178,12 +180,15 @@ impl Watch {
     }
 
     fn take(&mut self, first: Duration) -> Change {
-        let Pending { choice, paths, paths_count } = std::mem::take(&mut self.pending);
+        let Pending { choice, paths, paths_count, made } = std::mem::take(&mut self.pending);
+        let came_and_went = |path: &PathBuf| made.contains(path) && path.symlink_metadata().is_err();
+        let (gone, left): (Vec<_>, Vec<_>) = paths.into_iter().partition(came_and_went);
+        let paths = if left.is_empty() { gone.clone() } else { left };
         Change {
             manifest: choice.manifest,
             functions: choice.functions,
-            paths: paths.into_iter().collect(),
-            paths_count,
+            paths_count: if paths == gone { paths_count } else { paths_count - gone.len() },
+            paths,
             first: self.started + first,
         }
     }
@@ -237,6 +242,9 @@ impl Watch {
         self.pending.paths_count += new;
         for path in reached.paths {
             if self.pending.paths.len() < PATHS_NAMED_MAX {
+                if happened.made.contains(&path) && !self.pending.paths.contains(&path) {
+                    self.pending.made.insert(path.clone());
+                }
                 self.pending.paths.insert(path);
             }
         }
