@@ -1,12 +1,15 @@
 //! Which language's way a function is built in, and what of its source counts.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{
     BuildError, BuildRequest, command, esbuild, golang, java,
     pack::Unfinished,
     python, rust, source,
-    tree::{CACHE_MARK, Entry, Rules, VIRTUAL_ENVIRONMENT_MARK},
+    tree::{CACHE_MARK, Directory, Rules, VIRTUAL_ENVIRONMENT_MARK},
 };
 use crate::stack::Build;
 
@@ -38,7 +41,7 @@ impl<'a> Adapter<'a> {
     pub(super) async fn fill(
         &self,
         unfinished: Unfinished,
-        listing: Vec<Entry>,
+        listing: Arc<Directory>,
     ) -> Result<(Unfinished, Elsewhere), BuildError> {
         let request = self.request;
         let dir = unfinished.dir();

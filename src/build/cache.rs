@@ -14,13 +14,13 @@ use super::{
     adapter::{Elsewhere, rules},
     identity::identity,
     pack::create_private_dir,
-    tree::{self, Entry, Kind},
+    tree::{self, Directory},
 };
 pub(super) use crate::model::BUILD_DIR;
 use crate::{model::ArtifactDigest, stack::Build};
 
 /// Raised when fingerprints come to mean something else.
-const FINGERPRINT_HEADER: &[u8] = b"stackctl fingerprint 1\n";
+const FINGERPRINT_HEADER: &[u8] = b"stackctl fingerprint 2\n";
 
 /// What a build was made of, as `stat` tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +31,10 @@ pub(super) struct Fingerprint {
 
 impl Fingerprint {
     /// Looks at `elsewhere`; at the source somebody has looked already.
-    pub(super) fn take(request: &BuildRequest, listing: &[Entry], elsewhere: &[PathBuf]) -> Self {
+    pub(super) fn take(request: &BuildRequest, listing: &Directory, elsewhere: &[PathBuf]) -> Self {
         let mut source = Sha256::new_with_prefix(FINGERPRINT_HEADER);
         source.update(settings(request));
-        add_entries(&mut source, listing);
+        source.update(listing.stamp());
         Self { source: hex(source), elsewhere: elsewhere_fingerprint(request, elsewhere) }
     }
 }
@@ -151,34 +151,15 @@ fn elsewhere_fingerprint(request: &BuildRequest, elsewhere: &[PathBuf]) -> Strin
         hash.update(path.as_os_str().as_encoded_bytes());
         // One that is gone is a difference, and finding out what it means is the toolchain's business.
         if path.is_dir() {
-            let listed = add_tree(&mut hash, path, request);
-            hash.update(if listed.is_ok() { "\0dir" } else { "\0unreadable" });
+            match tree::read(path, &rules(request)) {
+                Ok(listing) => hash.update(listing.stamp()),
+                Err(_) => hash.update("\0unreadable"),
+            }
         } else {
             hash.update(fs::metadata(path).map_or_else(|_| "\0gone".to_owned(), |metadata| stamp(&metadata)));
         }
     }
     hex(hash)
-}
-
-fn add_tree(hash: &mut Sha256, root: &Path, request: &BuildRequest) -> Result<(), BuildError> {
-    add_entries(hash, &tree::list(root, &rules(request))?);
-    Ok(())
-}
-
-fn add_entries(hash: &mut Sha256, entries: &[Entry]) {
-    for entry in entries {
-        hash.update(entry.path.as_os_str().as_encoded_bytes());
-        match &entry.kind {
-            Kind::File { executable, len, mtime_ns, inode, .. } => {
-                hash.update(format!("\0{executable} {len} {mtime_ns} {inode}\n"));
-            }
-            Kind::Link { to } => {
-                hash.update("\0-> ");
-                hash.update(to.as_os_str().as_encoded_bytes());
-                hash.update("\n");
-            }
-        }
-    }
 }
 
 fn stamp(metadata: &fs::Metadata) -> String {

@@ -158,6 +158,16 @@ impl Inputs {
         added
     }
 
+    /// Looks at everything again: all directories in which inputs are now.
+    pub fn find_directories(&mut self) -> Vec<PathBuf> {
+        let mut found = Added::default();
+        for at in 0..self.roots.len() {
+            let dir = self.roots[at].dir.clone();
+            self.walk(at, &dir, 0, &mut found);
+        }
+        found.directories
+    }
+
     fn add_root(&mut self, dir: &Path) {
         if self.roots.iter().any(|root| dir.starts_with(&root.dir)) {
             return;

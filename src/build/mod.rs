@@ -9,9 +9,12 @@ mod adapter;
 mod cache;
 mod error;
 mod inputs;
+mod listing;
 mod pack;
+mod placed;
 mod progress;
 mod snapshot;
+mod told;
 mod tree;
 
 mod command;
@@ -42,6 +45,7 @@ pub use inputs::{Added, Inputs};
 pub use package::{Package, package, prune_packages};
 pub use progress::{BuildEvent, Progress};
 pub use snapshot::Earlier;
+pub use told::Watcher;
 pub use versions::{satisfies, version, versions};
 
 use self::{adapter::Adapter, cache::Fingerprint, pack::Unfinished};
@@ -164,7 +168,7 @@ pub async fn build(request: &BuildRequest) -> Result<Artifact, BuildError> {
             return Err(BuildError::SourceMissing { source: request.source.clone() });
         }
         let cached = cache::load(request);
-        let listing = tree::list(&request.source, &adapter::rules(request))?;
+        let listing = request.earlier.list(&request.source, adapter::rules(request))?;
         let elsewhere = cached.as_ref().map_or(&[][..], |cached| &cached.elsewhere);
         let fingerprint = Fingerprint::take(request, &listing, elsewhere);
         Ok((cached, listing, fingerprint))
@@ -199,8 +203,9 @@ pub fn prune(state_dir: &Path) {
     kept::prune(state_dir);
 }
 
-/// Forgets what is known of a function's last build, so that the next one runs the toolchain. Blocking.
+/// Forgets what is known of a function's last build, so that the next one looks at everything and runs the toolchain. Blocking.
 pub fn forget(request: &BuildRequest) {
+    request.earlier.tell_everything();
     cache::forget(request);
 }
 

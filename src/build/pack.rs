@@ -6,19 +6,22 @@ use std::{
     io::{self, Read},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use sha2::{Digest, Sha256};
 
 use super::{
     Artifact, BuildError,
-    tree::{self, Entry, Kind, Rules},
+    listing::{Directory, Entry, Kind},
+    placed::Placed,
+    tree::{self, Rules},
 };
-use crate::model::{ARTIFACTS_DIR, ArtifactDigest, limits::CODE_UNZIPPED_MAX_BYTES};
+use crate::model::{ARTIFACTS_DIR, limits::CODE_UNZIPPED_MAX_BYTES};
 
-/// Separates digests of this layout from those of a later one.
-const DIGEST_HEADER: &[u8] = b"stackctl artifact 1\n";
 /// The engine's code store removes what begins like this when it starts.
 const UNFINISHED_PREFIX: &str = ".unfinished-build-";
 /// Bytes that are hashed at a time.
@@ -30,15 +33,7 @@ pub(super) struct Unfinished {
     state_dir: PathBuf,
     dir: PathBuf,
     /// All that is in it, when whoever filled it knows.
-    placed: Option<Vec<Placed>>,
-}
-
-/// Something in an artifact, and what its digest needs to know of it.
-#[derive(Clone, Debug)]
-pub(super) struct Placed {
-    pub(super) entry: Entry,
-    /// SHA-256 of a file's contents.
-    pub(super) sha256: [u8; 32],
+    placed: Option<Arc<Placed>>,
 }
 
 impl Unfinished {
@@ -58,31 +53,30 @@ impl Unfinished {
         &self.dir
     }
 
-    /// Says what is in it, sorted by path.
-    pub(super) fn set_placed(&mut self, placed: Vec<Placed>) {
+    /// The same, with what is in it.
+    pub(super) fn with(mut self, placed: Arc<Placed>) -> Self {
         self.placed = Some(placed);
+        self
     }
 
-    /// Hashes what is there and gives it its name; what is in it, sorted by path.
-    pub(super) fn finish(mut self) -> Result<(Artifact, Vec<Placed>), BuildError> {
+    /// Hashes what is there and gives it its name; what is in it.
+    pub(super) fn finish(mut self) -> Result<(Artifact, Arc<Placed>), BuildError> {
         let placed = match self.placed.take() {
             Some(placed) => placed,
-            None => tree::list(&self.dir, &Rules::default())?
-                .into_iter()
-                .map(|entry| Ok(Placed { sha256: sha256(&entry)?, entry }))
-                .collect::<Result<_, BuildError>>()?,
+            None => Placed::read(&tree::read(&self.dir, &Rules::default())?)?,
         };
-        if placed.is_empty() {
+        let listing = placed.listing();
+        if listing.entries_count() == 0 {
             return Err(BuildError::unsuitable(
                 "the build left nothing to run",
                 "check `source`, and for `build.command` its `artifact`",
             ));
         }
-        let size_bytes = placed.iter().map(|placed| len(&placed.entry)).sum();
+        let size_bytes = listing.size_bytes();
         if size_bytes > CODE_UNZIPPED_MAX_BYTES {
-            return Err(too_large(&placed, size_bytes));
+            return Err(too_large(listing));
         }
-        let digest = digest(&placed);
+        let digest = placed.digest();
         let target = digest.dir_in(&self.state_dir);
         // Without it, the engine adds the sizes up itself.
         let _ = fs::write(digest.size_file_in(&self.state_dir), size_bytes.to_string());
@@ -105,20 +99,24 @@ impl Drop for Unfinished {
 /// Copies entries below `target`, over what is there: modes 0755 and 0644, never a hard link to a file that people edit.
 pub(super) fn copy(entries: &[Entry], target: &Path) -> Result<(), BuildError> {
     let mut made = PathBuf::new();
-    entries.iter().try_for_each(|entry| copy_entry(entry, target, &mut made))
+    entries.iter().try_for_each(|entry| {
+        let to = target.join(&entry.path);
+        make_parent(&to, &mut made)?;
+        copy_entry(&entry.kind, &to)
+    })
 }
 
-/// Copies one; `made` is the directory that was made last.
-pub(super) fn copy_entry(entry: &Entry, target: &Path, made: &mut PathBuf) -> Result<(), BuildError> {
-    let to = target.join(&entry.path);
-    make_parent(&to, made)?;
-    match &entry.kind {
-        Kind::File { dir, executable, .. } => copy_file(&entry.from(dir), *executable, &to),
-        Kind::Link { to: text } => replace(&to, || symlink(text, &to)),
+/// Copies one, over what is there and is no directory.
+pub(super) fn copy_entry(kind: &Kind, to: &Path) -> Result<(), BuildError> {
+    match kind {
+        Kind::File { dir, executable, .. } => {
+            copy_file(&to.file_name().map_or_else(|| dir.to_path_buf(), |name| dir.join(name)), *executable, to)
+        }
+        Kind::Link { to: text } => replace(to, || symlink(text, to)),
     }
 }
 
-pub(super) fn make_parent(to: &Path, made: &mut PathBuf) -> Result<(), BuildError> {
+fn make_parent(to: &Path, made: &mut PathBuf) -> Result<(), BuildError> {
     if let Some(parent) = to.parent()
         && parent != made
     {
@@ -172,30 +170,6 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), BuildError> {
     fs::DirBuilder::new().recursive(true).mode(0o755).create(dir).map_err(BuildError::disk("create", dir))
 }
 
-/// SHA-256 over paths, modes, contents and links; not over times, owners, or where the directory is.
-fn digest(placed: &[Placed]) -> ArtifactDigest {
-    let mut tree = Sha256::new_with_prefix(DIGEST_HEADER);
-    for Placed { entry, sha256 } in placed {
-        match &entry.kind {
-            Kind::File { executable: true, .. } => tree.update(b"755 "),
-            Kind::File { executable: false, .. } => tree.update(b"644 "),
-            Kind::Link { .. } => tree.update(b"link "),
-        }
-        tree.update(sha256);
-        tree.update(entry.path.as_os_str().as_encoded_bytes());
-        tree.update([0]);
-    }
-    ArtifactDigest::from_bytes(tree.finalize().into())
-}
-
-/// Of a file's contents, or of where a link leads.
-pub(super) fn sha256(entry: &Entry) -> Result<[u8; 32], BuildError> {
-    match &entry.kind {
-        Kind::File { dir, .. } => file_digest(&entry.from(dir)),
-        Kind::Link { to } => Ok(Sha256::digest(to.as_os_str().as_encoded_bytes()).into()),
-    }
-}
-
 /// SHA-256 of a file's contents.
 pub(super) fn file_digest(path: &Path) -> Result<[u8; 32], BuildError> {
     let mut file = File::open(path).map_err(BuildError::disk("read", path))?;
@@ -208,20 +182,17 @@ pub(super) fn file_digest(path: &Path) -> Result<[u8; 32], BuildError> {
     }
 }
 
-fn len(entry: &Entry) -> u64 {
-    match &entry.kind {
-        Kind::File { len, .. } => *len,
-        Kind::Link { .. } => 0,
-    }
-}
-
-fn too_large(placed: &[Placed], size_bytes: u64) -> BuildError {
+fn too_large(listing: &Directory) -> BuildError {
     let mib = |bytes: u64| bytes / (1024 * 1024);
-    let largest = placed.iter().map(|placed| &placed.entry).max_by_key(|entry| len(entry));
-    let largest =
-        largest.map_or(String::new(), |entry| format!(": `{}` has {} MiB", entry.path.display(), mib(len(entry))));
+    let largest = listing.entries().into_iter().max_by_key(|entry| entry.kind.len());
+    let largest = largest
+        .map_or(String::new(), |entry| format!(": `{}` has {} MiB", entry.path.display(), mib(entry.kind.len())));
     BuildError::unsuitable(
-        format!("the artifact has {} MiB, and Lambda takes {} MiB", mib(size_bytes), mib(CODE_UNZIPPED_MAX_BYTES)),
+        format!(
+            "the artifact has {} MiB, and Lambda takes {} MiB",
+            mib(listing.size_bytes()),
+            mib(CODE_UNZIPPED_MAX_BYTES)
+        ),
         format!("leave out what the function does not need with `{}`{largest}", tree::IGNORE_FILE),
     )
 }
@@ -229,6 +200,7 @@ fn too_large(placed: &[Placed], size_bytes: u64) -> BuildError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ArtifactDigest;
 
     fn artifact_of(state: &Path, files: &[(&str, bool, &str)], links: &[(&str, &str)]) -> Artifact {
         let source = tempfile::tempdir().unwrap();
@@ -265,17 +237,18 @@ mod tests {
     #[test]
     fn the_digest_stays_what_it_was() {
         let state = tempfile::tempdir().unwrap();
-        let artifact = artifact_of(state.path(), &[("bootstrap", true, "#!/bin/sh\n")], &[]);
+        let artifact = artifact_of(state.path(), &[("a/b", false, "x"), ("bootstrap", true, "#!/bin/sh\n")], &[]);
         assert_eq!(artifact.digest.to_string(), expected_digest());
     }
 
     /// Computed from the format as described, without the code above.
     fn expected_digest() -> String {
-        let mut text = DIGEST_HEADER.to_vec();
-        text.extend_from_slice(b"755 ");
-        text.extend_from_slice(&Sha256::digest("#!/bin/sh\n"));
-        text.extend_from_slice(b"bootstrap\0");
-        ArtifactDigest::from_bytes(Sha256::digest(text).into()).to_string()
+        const HEADER: &[u8] = b"stackctl artifact 2\n";
+        let sha256 = |parts: &[&[u8]]| -> [u8; 32] { Sha256::digest(parts.concat()).into() };
+        let below = sha256(&[HEADER, b"644 ", &sha256(&[b"x"]), b"b\0"]);
+        let program = sha256(&[b"#!/bin/sh\n"]);
+        let whole = sha256(&[HEADER, b"tree ", &below, b"a\0", b"755 ", &program, b"bootstrap\0"]);
+        ArtifactDigest::from_bytes(whole).to_string()
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //! requirements, so that an edit of the code does not install again.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use sha2::{Digest, Sha256};
@@ -13,12 +13,14 @@ use super::{
     BuildError, BuildRequest,
     adapter::Elsewhere,
     cache::BUILD_DIR,
-    kept, off_thread,
+    kept,
+    listing::Directory,
+    off_thread,
     pack::{self, Unfinished},
     requirements::Requirements,
     source,
     toolchain::{Stdout, Tool},
-    tree::{self, Entry, Rules},
+    tree::Rules,
 };
 use crate::model::ArtifactDigest;
 
@@ -37,7 +39,7 @@ pub(super) async fn fill(
     request: &BuildRequest,
     requirements: Option<&Path>,
     unfinished: Unfinished,
-    listing: Vec<Entry>,
+    listing: Arc<Directory>,
 ) -> Result<(Unfinished, Elsewhere), BuildError> {
     let Some(wanted) = Requirements::of(request, requirements)? else {
         return source::fill(request, unfinished, listing).await;
@@ -50,16 +52,12 @@ pub(super) async fn fill(
     }
     kept::mark_used(&installed);
     let unfinished = off_thread(request, move |request| {
-        request.earlier.pack(unfinished, over(tree::list(&installed, &INSTALLED_RULES)?, listing))
+        // The user's own module of a name wins, as it does in the import path.
+        let installed = request.earlier.list_installed(&installed, &INSTALLED_RULES)?;
+        request.earlier.pack(unfinished, &Directory::laid_over(&listing, &installed))
     });
     let elsewhere = files.into_iter().filter(|file| !file.starts_with(&request.source)).collect();
     Ok((unfinished.await?, if says_all { Elsewhere::Known(elsewhere) } else { Elsewhere::Unknown }))
-}
-
-/// The source goes over what was installed: the user's own module of a name wins, as it does in the import path.
-fn over(installed: Vec<Entry>, listing: Vec<Entry>) -> Vec<Entry> {
-    let entries = installed.into_iter().chain(listing).map(|entry| (entry.path.clone(), entry));
-    entries.collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 fn install_dir(request: &BuildRequest, requirements: &str) -> PathBuf {

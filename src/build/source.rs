@@ -1,20 +1,21 @@
 //! Sources that run as they are: Node's, and anything that the user has built already.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use serde::Deserialize;
 
 use super::{
-    BuildError, BuildEvent, BuildRequest, adapter::Elsewhere, node_modules, off_thread, pack::Unfinished, tree::Entry,
+    BuildError, BuildEvent, BuildRequest, adapter::Elsewhere, listing::Directory, node_modules, off_thread,
+    pack::Unfinished,
 };
 
 /// The source directory itself.
 pub(super) async fn fill(
     request: &BuildRequest,
     unfinished: Unfinished,
-    listing: Vec<Entry>,
+    listing: Arc<Directory>,
 ) -> Result<(Unfinished, Elsewhere), BuildError> {
-    let unfinished = off_thread(request, move |request| request.earlier.pack(unfinished, listing)).await?;
+    let unfinished = off_thread(request, move |request| request.earlier.pack(unfinished, &listing)).await?;
     Ok((unfinished, Elsewhere::NOTHING))
 }
 
@@ -22,7 +23,7 @@ pub(super) async fn fill(
 pub(super) async fn fill_node(
     request: &BuildRequest,
     unfinished: Unfinished,
-    listing: Vec<Entry>,
+    listing: Arc<Directory>,
 ) -> Result<(Unfinished, Elsewhere), BuildError> {
     let (hoisted, watched) = off_thread(request, node_modules::hoisted).await?;
     if hoisted.is_empty()
@@ -35,9 +36,8 @@ pub(super) async fn fill_node(
         return Ok((unfinished, Elsewhere::Known(watched)));
     }
     // What the source has itself comes first.
-    let entries = hoisted.into_iter().chain(listing).map(|entry| (entry.path.clone(), entry));
-    let entries = entries.collect::<BTreeMap<_, _>>().into_values().collect();
-    let (unfinished, _) = fill(request, unfinished, entries).await?;
+    let listing = Directory::laid_over(&listing, &Arc::new(Directory::of(hoisted)));
+    let (unfinished, _) = fill(request, unfinished, listing).await?;
     Ok((unfinished, Elsewhere::Known(watched)))
 }
 

@@ -1,9 +1,15 @@
-//! Which files a source directory has: a list that is the same on every machine. Reads no contents.
+//! Which files a source directory has: a listing that is the same on every machine. Reads no contents.
 //!
 //! A symbolic link that stays inside the directory is itself an entry. One that leads outside, as workspaces make them, is
 //! replaced with what it leads to, because an artifact has to stand alone.
+//!
+//! Where somebody watches, a directory is read again only when something in it was told of. What nobody can be told of is looked at
+//! each time: directories without a watch, behind links and on the file systems of other machines, and files that have
+//! another name elsewhere.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Component, Path, PathBuf},
@@ -12,7 +18,12 @@ use std::{
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use super::BuildError;
+pub(super) use super::listing::{Directory, Entry, Kind};
+use super::{
+    BuildError,
+    listing::{Child, Kept, Node},
+    told::Told,
+};
 
 /// Patterns in the language of `.gitignore`, at the top of a source: what to leave out besides the defaults.
 pub(super) const IGNORE_FILE: &str = ".stackctlignore";
@@ -37,13 +48,14 @@ const EDITORS: &[(&str, &str)] = &[
     (".goutputstream-", ""),
     ("", "___jb_tmp___"),
     ("", "___jb_old___"),
+    ("", ".vsctmp"),
     ("", ".kate-swp"),
 ];
 /// Vim tries with a file of this name whether it can write to a directory.
 const VIM_TRIAL: &str = "4913";
 
 /// What is left out, besides what is always left out.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rules {
     /// Names of files and directories, at any depth.
     pub(super) names: &'static [&'static str],
@@ -79,73 +91,30 @@ fn is_of_an_editor(name: &str) -> bool {
     name == VIM_TRIAL || EDITORS.iter().any(has)
 }
 
-/// A file, or a link that stays inside. Two are equal when their texts are: to compare paths name by name takes many times as long.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    /// Relative to the root.
-    pub(super) path: PathBuf,
-    pub(super) kind: Kind,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Kind {
-    /// `dir` is where it stands on the disk, under the name that it has in the list: one text for all that are there.
-    File {
-        dir: Arc<Path>,
-        executable: bool,
-        len: u64,
-        mtime_ns: i128,
-        inode: u64,
-    },
-    Link {
-        to: PathBuf,
-    },
-}
-
-impl Entry {
-    /// Where a file's contents are, when it stands in `dir`.
-    pub(super) fn from(&self, dir: &Path) -> PathBuf {
-        self.path.file_name().map_or_else(|| dir.to_owned(), |name| dir.join(name))
-    }
-
-    /// Whether it stands before the other one in a list.
-    pub(super) fn is_before(&self, other: &Self) -> bool {
-        self.path.as_os_str() != other.path.as_os_str() && self.path < other.path
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.path.as_os_str() == other.path.as_os_str() && self.kind == other.kind
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialEq for Kind {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (
-                Self::File { dir, executable, len, mtime_ns, inode },
-                Self::File { dir: dir2, executable: executable2, len: len2, mtime_ns: mtime_ns2, inode: inode2 },
-            ) => {
-                (inode, mtime_ns, len, executable) == (inode2, mtime_ns2, len2, executable2)
-                    && dir.as_os_str() == dir2.as_os_str()
-            }
-            (Self::Link { to }, Self::Link { to: to2 }) => to.as_os_str() == to2.as_os_str(),
-            (Self::File { .. }, Self::Link { .. }) | (Self::Link { .. }, Self::File { .. }) => false,
-        }
-    }
-}
-
-impl Eq for Kind {}
-
 /// The entries of `root`, sorted by path.
 pub(super) fn list(root: &Path, rules: &Rules) -> Result<Vec<Entry>, BuildError> {
+    Ok(read(root, rules)?.entries())
+}
+
+/// What `root` has.
+pub(super) fn read(root: &Path, rules: &Rules) -> Result<Arc<Directory>, BuildError> {
+    read_again(root, rules, None, &Told::default())
+}
+
+/// What `root` has now, when it had `last` by the same rules before all that was `told`.
+pub(super) fn read_again(
+    root: &Path,
+    rules: &Rules,
+    last: Option<&Arc<Directory>>,
+    told: &Told,
+) -> Result<Arc<Directory>, BuildError> {
+    let last = last.filter(|_| !told.everything && !told.is_at(&root.join(IGNORE_FILE)));
     let ignore = ignore_file(root)?;
-    let mut walk = Walk { root, rules, ignore, ancestors: Vec::new(), entries: Vec::new() };
-    walk.directory(root, Path::new(""))?;
-    Ok(walk.entries)
+    let (ancestors, local) = (Vec::new(), BTreeMap::new());
+    let mut walk = Walk { root, rules, ignore, told, ancestors, local, entries_count: 0 };
+    let found = walk.directory(root, Path::new(""), last, Way::Own)?;
+    walk.bound(found.entries_count())?;
+    Ok(found)
 }
 
 pub(super) fn ignore_file(root: &Path) -> Result<Option<Gitignore>, BuildError> {
@@ -165,14 +134,45 @@ struct Walk<'a> {
     root: &'a Path,
     rules: &'a Rules,
     ignore: Option<Gitignore>,
+    told: &'a Told,
     /// Device and inode of the directories above, so that a link cannot lead in a circle.
     ancestors: Vec<(u64, u64)>,
-    entries: Vec<Entry>,
+    /// Devices, and whether this machine's kernel alone changes what is on them.
+    local: BTreeMap<u64, bool>,
+    entries_count: usize,
+}
+
+/// How a directory was come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Own,
+    /// Through a link that leads outside.
+    Link,
+}
+
+/// What stands at a name, and whether every change of that is told.
+struct Found {
+    node: Option<Node>,
+    is_told: bool,
+}
+
+impl Found {
+    const NOTHING: Self = Self { node: None, is_told: true };
+
+    fn told(node: Node) -> Self {
+        Self { node: Some(node), is_told: true }
+    }
 }
 
 impl Walk<'_> {
-    /// Lists the directory `from`, which stands at `path` in the artifact.
-    fn directory(&mut self, from: &Path, path: &Path) -> Result<(), BuildError> {
+    /// Lists the directory `from`, which stands at `path` in the artifact and had `last`.
+    fn directory(
+        &mut self,
+        from: &Path,
+        path: &Path,
+        last: Option<&Arc<Directory>>,
+        way: Way,
+    ) -> Result<Arc<Directory>, BuildError> {
         let metadata = fs::metadata(from).map_err(BuildError::disk("read", from))?;
         let identity = (metadata.dev(), metadata.ino());
         if self.ancestors.contains(&identity) || self.ancestors.len() >= DEPTH_MAX {
@@ -182,83 +182,196 @@ impl Walk<'_> {
             ));
         }
         self.ancestors.push(identity);
+        let last = last.filter(|last| last.kept().identity == identity && !self.told.is_replaced(from));
+        let known = match last.filter(|last| last.kept().is_told && !self.told.is_at(from)) {
+            Some(last) => self.known(from, path, last)?,
+            None => None,
+        };
+        let found = match known {
+            Some(known) => known,
+            None => self.anew(from, path, identity, last, way)?,
+        };
+        self.ancestors.pop();
+        // What is below it is shared with the listing before as long as it is the same.
+        Ok(last.filter(|last| last.is_like(&found)).map_or_else(|| Arc::new(found), Arc::clone))
+    }
+
+    /// The directory as it was, with what was told of below it; `None` when it has to be read for that.
+    fn known(&mut self, from: &Path, path: &Path, last: &Directory) -> Result<Option<Directory>, BuildError> {
+        let told = self.told;
+        let name_in = |place: &'_ Path| place.strip_prefix(from).ok()?.iter().next().map(OsStr::to_owned);
+        let changed: BTreeSet<_> = told.below(from).filter_map(name_in).collect();
+        if changed.iter().any(|name| !matches!(last.child(name), Some(Node::Directory(_)))) {
+            return Ok(None);
+        }
+        let before = self.entries_count;
+        let (mut children, mut is_told_below) = (Vec::with_capacity(last.children().len()), true);
+        for child in last.children() {
+            let Node::Directory(below) = &child.node else {
+                children.push(child.clone());
+                continue;
+            };
+            if !changed.contains(&*child.name) && below.kept().is_told_below {
+                children.push(child.clone());
+                continue;
+            }
+            let from = from.join(&*child.name);
+            let is_there = from.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+            // A mark may have come.
+            if !is_there || self.rules.is_marked(&from) {
+                self.entries_count = before;
+                return Ok(None);
+            }
+            let found = self.directory(&from, &path.join(&*child.name), Some(below), Way::Own)?;
+            if found.entries_count() == 0 && !found.kept().is_told_below {
+                self.entries_count = before;
+                return Ok(None);
+            }
+            is_told_below &= found.kept().is_told_below;
+            children.push(Child { name: child.name.clone(), node: Node::Directory(found) });
+        }
+        Ok(Some(Directory::new(children, Kept { is_told_below, ..last.kept() })))
+    }
+
+    /// Reads the directory.
+    fn anew(
+        &mut self,
+        from: &Path,
+        path: &Path,
+        identity: (u64, u64),
+        last: Option<&Arc<Directory>>,
+        way: Way,
+    ) -> Result<Directory, BuildError> {
+        // Asked before: what happens meanwhile is then told afterwards.
+        let mut is_told = way == Way::Own && self.is_watched(from, identity);
         let read = fs::read_dir(from).map_err(BuildError::disk("read", from))?;
         let named = read.map(|entry| entry.map(|entry| (entry.file_name(), entry)));
         let mut named = named.collect::<io::Result<Vec<_>>>().map_err(BuildError::disk("read", from))?;
         // Each directory sorted is all sorted, and costs a fraction of comparing whole paths.
         named.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let dir = Arc::from(from);
-        for (name, entry) in &named {
-            self.entry(entry, &dir, &path.join(name))?;
+        let (mut children, mut is_told_below) = (Vec::with_capacity(named.len()), true);
+        for (name, entry) in named {
+            let last = last.and_then(|last| last.child(&name));
+            let found = self.entry(&entry, &dir, &path.join(&name), last, way)?;
+            is_told &= found.is_told;
+            let Some(node) = found.node else { continue };
+            if let Node::Directory(below) = &node {
+                is_told_below &= below.kept().is_told_below;
+                // It will not be in the listing, so nobody will look at it.
+                is_told &= below.entries_count() > 0 || below.kept().is_told_below;
+            }
+            children.push(Child { name: name.into_boxed_os_str(), node });
         }
-        self.ancestors.pop();
-        Ok(())
+        Ok(Directory::new(children, Kept { identity, is_told, is_told_below: is_told && is_told_below }))
     }
 
-    fn entry(&mut self, entry: &fs::DirEntry, dir: &Arc<Path>, path: &Path) -> Result<(), BuildError> {
+    fn is_watched(&mut self, from: &Path, identity: (u64, u64)) -> bool {
+        let is_watched = self.told.watcher.as_ref().is_some_and(|watcher| watcher.watches(from, identity));
+        is_watched && *self.local.entry(identity.0).or_insert_with(|| is_local(from))
+    }
+
+    fn entry(
+        &mut self,
+        entry: &fs::DirEntry,
+        dir: &Arc<Path>,
+        path: &Path,
+        last: Option<&Node>,
+        way: Way,
+    ) -> Result<Found, BuildError> {
         let from = entry.path();
         let kind = entry.file_type().map_err(BuildError::disk("read", &from))?;
         let is_dir = kind.is_dir();
         if self.leaves_out(&from, path, is_dir) {
-            return Ok(());
+            return Ok(Found::NOTHING);
+        }
+        if is_dir && self.rules.is_marked(&from) {
+            // Nobody watches it, and the mark may go.
+            return Ok(Found { is_told: false, ..Found::NOTHING });
         }
         if kind.is_symlink() {
             self.link(from, dir, path)
         } else if is_dir {
-            self.directory(&from, path)
+            let last = match last {
+                Some(Node::Directory(last)) => Some(last),
+                _ => None,
+            };
+            Ok(Found::told(Node::Directory(self.directory(&from, path, last, way)?)))
         } else if kind.is_file() {
             let metadata = entry.metadata().map_err(BuildError::disk("read", &from))?;
-            self.file(dir, path, &metadata)
+            // Who writes to it by another name is not seen here.
+            Ok(Found { node: Some(self.file(dir, &metadata)?), is_told: metadata.nlink() == 1 })
         } else {
             // Sockets, pipes and devices are nothing that code consists of.
-            Ok(())
+            Ok(Found::NOTHING)
         }
     }
 
-    fn link(&mut self, from: PathBuf, dir: &Arc<Path>, path: &Path) -> Result<(), BuildError> {
+    fn link(&mut self, from: PathBuf, dir: &Arc<Path>, path: &Path) -> Result<Found, BuildError> {
         let to = fs::read_link(&from).map_err(BuildError::disk("read", &from))?;
         if stays_inside(path, &to) {
-            return self.push(Entry { path: path.to_owned(), kind: Kind::Link { to } });
+            self.count()?;
+            return Ok(Found::told(Node::Entry(Kind::Link { to })));
         }
-        match fs::metadata(&from) {
-            Ok(metadata) if metadata.is_dir() => self.directory(&from, path),
-            Ok(metadata) if metadata.is_file() => self.file(dir, path, &metadata),
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(BuildError::unsuitable(
-                format!("the link `{}` leads to `{}`, which is not there", from.display(), to.display()),
-                format!("mend or remove the link, or name it in `{IGNORE_FILE}`"),
-            )),
-            Err(error) => Err(BuildError::Disk { action: "read", path: from, error }),
-        }
+        let node = match fs::metadata(&from) {
+            Ok(metadata) if metadata.is_dir() => Some(Node::Directory(self.directory(&from, path, None, Way::Link)?)),
+            Ok(metadata) if metadata.is_file() => Some(self.file(dir, &metadata)?),
+            Ok(_) => None,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(BuildError::unsuitable(
+                    format!("the link `{}` leads to `{}`, which is not there", from.display(), to.display()),
+                    format!("mend or remove the link, or name it in `{IGNORE_FILE}`"),
+                ));
+            }
+            Err(error) => return Err(BuildError::Disk { action: "read", path: from, error }),
+        };
+        Ok(Found { node, is_told: false })
     }
 
-    fn file(&mut self, dir: &Arc<Path>, path: &Path, metadata: &fs::Metadata) -> Result<(), BuildError> {
-        let kind = Kind::File {
+    fn file(&mut self, dir: &Arc<Path>, metadata: &fs::Metadata) -> Result<Node, BuildError> {
+        self.count()?;
+        Ok(Node::Entry(Kind::File {
             dir: Arc::clone(dir),
             executable: metadata.mode() & 0o100 != 0,
             len: metadata.len(),
             mtime_ns: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
             inode: metadata.ino(),
-        };
-        self.push(Entry { path: path.to_owned(), kind })
+        }))
     }
 
-    fn push(&mut self, entry: Entry) -> Result<(), BuildError> {
-        if self.entries.len() >= ENTRIES_MAX {
+    fn count(&mut self) -> Result<(), BuildError> {
+        self.entries_count += 1;
+        self.bound(self.entries_count)
+    }
+
+    fn bound(&self, entries_count: usize) -> Result<(), BuildError> {
+        if entries_count > ENTRIES_MAX {
             return Err(BuildError::unsuitable(
                 format!("`{}` has more than {ENTRIES_MAX} files", self.root.display()),
                 format!("point `source` at the function's own directory, or leave out the rest with `{IGNORE_FILE}`"),
             ));
         }
-        self.entries.push(entry);
         Ok(())
     }
 
     fn leaves_out(&self, from: &Path, path: &Path, is_dir: bool) -> bool {
         self.rules.leave_out(from, is_dir)
-            || (is_dir && self.rules.is_marked(from))
             || self.ignore.as_ref().is_some_and(|ignore| ignore.matched(path, is_dir).is_ignore())
     }
+}
+
+/// Whether that directory's file system is this machine's alone: of what another machine does to it nobody tells.
+#[cfg(target_os = "linux")]
+fn is_local(dir: &Path) -> bool {
+    // ext, XFS, btrfs, tmpfs, overlayfs, F2FS, ZFS, bcachefs.
+    const LOCAL: [i64; 8] =
+        [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0x794C_7630, 0xF2F5_2010, 0x2FC1_2FC1, 0xCA45_1A4E];
+    rustix::fs::statfs(dir).is_ok_and(|statfs| LOCAL.contains(&statfs.f_type))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_local(_dir: &Path) -> bool {
+    false
 }
 
 /// Whether a link at `path` to `to` ends below the root, as far as the texts say.

@@ -32,6 +32,8 @@ use crate::build::{Added, BuildRequest, Inputs};
 
 /// Paths that a [`Change`] names; of the others it has the number.
 const PATHS_NAMED_MAX: usize = 20;
+/// How often a directory that appears is looked at, as long as more directories appear in it meanwhile.
+const LOOKS_MAX: usize = 10;
 /// Directories that are remembered as bare; when one beyond that goes, it counts as a change.
 const BARE_MAX: usize = 1_000;
 
@@ -73,6 +75,8 @@ struct Pending {
     choice: Choice,
     paths: BTreeSet<PathBuf>,
     paths_count: usize,
+    /// Those of them that were made in this series: what tools put beside a file while they write it is gone at the end.
+    made: BTreeSet<PathBuf>,
 }
 
 impl Watch {
@@ -104,6 +108,13 @@ impl Watch {
     pub fn set_functions(&mut self, requests: BTreeMap<String, BuildRequest>) -> Result<(), WatchError> {
         self.inputs = requests.iter().map(|(key, request)| (key.clone(), Inputs::of(request))).collect();
         self.contents.only(&requests);
+        for (key, request) in &requests {
+            request.earlier.watched_by(self.files.watched());
+            // What happened elsewhere was not told.
+            if self.requests.get(key).is_none_or(|before| before.source != request.source) {
+                request.earlier.tell_everything();
+            }
+        }
         self.requests = requests;
         self.watch_inputs()
     }
@@ -169,25 +180,28 @@ impl Watch {
     }
 
     fn take(&mut self, first: Duration) -> Change {
-        let Pending { choice, paths, paths_count } = std::mem::take(&mut self.pending);
+        let Pending { choice, paths, paths_count, made } = std::mem::take(&mut self.pending);
+        let came_and_went = |path: &PathBuf| made.contains(path) && path.symlink_metadata().is_err();
+        let (gone, left): (Vec<_>, Vec<_>) = paths.into_iter().partition(came_and_went);
+        let paths = if left.is_empty() { gone.clone() } else { left };
         Change {
             manifest: choice.manifest,
             functions: choice.functions,
-            paths: paths.into_iter().collect(),
-            paths_count,
+            paths_count: if paths == gone { paths_count } else { paths_count - gone.len() },
+            paths,
             first: self.started + first,
         }
     }
 
     /// Takes what has happened and sorts it.
     fn absorb(&mut self) -> Result<(), WatchError> {
-        let Some(happened) = self.inbox.take() else { return Ok(()) };
+        let Some(happened) = self.files.happened() else { return Ok(()) };
         let mut watching = Ok(());
         let mut reached = Reached::default();
         let is_there = |path: &Path| path.symlink_metadata().is_ok();
         for path in happened.paths.iter().filter(|path| !happened.made.contains(*path) || is_there(path)) {
             watching = watching.and(if path.is_dir() {
-                self.directory(path, &mut reached)
+                self.directory(path, happened.moved.contains(path), &mut reached)
             } else {
                 self.file(path, &mut reached)
             });
@@ -195,8 +209,24 @@ impl Watch {
         if happened.all {
             watching = watching.and(self.look_at_everything(&mut reached));
         }
+        // After all that is new is under watch: what builds see from now on, they are told of when it changes.
+        self.tell(&happened);
         self.note(&happened, reached);
         watching
+    }
+
+    /// Builds take what they were not told of for unchanged.
+    fn tell(&mut self, happened: &Happened) {
+        let let_go = self.files.take_let_go();
+        for BuildRequest { source, earlier, .. } in self.requests.values() {
+            if happened.all || happened.moved.iter().any(|path| source.starts_with(path)) {
+                earlier.tell_everything();
+                continue;
+            }
+            let is_inside = |path: &&PathBuf| path.starts_with(source);
+            happened.paths.iter().chain(&let_go).filter(is_inside).for_each(|path| earlier.tell(path));
+            happened.moved.iter().filter(is_inside).for_each(|path| earlier.tell_tree(path));
+        }
     }
 
     fn note(&mut self, happened: &Happened, reached: Reached) {
@@ -212,6 +242,9 @@ impl Watch {
         self.pending.paths_count += new;
         for path in reached.paths {
             if self.pending.paths.len() < PATHS_NAMED_MAX {
+                if happened.made.contains(&path) && !self.pending.paths.contains(&path) {
+                    self.pending.made.insert(path.clone());
+                }
                 self.pending.paths.insert(path);
             }
         }
@@ -232,24 +265,39 @@ impl Watch {
     }
 
     /// A directory came, was put in another's place, or is where it was.
-    fn directory(&mut self, path: &Path, reached: &mut Reached) -> Result<(), WatchError> {
-        if self.files.knows(path) {
+    fn directory(&mut self, path: &Path, is_moved: bool, reached: &mut Reached) -> Result<(), WatchError> {
+        // One that is made anew may look like the one that it replaces: file systems give numbers out again.
+        if self.files.knows(path) && !is_moved {
             return Ok(());
         }
         self.files.forget(path);
-        let (mut choice, mut new) = (Choice::default(), Vec::new());
-        for (key, inputs) in &mut self.inputs {
-            let Added { directories, has_files } = inputs.add_directory(path);
-            if has_files || inputs.are_changed_by(path) {
-                choice.functions.insert(key.clone());
+        let (mut choice, mut watching, mut seen) = (Choice::default(), Ok(()), BTreeSet::new());
+        for _ in 0..LOOKS_MAX {
+            let new = self.look_into(path, &mut choice, &mut seen);
+            // What came after the look and before the watch is told by nobody: so there is another look.
+            if new.is_empty() {
+                break;
             }
-            new.extend(directories);
+            watching = watching.and(self.files.watch_also(new));
         }
         if choice.is_nothing() && self.bare.len() < BARE_MAX {
             self.bare.insert(path.to_owned());
         }
         self.add(path, choice, reached);
-        self.files.watch_also(new).and(self.look_again(path))
+        watching.and(self.look_again(path))
+    }
+
+    /// What a directory reaches; the directories in it that were not seen before.
+    fn look_into(&mut self, path: &Path, choice: &mut Choice, seen: &mut BTreeSet<PathBuf>) -> Vec<PathBuf> {
+        let mut new = Vec::new();
+        for (key, inputs) in &mut self.inputs {
+            let Added { directories, has_files } = inputs.add_directory(path);
+            if has_files || inputs.are_changed_by(path) {
+                choice.functions.insert(key.clone());
+            }
+            new.extend(directories.into_iter().filter(|directory| seen.insert(directory.clone())));
+        }
+        new
     }
 
     /// What is reached at a path; the directories around it have something in them now.
@@ -281,7 +329,17 @@ impl Watch {
 
     fn watch_inputs(&mut self) -> Result<(), WatchError> {
         let manifest = self.manifest.iter().filter_map(|file| file.parent());
-        self.files.watch_only(manifest.chain(self.inputs.values().flat_map(Inputs::directories)))
+        let mut watching = self.files.watch_only(manifest.chain(self.inputs.values().flat_map(Inputs::directories)));
+        for _ in 0..LOOKS_MAX {
+            let found: Vec<_> = self.inputs.values_mut().flat_map(Inputs::find_directories).collect();
+            let new: Vec<_> = found.into_iter().filter(|dir| !self.files.has(dir)).collect();
+            if new.is_empty() || watching.is_err() {
+                break;
+            }
+            watching = self.files.watch_also(new);
+        }
+        self.tell(&Happened::default());
+        watching
     }
 }
 

@@ -152,7 +152,8 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.events.kill();
+        // Two at once would wait for each other.
+        let _ = (self.events.child.0.kill(), self.events.child.0.wait());
         let _ = run(self.command(&["down", "--yes"]));
     }
 }
@@ -573,17 +574,34 @@ fn go_packages_beside_the_source_count() {
     watched.after("three", |dir| write(&dir.join("shared/shared.go"), &shared("three")));
 }
 
+/// A program that is killed when it is dropped: a test that fails half way leaves nothing that runs.
+pub(crate) struct Guarded(pub(crate) Child);
+
+impl Guarded {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// What a `watch --json` of anybody's says; ended when it is dropped.
 pub(crate) struct Events {
-    child: Child,
+    child: Guarded,
     events: mpsc::Receiver<Value>,
     seen: Vec<Value>,
 }
 
 impl Events {
     pub(crate) fn of(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let stdout = child.stdout.take().unwrap();
+        let mut child = Guarded::spawn(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+        let stdout = child.0.stdout.take().unwrap();
         let (sender, events) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -610,21 +628,9 @@ impl Events {
         }
     }
 
-    fn kill(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
     /// Ends it as Ctrl-C does; its exit code.
     pub(crate) fn end(&mut self) -> Option<i32> {
-        kill_process(Pid::from_raw(self.child.id().cast_signed()).unwrap(), Signal::INT).unwrap();
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Events {
-    fn drop(&mut self) {
-        self.kill();
+        kill_process(Pid::from_child(&self.child.0), Signal::INT).unwrap();
+        self.child.0.wait().unwrap().code()
     }
 }

@@ -12,13 +12,17 @@ use tokio::sync::mpsc;
 const WAITING_MAX: usize = 16;
 
 /// What the keys do, for people.
-pub(super) const KEYS_HELP: &str = "keys: r rebuild all, p pause, c clear, q quit";
+pub(super) const KEYS_HELP: &str = "keys: r rebuild all, o rebuild one, p pause, c clear, q quit";
 
 /// A key that means something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     /// `r`: all functions.
     Rebuild,
+    /// `o`: one function, which is asked for.
+    RebuildOne,
+    /// An answer to that.
+    Digit(u8),
     /// `p`, and again to go on.
     Pause,
     /// `c`: an empty screen.
@@ -29,6 +33,8 @@ pub(super) enum Key {
     Quit,
     /// Enter: an empty line, so that what comes now stands apart.
     Line,
+    /// Escape, with which arrows begin as well.
+    Escape,
 }
 
 /// See the module. Dropping it gives the terminal back as it was.
@@ -88,11 +94,14 @@ pub(super) async fn pressed(keys: &mut Option<Keys>) -> Key {
 fn meaning(byte: u8) -> Option<Key> {
     Some(match byte {
         b'r' => Key::Rebuild,
+        b'o' => Key::RebuildOne,
+        b'0'..=b'9' => Key::Digit(byte - b'0'),
         b'p' => Key::Pause,
         b'c' => Key::Clear,
         b'y' => Key::Agree,
         b'q' => Key::Quit,
         b'\n' | b'\r' => Key::Line,
+        0x1b => Key::Escape,
         _ => return None,
     })
 }

@@ -2,9 +2,11 @@
 //! chosen and built is `watch`'s, what is deployed is `plan`'s and `converge`'s.
 
 mod built;
+mod choosing;
 mod deploy;
 mod keys;
 mod logs;
+mod pressing;
 mod reach;
 mod saves;
 mod signals;
@@ -22,6 +24,7 @@ use tokio::time::Instant;
 
 use self::{
     built::{function_of, keys},
+    choosing::Choosing,
     deploy::{Deployed, Extent, Known, Order, deploy},
     keys::{Key, Keys, pressed},
     logs::{Following, LogNews},
@@ -76,6 +79,8 @@ pub(crate) struct Watching<'a> {
     view: View,
     signals: Signals,
     keys: Option<Keys>,
+    /// Somebody is asked which function is to be built again.
+    choosing: Option<Choosing>,
     is_paused: bool,
     ending: bool,
     /// By function: changes that superseded its build, one after the other, at the same paths.
@@ -132,6 +137,7 @@ impl<'a> Watching<'a> {
             view,
             signals,
             keys: if session.terminal.json { None } else { Keys::listen() },
+            choosing: None,
             is_paused: false,
             ending: false,
             superseding: BTreeMap::new(),
@@ -169,28 +175,6 @@ impl<'a> Watching<'a> {
                 Happening::Interrupted if self.ending => return Err(Failure::Interrupted),
                 Happening::Interrupted => self.end(),
             }
-        }
-    }
-
-    fn pressed(&mut self, key: Key) {
-        match key {
-            Key::Rebuild => {
-                self.requests().values().for_each(build::forget);
-                self.start_everything(Instant::now());
-            }
-            Key::Pause => {
-                self.is_paused = !self.is_paused;
-                self.watch.pause(self.is_paused);
-                self.view.paused(self.is_paused);
-            }
-            Key::Agree if !self.held.is_empty() => {
-                self.may_lose_once = true;
-                self.start_everything(Instant::now());
-            }
-            Key::Agree => {}
-            Key::Clear => self.view.clear(),
-            Key::Line => self.view.empty_line(),
-            Key::Quit => self.end(),
         }
     }
 

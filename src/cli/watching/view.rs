@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::{
+    choosing::Choosing,
     keys::KEYS_HELP,
     logs::LogNews,
     saves::{NewSave, Outcome, Save},
@@ -315,6 +316,23 @@ impl View {
         } else {
             self.terminal.step(GREEN, "watching", "again");
         }
+    }
+
+    /// Asks which function is to be built again.
+    pub(super) fn which(&self, choosing: &Choosing) {
+        self.terminal.step(
+            YELLOW,
+            "which",
+            format_args!("{}  {FAINT}the number; Esc for none{FAINT:#}", choosing.shown()),
+        );
+    }
+
+    pub(super) fn nothing_chosen(&self) {
+        self.terminal.step(FAINT, "none", "nothing is built again");
+    }
+
+    pub(super) fn rebuilding(&self, function: &str) {
+        self.terminal.step(FAINT, "rebuild", address_of(function));
     }
 
     pub(super) fn clear(&self) {

@@ -32,6 +32,7 @@ pub(crate) enum Tool {
     /// Python that has debugpy.
     Debugpy,
     Delve,
+    Emacs,
     Esbuild,
     Go,
     Gradle,
@@ -41,11 +42,14 @@ pub(crate) enum Tool {
     LocalStack,
     /// moto's server.
     Moto,
+    Nano,
     Node,
     Podman,
     Python,
     /// Not a program: user namespaces, which containers often forbid.
     UserNamespaces,
+    /// From PyPI, beside uv.
+    Ruff,
     /// From PyPI; not on the `PATH`, so that no other test runs it unawares.
     Uv,
     Vim,
@@ -87,6 +91,7 @@ impl Tool {
         Self::Delve,
         Self::Docker,
         Self::DockerRegistry,
+        Self::Emacs,
         Self::Esbuild,
         Self::Go,
         Self::Gradle,
@@ -94,9 +99,11 @@ impl Tool {
         Self::Maven,
         Self::LocalStack,
         Self::Moto,
+        Self::Nano,
         Self::Node,
         Self::Podman,
         Self::Python,
+        Self::Ruff,
         Self::UserNamespaces,
         Self::Uv,
         Self::Vim,
@@ -129,6 +136,8 @@ impl Tool {
             Self::Aws1 => "aws 1",
             Self::Aws2 => "aws 2",
             Self::Curl => "curl",
+            Self::Emacs => "emacs",
+            Self::Nano => "nano",
             Self::Docker => "dockerd, with redis, postgresql and busybox-static",
             Self::DockerRegistry => "docker-registry",
             Self::Podman => "podman",
@@ -146,6 +155,7 @@ impl Tool {
             | Self::Esbuild
             | Self::LocalStack
             | Self::Moto
+            | Self::Ruff
             | Self::Uv
             | Self::PythonClients
             | Self::PythonQueryClients
@@ -183,7 +193,10 @@ impl Tool {
             Self::Node => ("node", "--version", "v"),
             Self::Python => ("python3", "--version", "Python 3"),
             Self::Vim => ("vim", "--version", "VIM - Vi IMproved"),
+            Self::Emacs => ("emacs", "--version", "GNU Emacs"),
+            Self::Nano => ("nano", "--version", " GNU nano"),
             Self::Zip => ("zip", "--version", "Copyright"),
+            Self::Ruff => return installed("uv/bin/ruff"),
             Self::Uv => return installed("uv/bin/uv"),
             Self::UserNamespaces => {
                 let made = Command::new("unshare").args(["--user", "--map-root-user", "true"]).output();

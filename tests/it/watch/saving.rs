@@ -5,10 +5,19 @@ use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 use serde_json::json;
 
 use super::{Watched, python, write};
-use crate::support::{binary::succeed, tool::Tool, trials};
+use crate::support::{
+    binary::{eventually, succeed},
+    pty::Pty,
+    tool::Tool,
+    trials,
+};
 
 trials!(
     vim_saves_in_each_of_its_ways needs [Tool::Vim, Tool::Python],
+    emacs_saves_in_each_of_its_ways needs [Tool::Emacs, Tool::Python],
+    nano_saves_in_each_of_its_ways needs [Tool::Nano, Tool::Python],
+    ruff_formats_what_was_saved needs [Tool::Ruff, Tool::Python],
+    gofmt_formats_what_was_saved needs [Tool::Go, Tool::Python],
     what_editors_leave_beside_a_file_is_no_save needs [Tool::Python],
     sed_replaces_files_in_place needs [Tool::Python],
     branches_of_thousands_of_files_are_switched needs [Tool::Python],
@@ -59,6 +68,85 @@ fn vim_saves_in_each_of_its_ways() {
     watched.check_noticed_app_alone();
 }
 
+/// With its lock beside the file while it is edited, what it saves by itself, and each way to keep the file of before.
+fn emacs_saves_in_each_of_its_ways() {
+    let mut watched = Watched::python();
+    for settings in [
+        "(setq make-backup-files t backup-by-copying nil)",
+        "(setq make-backup-files t backup-by-copying t)",
+        "(setq make-backup-files t version-control t kept-new-versions 2 delete-old-versions t)",
+        "(setq make-backup-files nil)",
+        "(setq make-backup-files t file-precious-flag t)",
+    ] {
+        let text = settings.trim_matches(['(', ')']).replace(' ', ",");
+        watched.after(&text, |dir| {
+            let edit = format!(
+                "(progn (setq create-lockfiles t) {settings} (find-file \"{APP}\") (auto-save-mode 1)
+                   (re-search-forward \"return \\\".*\\\"\") (replace-match \"return \\\"{text}\\\"\")
+                   (unless (file-symlink-p \".#app.py\") (error \"no lock\")) (do-auto-save)
+                   (unless (file-exists-p \"#app.py#\") (error \"not saved by itself\")) (save-buffer))"
+            );
+            program(dir, Tool::Emacs.path().unwrap().to_str().unwrap(), &["--batch", "-Q", "--eval", &edit]);
+            assert!(fs::read_to_string(dir.join(APP)).unwrap().contains(&text), "the edit was made");
+        });
+    }
+    watched.check_noticed_app_alone();
+}
+
+fn nano_saves_in_each_of_its_ways() {
+    let mut watched = Watched::python();
+    for (settings, text) in [("--ignorercfiles", "in place"), ("-B", "with a backup"), ("-G", "with a lock")] {
+        watched.after(text, |dir| {
+            let mut nano = Command::new(Tool::Nano.path().unwrap());
+            nano.args(["--ignorercfiles", settings, "+2", APP]).current_dir(dir).env("HOME", dir);
+            let mut pty = Pty::start(&nano, (100, 30));
+            pty.shows("the file", |lines| lines.iter().any(|line| line.contains("def handler")));
+            // Cuts the line, writes another, saves under the name that is asked about, and ends.
+            pty.press(&format!("\x0b    return \"{text}\"\r\x0f\r"));
+            eventually("what was saved", || fs::read_to_string(dir.join(APP)).unwrap().contains(text).then_some(()));
+            pty.press("\x18");
+            assert_eq!(pty.end(), Some(0));
+        });
+    }
+    watched.check_noticed_app_alone();
+}
+
+/// What an editor does that formats on save: it writes, and a formatter writes again.
+fn ruff_formats_what_was_saved() {
+    let mut watched = Watched::python();
+    for text in ["one more", "another"] {
+        watched.after(text, |dir| {
+            write(&dir.join(APP), &format!("def handler( event,context ):\n  return '{text}'\n"));
+            let ruff = Tool::Ruff.path().unwrap().to_str().unwrap();
+            program(dir, ruff, &["format", "--quiet", "--no-cache", APP]);
+            assert_eq!(fs::read_to_string(dir.join(APP)).unwrap(), python(text));
+        });
+    }
+    watched.check_noticed_app_alone();
+}
+
+const READS_GO: &str = r#"import pathlib
+def handler(event, context):
+    text = pathlib.Path(__file__).with_name("main.go").read_text()
+    return ("formatted " if "func main() " in text else "as written ") + text.split("'")[1]
+"#;
+
+/// It keeps a copy beside the file while it writes.
+fn gofmt_formats_what_was_saved() {
+    let go = |text: &str| format!("package main\nfunc main( ) {{ println(\"'{text}'\") }}\n");
+    let mut watched = Watched::start(&[("stack.toml", super::PYTHON), (APP, READS_GO), ("src/main.go", &go("zero"))]);
+    assert_eq!(watched.invoke("f"), "as written zero");
+    let gofmt = Tool::Go.path().unwrap().with_file_name("gofmt");
+    for text in ["one", "two"] {
+        watched.after(&format!("formatted {text}"), |dir| {
+            write(&dir.join("src/main.go"), &go(text));
+            program(dir, gofmt.to_str().unwrap(), &["-w", "src/main.go"]);
+        });
+    }
+    let noticed: Vec<_> = watched.events.seen.iter().filter(|event| event["event"] == "noticed").collect();
+    assert!(noticed.iter().all(|event| event["paths"] == json!(["src/main.go"])), "{noticed:#?}");
+}
+
 fn what_editors_leave_beside_a_file_is_no_save() {
     let mut watched = Watched::python();
     watched.after("JetBrains", |dir| {
@@ -85,6 +173,10 @@ fn what_editors_leave_beside_a_file_is_no_save() {
         write(&dir.join(APP), "");
         write(&dir.join(APP), "def handler(event, context):\n  return  'VS Code, unformatted'\n");
         write(&dir.join(APP), &python("VS Code"));
+    });
+    watched.after("VS Code, atomic", |dir| {
+        write(&dir.join("src/app.py.vsctmp"), &python("VS Code, atomic"));
+        fs::rename(dir.join("src/app.py.vsctmp"), dir.join(APP)).unwrap();
     });
     watched.after("GNOME", |dir| {
         write(&dir.join("src/.goutputstream-A1B2C3"), &python("GNOME"));

@@ -7,7 +7,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Events, PYTHON, SHELL_BOOTSTRAP, Watched, command_function, python, write};
+use super::{Events, Guarded, PYTHON, SHELL_BOOTSTRAP, Watched, command_function, python, write};
 use crate::support::{
     binary::{Stack, eventually, run, stackctl, succeed},
     pty::Pty,
@@ -44,7 +44,7 @@ fn keys_rebuild_pause_clear_and_quit() {
     let mut command = stackctl(stack.dir(), &["watch"]);
     command.env_remove("NO_COLOR");
     let mut pty = Pty::start(&command, SIZE);
-    pty.shows("the keys", has("r rebuild all, p pause, c clear, q quit"));
+    pty.shows("the keys", has("r rebuild all, o rebuild one, p pause, c clear, q quit"));
     assert!(pty.is_raw());
     write(&stack.dir().join("src/app.py"), &printing("edited"));
     pty.shows("what changed", has("changed  src/app.py"));
@@ -76,6 +76,13 @@ fn keys_rebuild_pause_clear_and_quit() {
     assert_eq!(succeed(stackctl(stack.dir(), &["invoke", "f"])).trim(), "\"meanwhile\"");
     pty.press("cr");
     pty.shows("that all was built again", has("unchanged  the stack is what the manifest says"));
+    pty.press("co");
+    pty.shows("the functions", has("which  1 f, 2 g"));
+    pty.press("2");
+    pty.shows("that g alone is built", has("rebuild  functions.g"));
+    pty.shows("that g is as it was", has("unchanged  g: the same code, in"));
+    pty.press("o\x1b");
+    pty.shows("that nothing is built", has("none  nothing is built again"));
     pty.press("q");
     assert_eq!(pty.end(), Some(0));
     assert!(!pty.is_raw());
@@ -88,9 +95,9 @@ fn lines_are_plain_where_there_is_no_terminal() {
     let manifest = std::fs::read_to_string(stack.dir().join("stack.toml")).unwrap();
     write(&stack.dir().join("stack.toml"), &format!("{manifest}{}", command_function("a", run_it)));
     write(&stack.dir().join("a/main"), SHELL_BOOTSTRAP);
-    let mut child =
-        stackctl(stack.dir(), &["watch", "--only", "f"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (said, logged) = (collect(child.stderr.take().unwrap()), collect(child.stdout.take().unwrap()));
+    let mut command = stackctl(stack.dir(), &["watch", "--only", "f"]);
+    let mut child = Guarded::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let (said, logged) = (collect(child.0.stderr.take().unwrap()), collect(child.0.stdout.take().unwrap()));
     let has = |lines: &Lines, text: &str| lines.lock().unwrap().iter().any(|line| line.contains(text));
     eventually("the watching", || has(&said, "watching  watched: 3 functions in").then_some(()));
     write(&stack.dir().join("a/main"), &format!("{SHELL_BOOTSTRAP}# edited\n"));
@@ -104,8 +111,8 @@ fn lines_are_plain_where_there_is_no_terminal() {
         assert!(has(&said, line), "no `{line}` in {said:?}");
     }
     assert!(!has(&said, "\x1b") && !has(&logged, "\x1b"), "{said:?}");
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    kill_process(Pid::from_child(&child.0), Signal::INT).unwrap();
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
 }
 
 type Lines = Arc<Mutex<Vec<String>>>;
@@ -124,7 +131,7 @@ fn collect(stream: impl std::io::Read + Send + 'static) -> Lines {
 
 fn the_first_interrupt_waits_for_a_deployment_and_the_second_does_not() {
     let interrupt = |events: &Events| {
-        kill_process(Pid::from_child(&events.child), Signal::INT).unwrap();
+        kill_process(Pid::from_child(&events.child.0), Signal::INT).unwrap();
     };
     // Its init phase goes on until the test says so, and then it is another that serves.
     let held = tempfile::tempdir().unwrap();
@@ -144,7 +151,7 @@ fn the_first_interrupt_waits_for_a_deployment_and_the_second_does_not() {
     std::fs::write(&go_on, "").unwrap();
     assert_eq!(watched.served("f")["failed"], serde_json::json!([]));
     watched.next("stopped");
-    assert_eq!(watched.events.child.wait().unwrap().code(), Some(0));
+    assert_eq!(watched.events.child.0.wait().unwrap().code(), Some(0));
     assert_eq!(watched.invoke("f"), "two");
 
     watched.events = Events::of(watched.command(&["watch", "--json"]));
@@ -158,7 +165,7 @@ fn the_first_interrupt_waits_for_a_deployment_and_the_second_does_not() {
     // Two signals at once are one.
     let code = eventually("the end", || {
         interrupt(&watched.events);
-        watched.events.child.try_wait().unwrap()
+        watched.events.child.0.try_wait().unwrap()
     });
     assert_eq!(code.code(), Some(130));
     std::fs::write(&go_on, "").unwrap();
