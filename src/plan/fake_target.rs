@@ -105,18 +105,7 @@ impl FakeTarget {
                 self.function(name)?;
                 self.published = Some(name.clone());
             }
-            Call::CreateAlias { name, .. } | Call::UpdateAlias { name, .. } => {
-                if self.published.take().as_ref() != Some(name) {
-                    return Err(format!("no version of {name} was published before"));
-                }
-                self.made += 1;
-                let version = self.made.to_string();
-                let function = self.function(name)?;
-                let (provisioned, scaling) =
-                    function.live.take().map(|live| (live.provisioned, live.scaling)).unwrap_or_default();
-                function.live =
-                    Some(ObservedAlias { version, is_current: true, others: Vec::new(), provisioned, scaling });
-            }
+            Call::CreateAlias { name, .. } | Call::UpdateAlias { name, .. } => self.move_alias(name)?,
             Call::DeleteAlias { name, .. } => {
                 if self.all.mappings.values().any(|mapping| mapping.function == *name && mapping.alias.is_some()) {
                     return Err(format!("the alias of {name} is still mapped"));
@@ -147,6 +136,20 @@ impl FakeTarget {
             Call::DeleteMapping { uuid } => drop(self.all.mappings.remove(uuid).ok_or("no such mapping")?),
             around => self.apply_around(around)?,
         }
+        Ok(())
+    }
+
+    /// The alias names the version that was published last.
+    fn move_alias(&mut self, name: &FunctionName) -> Result<(), String> {
+        if self.published.take().as_ref() != Some(name) {
+            return Err(format!("no version of {name} was published before"));
+        }
+        self.made += 1;
+        let version = self.made.to_string();
+        let function = self.function(name)?;
+        let (provisioned, scaling) =
+            function.live.take().map(|live| (live.provisioned, live.scaling)).unwrap_or_default();
+        function.live = Some(ObservedAlias { version, is_current: true, others: Vec::new(), provisioned, scaling });
         Ok(())
     }
 

@@ -358,10 +358,13 @@ async fn send(to: &Destination, portion: &[Value]) -> Result<(), Box<dyn std::er
                 .header(header::HOST, format!("sandbox.localdomain:{port}"))
                 .header(header::CONTENT_TYPE, "application/json")
                 .body(Full::new(body))?;
+            let mut answer = std::pin::pin!(sender.send_request(request));
             let answered = tokio::select! {
-                answered = sender.send_request(request) => answered?.status(),
-                ended = connection => return Err(ended.err().map_or("the connection was closed".into(), Into::into)),
+                answered = &mut answer => answered?,
+                // The answer may have come with the end.
+                _ended = connection => answer.await?,
             };
+            let answered = answered.status();
             if !answered.is_success() {
                 return Err(format!("it was answered with {answered}").into());
             }
