@@ -146,6 +146,15 @@ impl Inputs {
         name == GIT_IGNORE_FILE || name == IGNORE_FILE || self.roots.iter().any(|root| root.dir.starts_with(path))
     }
 
+    /// Whether `path` is a link that leads outside: what it leads to counts as if it stood there.
+    pub fn follow(&self, path: &Path) -> bool {
+        let leads_outside = |root: &Root| {
+            let inside = path.strip_prefix(&root.dir).ok();
+            inside.zip(fs::read_link(path).ok()).is_some_and(|(inside, to)| !tree::stays_inside(inside, &to))
+        };
+        self.roots.iter().any(leads_outside)
+    }
+
     /// A directory has appeared: looks at it and below.
     pub fn add_directory(&mut self, dir: &Path) -> Added {
         let mut added = Added::default();

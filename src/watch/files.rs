@@ -29,6 +29,8 @@ pub(super) struct Files {
     watched: Arc<Watched>,
     /// Directories whose watch has ended since somebody asked.
     let_go: Vec<PathBuf>,
+    /// Directories whose watch went with another path of theirs, and began again a moment later.
+    handed_on: Vec<PathBuf>,
 }
 
 /// The directories under watch. Builds ask it as well.
@@ -113,7 +115,7 @@ impl Files {
         let events = Arc::clone(&inbox);
         let watcher = notify::recommended_watcher(move |event| events.put(event));
         let watcher = watcher.map_err(|error| WatchError::of(&error, 0))?;
-        Ok(Self { watcher, inbox, watched: Arc::default(), let_go: Vec::new() })
+        Ok(Self { watcher, inbox, watched: Arc::default(), let_go: Vec::new(), handed_on: Vec::new() })
     }
 
     pub(super) fn inbox(&self) -> Arc<Inbox> {
@@ -144,6 +146,11 @@ impl Files {
     /// Directories whose watch has ended since the last time: of changes in them nobody is told.
     pub(super) fn take_let_go(&mut self) -> Vec<PathBuf> {
         std::mem::take(&mut self.let_go)
+    }
+
+    /// Directories in which something may have happened while nobody watched them.
+    pub(super) fn take_handed_on(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.handed_on)
     }
 
     /// Watches these directories and no others; of one that is not there, the nearest above it that is.
@@ -232,12 +239,14 @@ impl Files {
             let _ = self.watcher.unwatch(dir);
         }
         self.let_go.push(dir.to_owned());
-        while let Some(first) = next
-            && self.watcher.watch(&first, RecursiveMode::NonRecursive).is_err()
-        {
+        while let Some(first) = next {
+            self.let_go.push(first.clone());
+            if self.watcher.watch(&first, RecursiveMode::NonRecursive).is_ok() {
+                self.handed_on.push(first);
+                break;
+            }
             // It is gone as well, and its parent tells.
             next = self.watched.0.lock().remove(&first);
-            self.let_go.push(first);
         }
     }
 }

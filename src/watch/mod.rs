@@ -200,11 +200,18 @@ impl Watch {
         let mut reached = Reached::default();
         let is_there = |path: &Path| path.symlink_metadata().is_ok();
         for path in happened.paths.iter().filter(|path| !happened.made.contains(*path) || is_there(path)) {
-            watching = watching.and(if path.is_dir() {
-                self.directory(path, happened.moved.contains(path), &mut reached)
-            } else {
-                self.file(path, &mut reached)
-            });
+            let is_moved = happened.moved.contains(path);
+            // A link is an input itself, and what it leads to is watched here only when nobody else would.
+            let is_link = path.is_symlink();
+            if is_link || !path.is_dir() {
+                watching = watching.and(self.file(path, &mut reached));
+            }
+            if path.is_dir() && (!is_link || self.inputs.values().any(|inputs| inputs.follow(path))) {
+                watching = watching.and(self.directory(path, is_moved, &mut reached));
+            }
+        }
+        for path in self.files.take_handed_on() {
+            watching = watching.and(self.directory(&path, true, &mut reached));
         }
         if happened.all {
             watching = watching.and(self.look_at_everything(&mut reached));
