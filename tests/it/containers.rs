@@ -395,7 +395,9 @@ fn what_a_kill_leaves_is_cleared() {
     let stack = Stack::new("kill", &python("left", "timeout = \"20s\"\n"));
     stack.write("code/app.py", PYTHON_HANDLER).up();
     stack.answer("left", &json!({}));
-    assert_eq!(stack.containers().len(), 1);
+    // Where its start took longer than AWS lets it, its place was taken by another, and it is on its way out.
+    let one = || eventually("one container", || (stack.containers().len() == 1).then_some(()));
+    one();
     let kill = || {
         let known = fs::read_to_string(stack.dir.path().join(".stackctl/engine.json")).unwrap();
         let known: Value = serde_json::from_str(&known).unwrap();
@@ -405,7 +407,8 @@ fn what_a_kill_leaves_is_cleared() {
     // The next engine has its own.
     stack.up();
     let answer = stack.answer("left", &json!({"do": "look"}));
-    assert_eq!((answer["tmp"].as_bool(), stack.containers().len()), (Some(true), 1), "{}", stack.log());
+    assert_eq!(answer["tmp"], true, "{}", stack.log());
+    one();
     kill();
     stack.down();
 }

@@ -52,8 +52,8 @@ impl Check {
             Verdict::Warning => "warning",
             Verdict::Problem => "problem",
         };
-        let help = self.help.as_ref().map_or_else(String::new, |help| format!("\n{:>19}{help}", ""));
-        format!("{verdict:>7}  {:<10}{}{help}", self.name, self.text)
+        let help = self.help.as_ref().map_or_else(String::new, |help| format!("\n{:>20}{help}", ""));
+        format!("{verdict:>7}  {:<11}{}{help}", self.name, self.text)
     }
 }
 
@@ -64,11 +64,12 @@ mod tests {
     #[test]
     fn checks_are_lines_with_what_to_do() {
         let check = |check: Check, expected: &str| assert_eq!(check.line(), expected);
-        check(Check::good("port", "4566 is free"), "     ok  port      4566 is free");
+        check(Check::good("port", "4566 is free"), "     ok  port       4566 is free");
         check(
             Check::bad("go", "not found", "install it"),
-            "problem  go        not found\n                   install it",
+            "problem  go         not found\n                    install it",
         );
+        check(Check::good("containers", "none"), "     ok  containers none");
         assert!(Check::bad("x", "y", "z").is_bad() && !Check::warning("x", "y", "z").is_bad());
     }
 }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::Check;
-use crate::stack::{Build, Desired};
+use crate::{
+    model::FunctionIsolation,
+    stack::{Build, Desired},
+};
 
 /// A program, how it is asked for its version, and why it is needed.
 type Tool = (&'static str, &'static [&'static str]);
@@ -32,6 +35,8 @@ pub(crate) fn of_manifest(desired: &Desired) -> Vec<Check> {
             Build::Node { .. } | Build::Command { .. } | Build::Image(_) | Build::None => None,
         };
         let run = match function.runtime.as_str() {
+            // A container brings its own.
+            _ if function.isolation == FunctionIsolation::Container => None,
             runtime if runtime.starts_with("python") => Some(PYTHON),
             runtime if runtime.starts_with("nodejs") => Some(NODE),
             runtime if runtime.starts_with("java") => Some(JAVA),
