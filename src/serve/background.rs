@@ -161,7 +161,15 @@ pub async fn ensure(engine: &BackgroundEngine) -> Result<Ensured, BackgroundErro
     let Some(found) = running(&state).await else {
         // It may hang, or have been killed: nothing of it may be in the way.
         end(&state).await?;
-        return start(engine, &state).await.map(Ensured::Started);
+        let started = match start(engine, &state).await {
+            // One that a command had begun to start, before it was stopped itself, was on its way and came first.
+            Err(BackgroundError::NotReady { .. }) if state.holder().is_some() => {
+                end(&state).await?;
+                start(engine, &state).await
+            }
+            started => started,
+        };
+        return started.map(Ensured::Started);
     };
     if found.stack != engine.stack {
         return Err(BackgroundError::OtherStack { state_dir: engine.state_dir.clone(), found: found.stack });
@@ -414,10 +422,8 @@ mod tests {
         assert!(text.starts_with("cannot start `/no/such/program`"), "{text}");
     }
 
-    #[tokio::test]
-    async fn readiness_is_one_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let health = Health {
+    fn health() -> Health {
+        Health {
             stack: Some("orders".into()),
             version: "1".into(),
             pid: 1,
@@ -427,7 +433,40 @@ mod tests {
             port: 1,
             account: "000000000000".into(),
             region: "us-east-1".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_was_begun_before_and_comes_first_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::create(folder.path()).unwrap();
+        let dir = state.path().display();
+        // The first one finds the lock taken by another that takes it in this moment; the second one starts.
+        let script = format!(
+            "cd {dir}; if [ -e begun ]; then echo '{}'; exec sleep 1000; fi; : > begun
+            setsid sh -c 'exec 9<>engine.lock; flock 9; echo $$ >&9; exec sleep 1000' >/dev/null 2>&1 &
+            while [ ! -s engine.lock ]; do sleep 0.01; done; exit 1",
+            serde_json::to_string(&health()).unwrap()
+        );
+        let marked = format!("STACKCTL_STATE={dir} exec sh -c \"$SCRIPT\"");
+        let engine = BackgroundEngine {
+            program: "/usr/bin/env".into(),
+            arguments: vec![format!("SCRIPT={script}"), "sh".into(), "-c".into(), marked],
+            ..engine(folder.path(), "")
         };
+        if Command::new("flock").arg("--version").output().await.is_err() {
+            println!("skipped: there is no `flock` on the path");
+            return;
+        }
+        assert_eq!(ensure(&engine).await.unwrap(), Ensured::Started(health()));
+        assert_eq!(state.holder(), None, "the other one is gone");
+        stop(folder.path()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn readiness_is_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let health = health();
         let script = format!("echo '{}'; exec sleep 1000", serde_json::to_string(&health).unwrap());
         let script = format!("STACKCTL_STATE={} exec sh -c \"$0\"", folder.path().canonicalize().unwrap().display())
             .replace("$0", &script.replace('"', "\\\""));
