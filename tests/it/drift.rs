@@ -201,15 +201,12 @@ const FUNCTIONS: &[Case] = &[
         &["~ functions.worker  tag: team"],
     ),
     (
-        "aws scheduler update-schedule --name nightly --group-name stackctl-drift --schedule-expression 'rate(2 days)' --state DISABLED \
-         --flexible-time-window Mode=OFF --target \"$(aws scheduler get-schedule --name nightly --group-name stackctl-drift --query Target)\"",
-        &["~ schedules.nightly  update: expression rate(2 days) -> rate(1 day)"],
+        "aws scheduler update-schedule --name nightly --group-name drift --schedule-expression 'rate(2 days)' --state DISABLED \
+         --flexible-time-window Mode=OFF --target \"$(aws scheduler get-schedule --name nightly --group-name drift --query Target)\"",
+        &["~ schedules.nightly  update", "rate(2 days) -> rate(1 day)"],
     ),
-    ("aws scheduler delete-schedule --name nightly --group-name stackctl-drift", &["+ schedules.nightly  create"]),
-    (
-        "aws lambda delete-function --function-name worker",
-        &["+ functions.worker  create", "concurrency: reserved 5", "+ functions.worker.triggers.jobs"],
-    ),
+    ("aws scheduler delete-schedule --name nightly --group-name drift", &["+ schedules.nightly  create"]),
+    ("aws lambda delete-function --function-name worker", &["+ functions.worker  create", "reserved 5"]),
 ];
 
 /// A stack that is up, and a CLI.
