@@ -206,7 +206,6 @@ const FUNCTIONS: &[Case] = &[
         &["~ schedules.nightly  update", "rate(2 days) -> rate(1 day)"],
     ),
     ("aws scheduler delete-schedule --name nightly --group-name drift", &["+ schedules.nightly  create"]),
-    ("aws lambda delete-function --function-name worker", &["+ functions.worker  create", "reserved 5"]),
 ];
 
 /// A stack that is up, and a CLI.
