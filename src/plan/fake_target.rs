@@ -63,7 +63,11 @@ impl FakeTarget {
         observed.functions.retain(|_, function| is_owned(&function.tags));
         observed.layers.retain(|_, layer| layer.mark.stack == desired.name);
         let functions = &observed.functions;
-        observed.mappings.retain(|_, mapping| functions.contains_key(&mapping.function));
+        // As AWS: they outlive their function.
+        let outlives = |name: &FunctionName| {
+            !self.all.functions.contains_key(name) && desired.functions.values().any(|function| function.name == *name)
+        };
+        observed.mappings.retain(|_, mapping| functions.contains_key(&mapping.function) || outlives(&mapping.function));
         for (key, queue) in &desired.queues {
             if let Some(found) = self.all.queues.get(&queue.name).filter(|found| !is_owned(&found.tags)) {
                 let resource = Some(ForeignResource::Queue(Box::new(found.clone())));

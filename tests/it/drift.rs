@@ -206,6 +206,8 @@ const FUNCTIONS: &[Case] = &[
         &["~ schedules.nightly  update", "rate(2 days) -> rate(1 day)"],
     ),
     ("aws scheduler delete-schedule --name nightly --group-name drift", &["+ schedules.nightly  create"]),
+    // Its mappings outlive it, and go on.
+    ("aws lambda delete-function --function-name worker", &["+ functions.worker  create", "reserved 5"]),
 ];
 
 /// A stack that is up, and a CLI.

@@ -262,3 +262,17 @@ fn code_that_somebody_else_deployed_is_seen_and_a_lost_tag_alone_is_not_a_deploy
          0 to create, 1 to update, 0 to delete",
     );
 }
+
+/// Somebody has deleted the function by hand. Its mappings outlive it, and go on.
+#[test]
+fn what_outlives_a_function_is_not_made_again() {
+    let desired = example();
+    let mut target = converged(&desired);
+    let mapped = target.all.mappings.values().next().unwrap().function.clone();
+    target.all.functions.remove(&mapped).unwrap();
+    let plan = planned(&desired, &target).unwrap();
+    let calls: Vec<_> = plan.steps.iter().map(|step| &step.call).collect();
+    assert!(calls.iter().any(|call| matches!(call, Call::CreateFunction(new) if new.name == mapped)), "{plan}");
+    assert!(!calls.iter().any(|call| matches!(call, Call::CreateMapping { .. })), "{plan}");
+    converge(&desired, &mut target);
+}

@@ -47,6 +47,9 @@ impl FoundFunctions {
                 observed.foreign.insert(Address::Function(key), Foreign { arn, owner, resource });
             }
         }
+        // A mapping outlives its function, and goes on when there is one of that name again.
+        let outliving = by_function.into_iter().filter(|(name, _)| self.wanted.contains_key(name));
+        observed.mappings.extend(outliving.flat_map(|(_, mappings)| mappings));
     }
 }
 
