@@ -6,6 +6,9 @@
 
 mod ending;
 mod launch_spec;
+mod said;
+
+pub(super) use said::{init_report, say};
 
 use std::{mem, sync::Arc};
 
@@ -16,7 +19,7 @@ use super::{
     functions::FunctionId,
     invocation::{Job, Run},
     logging::{Logging, PlatformEvent},
-    report::{self, Failure},
+    report,
     versions::VersionId,
 };
 use crate::{
@@ -30,6 +33,7 @@ use crate::{
         limits::{INIT_MAX_MS, PROVISIONED_INIT_MAX_MS},
     },
 };
+use said::init_started;
 
 /// How long an invocation waits for an environment that has answered and not yet asked for more, before it gets a new one.
 const RETURN_GRACE_MS: u64 = 50;
@@ -475,32 +479,5 @@ impl Lambda {
             fleet.returning.push(rank, serial);
         }
         Some(run)
-    }
-}
-
-/// With what an environment of a managed runtime begins; an image brings a runtime of its own.
-fn init_started(cx: &mut Cx<'_>, logs: &mut Logs, spec: &LaunchSpec) {
-    if !spec.runtime.is_empty() {
-        say(cx, logs, spec, &init_start(spec));
-    }
-}
-
-fn init_start(spec: &LaunchSpec) -> PlatformEvent<'_> {
-    PlatformEvent::InitStart { runtime: &spec.runtime, initialization_type: spec.initialization_type }
-}
-
-pub(super) fn init_report<'a>(
-    spec: &'a LaunchSpec,
-    init_ms: u64,
-    phase: &'a str,
-    failure: Failure<'a>,
-) -> PlatformEvent<'a> {
-    PlatformEvent::InitReport { init_ms, phase, initialization_type: spec.initialization_type, failure }
-}
-
-/// Adds what the platform says to an environment's log.
-pub(super) fn say(cx: &mut Cx<'_>, logs: &mut Logs, spec: &LaunchSpec, event: &PlatformEvent<'_>) {
-    if let Some(line) = spec.logging.line(cx.now, event) {
-        logs.append(cx, &spec.log, line);
     }
 }
