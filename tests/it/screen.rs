@@ -47,16 +47,16 @@ fn with_stack(look: impl FnOnce(&Path) + std::panic::UnwindSafe) {
     std::fs::write(dir.path().join("f/bootstrap"), "#!/bin/sh\n").unwrap();
     std::fs::write(dir.path().join("stack.toml"), MANIFEST).unwrap();
     let up = succeed(stackctl(dir.path(), &["up", "--json"]));
+    run(stackctl(dir.path(), &["invoke", "f"]));
+    let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| look(dir.path())));
+    run(stackctl(dir.path(), &["down", "--yes"]));
+    looked.unwrap();
     let up: serde_json::Value = serde_json::from_str(&up).unwrap();
     assert_eq!(
         up["experiments"],
         serde_json::json!(["the pool has 20 slots, 1000 on AWS", "reservations must leave 2 slots, 100 on AWS"]),
         "{up}"
     );
-    run(stackctl(dir.path(), &["invoke", "f"]));
-    let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| look(dir.path())));
-    run(stackctl(dir.path(), &["down", "--yes"]));
-    looked.unwrap();
 }
 
 fn top(dir: &Path) -> Pty {
