@@ -198,8 +198,10 @@ impl Watch {
         let Some(happened) = self.files.happened() else { return Ok(()) };
         let mut watching = Ok(());
         let mut reached = Reached::default();
-        let is_there = |path: &Path| path.symlink_metadata().is_ok();
-        for path in happened.paths.iter().filter(|path| !happened.made.contains(*path) || is_there(path)) {
+        let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
+        let is_new = |path: &PathBuf| happened.made.contains(path) || self.pending.made.contains(path);
+        let left: Vec<_> = happened.paths.iter().filter(|path| !is_new(path) || is_there(path)).collect();
+        for path in left {
             let is_moved = happened.moved.contains(path);
             // A link is an input itself, and what it leads to is watched here only when nobody else would.
             let is_link = path.is_symlink();
@@ -218,6 +220,9 @@ impl Watch {
         }
         // After all that is new is under watch: what builds see from now on, they are told of when it changes.
         self.tell(&happened);
+        // The last that is told of it may come later, and is no news then either.
+        let gone = happened.made.iter().filter(|path| !is_there(path));
+        self.pending.made.extend(gone.take(PATHS_NAMED_MAX.saturating_sub(self.pending.made.len())).cloned());
         self.note(&happened, reached);
         watching
     }
