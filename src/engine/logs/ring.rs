@@ -131,6 +131,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         /// Whatever is pushed, removed and popped: the same as of a map.
         #[test]
         fn it_holds_what_a_map_would(steps in prop::collection::vec((0_u8..10, any::<u64>()), 1..2_000)) {
